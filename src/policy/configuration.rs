@@ -1,0 +1,135 @@
+//! The configuration as the injector uses it; `configuration_keys` reads it from TOML.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+/// What all configuration files together say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// False: no process is injected.
+    pub enabled: bool,
+    /// The JVM's agent.
+    pub jvm: Jvm,
+    /// Defaults for the agent's settings, by `OTEL_…` name.
+    pub environment: BTreeMap<String, String>,
+    /// Resource attributes added to those of the user, by key.
+    pub resource_attributes: BTreeMap<String, String>,
+    /// Which processes are injected.
+    pub processes: Processes,
+    /// The engine that puts the hooks in place.
+    pub engine: Engine,
+    /// What is told, and where.
+    pub log: Log,
+}
+
+/// Section `[jvm]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jvm {
+    /// False: no JVM is injected.
+    pub enabled: bool,
+    /// The absolute path of the agent's jar.
+    pub agent_path: Option<String>,
+    /// True: inject beside another vendor's agent.
+    pub allow_other_agents: bool,
+}
+
+/// Section `[processes]`: patterns as [`crate::glob`] reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Processes {
+    /// Where given, only executables that match are injected.
+    pub include: Option<Vec<String>>,
+    /// Executables that are left alone.
+    pub exclude: Vec<String>,
+    /// Where given, only processes with a matching argument are injected.
+    pub include_arguments: Option<Vec<String>>,
+    /// Processes with a matching argument are left alone.
+    pub exclude_arguments: Vec<String>,
+}
+
+/// `hook.engine`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Gum for runtimes and traced processes where it is installed and cannot harm, else direct.
+    #[default]
+    Auto,
+    /// The built-in engine.
+    Direct,
+    /// Frida Gum; where it cannot be used nothing is injected.
+    Gum,
+}
+
+impl Engine {
+    /// The names in the configuration.
+    pub const NAMES: [&str; 3] = ["auto", "direct", "gum"];
+
+    /// The engine of that name.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        match name {
+            b"auto" => Some(Self::Auto),
+            b"direct" => Some(Self::Direct),
+            b"gum" => Some(Self::Gum),
+            _ => None,
+        }
+    }
+}
+
+/// Section `[log]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// How much is told.
+    pub level: Level,
+    /// The absolute path of a file that lines are appended to, instead of stderr.
+    pub file: Option<String>,
+    /// True: under Gum, hook tracing adds a backtrace to every call.
+    pub backtrace: bool,
+}
+
+/// `log.level`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Decisions and values.
+    Debug,
+    /// Every call of a hooked function, too.
+    Trace,
+}
+
+impl Level {
+    /// The names in the configuration.
+    pub const NAMES: [&str; 3] = ["off", "debug", "trace"];
+
+    /// The level of that name.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        match name {
+            b"off" => Some(Self::Off),
+            b"debug" => Some(Self::Debug),
+            b"trace" => Some(Self::Trace),
+            _ => None,
+        }
+    }
+}
+
+impl Default for Jvm {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            agent_path: None,
+            allow_other_agents: false,
+        }
+    }
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            jvm: Jvm::default(),
+            environment: BTreeMap::new(),
+            resource_attributes: BTreeMap::new(),
+            processes: Processes::default(),
+            engine: Engine::default(),
+            log: Log::default(),
+        }
+    }
+}

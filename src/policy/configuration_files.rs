@@ -1,0 +1,190 @@
+//! Which files make up the configuration, and what is wrong with a file.
+
+use crate::configuration_keys::{self, Problem, line_and_column};
+use crate::process::directory;
+use crate::{Configuration, Reason};
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+/// The largest configuration file that is read, in bytes.
+pub const LARGEST_FILE: usize = 1 << 20;
+
+/// Reading files: by system calls in the preload object, by `std` in the command.
+pub trait Files {
+    /// The content of a regular file of at most [`LARGEST_FILE`] bytes; never waits (a FIFO).
+    ///
+    /// # Errors
+    /// What keeps the file from being read.
+    fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem>;
+
+    /// The names in a directory, in any order.
+    ///
+    /// # Errors
+    /// What keeps the directory from being read; [`FileProblem::Missing`] where there is none.
+    fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem>;
+}
+
+/// What is wrong with a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileProblem {
+    /// There is none.
+    Missing,
+    /// This process may not read it.
+    NotPermitted,
+    /// A directory, FIFO, socket or device.
+    NotRegular,
+    /// Above [`LARGEST_FILE`].
+    TooLarge,
+    /// Any other error; its number (errno(3)).
+    System(i32),
+    /// Not UTF-8 from this byte on.
+    NotUtf8(usize),
+    /// A problem of the text, with its line and column.
+    Text {
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// What.
+        problem: Problem,
+    },
+}
+
+impl fmt::Display for FileProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str(": no such file"),
+            Self::NotPermitted => f.write_str(": not readable by this process"),
+            Self::NotRegular => f.write_str(": not a regular file"),
+            Self::TooLarge => write!(f, ": larger than {LARGEST_FILE} bytes"),
+            Self::System(number) => write!(f, ": system error {number}"),
+            Self::NotUtf8(offset) => write!(f, ": not UTF-8 from byte {offset} on"),
+            Self::Text {
+                line,
+                column,
+                problem,
+            } => write!(f, ":{line}:{column}: {problem}"),
+        }
+    }
+}
+
+/// Reads `path` and the `conf.d/*.toml` beside it, later keys winning.
+///
+/// # Errors
+/// The first file that cannot be used: then nothing is injected.
+pub fn load(files: &impl Files, path: &[u8]) -> Result<Configuration, Reason> {
+    let mut configuration = Configuration::default();
+    load_one(files, path, &mut configuration)?;
+    for path in drop_ins(files, path)? {
+        load_one(files, &path, &mut configuration)?;
+    }
+    Ok(configuration)
+}
+
+/// The paths of the `conf.d/*.toml` beside `path`, in byte order of their names; names that begin
+/// with a dot are left out.
+///
+/// # Errors
+/// A directory that exists and cannot be read.
+pub fn drop_ins(files: &impl Files, path: &[u8]) -> Result<Vec<Vec<u8>>, Reason> {
+    let mut folder = directory(path).to_vec();
+    match path.contains(&b'/') {
+        true => folder.extend(b"/conf.d"),
+        false => folder.extend(b"conf.d"),
+    }
+    let mut names = match files.names_in(&folder) {
+        Ok(names) => names,
+        Err(FileProblem::Missing) => return Ok(Vec::new()),
+        Err(problem) => return Err(reason(&folder, problem)),
+    };
+    names.retain(|name| name.ends_with(b".toml") && !name.starts_with(b"."));
+    names.sort_unstable();
+    let join = |name: Vec<u8>| [folder.as_slice(), b"/", &name].concat();
+    Ok(names.into_iter().map(join).collect())
+}
+
+fn load_one(
+    files: &impl Files,
+    path: &[u8],
+    configuration: &mut Configuration,
+) -> Result<(), Reason> {
+    let content = files.read(path).map_err(|problem| reason(path, problem))?;
+    let text = String::from_utf8(content)
+        .map_err(|error| FileProblem::NotUtf8(error.utf8_error().valid_up_to()))
+        .map_err(|problem| reason(path, problem))?;
+    let problems = configuration_keys::read(&text, configuration);
+    match problems.into_iter().find(|problem| problem.kind.is_fatal()) {
+        None => Ok(()),
+        Some(problem) => {
+            let (line, column) = line_and_column(&text, problem.span.start);
+            let problem = FileProblem::Text {
+                line,
+                column,
+                problem,
+            };
+            Err(reason(path, problem))
+        }
+    }
+}
+
+fn reason(path: &[u8], problem: FileProblem) -> Reason {
+    let path = path.to_vec();
+    Reason::Configuration { path, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::string::ToString;
+
+    struct Memory(BTreeMap<&'static str, &'static [u8]>);
+
+    impl Files for Memory {
+        fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
+            let path = core::str::from_utf8(path).unwrap();
+            let content = self.0.get(path).ok_or(FileProblem::Missing)?;
+            Ok(content.to_vec())
+        }
+        fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
+            let prefix = [directory, b"/"].concat();
+            let names = self.0.keys().map(|path| path.as_bytes());
+            let names = names.filter_map(|path| path.strip_prefix(prefix.as_slice()));
+            Ok(names.map(<[u8]>::to_vec).collect())
+        }
+    }
+
+    #[test]
+    fn drop_ins_win_in_byte_order_and_others_are_not_read() {
+        let files = Memory(BTreeMap::from([
+            ("/e/c.toml", &b"[jvm]\nagent_path = '/first'"[..]),
+            ("/e/conf.d/10-b.toml", b"[jvm]\nagent_path = '/second'"),
+            ("/e/conf.d/9-a.toml", b"[jvm]\nagent_path = '/third'"),
+            ("/e/conf.d/99.toml.bak", b"nonsense"),
+            ("/e/conf.d/.hidden.toml", b"nonsense"),
+        ]));
+        let configuration = load(&files, b"/e/c.toml").unwrap();
+        assert_eq!(configuration.jvm.agent_path.as_deref(), Some("/third"));
+    }
+
+    #[test]
+    fn a_broken_drop_in_names_its_place() {
+        let files = Memory(BTreeMap::from([
+            ("/c.toml", &b""[..]),
+            ("/conf.d/a.toml", b"\n enabled = 1"),
+        ]));
+        let reason = load(&files, b"/c.toml").unwrap_err();
+        assert_eq!(
+            reason.to_string(),
+            "/conf.d/a.toml:2:12: `enabled` takes true or false, not an integer"
+        );
+    }
+
+    #[test]
+    fn a_missing_file_and_bad_utf8_are_reasons() {
+        let files = Memory(BTreeMap::from([("/bad", &b"a = '\xff'"[..])]));
+        let problem = |path: &[u8]| load(&files, path).unwrap_err().to_string();
+        assert_eq!(problem(b"/none"), "/none: no such file");
+        assert_eq!(problem(b"/bad"), "/bad: not UTF-8 from byte 5 on");
+    }
+}

@@ -1,0 +1,450 @@
+//! The keys of the configuration: what each one takes, and what is wrong with a text.
+//!
+//! The reader walks the spanned tree of the `toml` crate instead of deriving a deserializer, so
+//! that it finds every problem of a text, not the first one, each with its place.
+
+use crate::Configuration;
+use crate::configuration::{Engine, Level};
+use alloc::{format, string::String, string::ToString, vec::Vec};
+use core::fmt;
+use core::ops::Range;
+use toml::de::{DeTable, DeValue};
+
+/// Every key with a fixed name. Below `environment` and `resource_attributes` names are free.
+pub const KEYS: [&str; 14] = [
+    "enabled",
+    "jvm.enabled",
+    "jvm.agent_path",
+    "jvm.allow_other_agents",
+    "environment",
+    "resource_attributes",
+    "processes.include",
+    "processes.exclude",
+    "processes.include_arguments",
+    "processes.exclude_arguments",
+    "hook.engine",
+    "log.level",
+    "log.file",
+    "log.backtrace",
+];
+
+/// The tables that hold them.
+pub const SECTIONS: [&str; 4] = ["jvm", "processes", "hook", "log"];
+
+/// What a key means, in one line; empty for a key that does not exist.
+pub fn meaning(key: &str) -> &'static str {
+    match key {
+        "enabled" => "false: no process is injected",
+        "jvm" => "the Java virtual machine's section",
+        "jvm.enabled" => "false: no JVM is injected",
+        "jvm.agent_path" => "absolute path of the OpenTelemetry Java agent's jar",
+        "jvm.allow_other_agents" => "true: inject even where another vendor's agent is present",
+        "environment" => "defaults for the agent's settings, by names that begin with OTEL_",
+        "resource_attributes" => {
+            "attributes added to the resource, where the user has not set them"
+        }
+        "processes" => "the section that says which processes are injected",
+        "processes.include" => "patterns on the executable's path; only what matches is injected",
+        "processes.exclude" => "patterns on the executable's path; what matches is left alone",
+        "processes.include_arguments" => {
+            "patterns on one argument; only processes with a match are injected"
+        }
+        "processes.exclude_arguments" => {
+            "patterns on one argument; processes with a match are left alone"
+        }
+        "hook" => "the section of the hook engine",
+        "hook.engine" => "which engine puts the hooks in place",
+        "log" => "the section that says what is told, and where",
+        "log.level" => "how much is told: off, debug (decisions), trace (every hooked call)",
+        "log.file" => "absolute path of the file that lines are appended to, instead of stderr",
+        "log.backtrace" => "true: with the Gum engine, hook tracing adds a backtrace to every call",
+        key if key.starts_with("environment.") => meaning("environment"),
+        key if key.starts_with("resource_attributes.") => meaning("resource_attributes"),
+        _ => "",
+    }
+}
+
+/// One thing that is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: bytes of the text.
+    pub span: Range<usize>,
+    /// The key, as far as it is known.
+    pub key: String,
+    /// What.
+    pub kind: ProblemKind,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// Not TOML; the parser's own words.
+    Syntax(String),
+    /// No such key. The only kind that a process ignores.
+    UnknownKey,
+    /// A name below `[environment]` that does not begin with `OTEL_`. Ignored like an unknown key.
+    NotOtelName,
+    /// The value has another type than the key takes.
+    WrongType {
+        /// What the key takes.
+        expected: &'static str,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// None of the values that the key takes.
+    NotOneOf(&'static [&'static str]),
+    /// A path that does not begin with `/` would mean another file in every working directory.
+    NotAbsolute,
+    /// No variable and no path can hold a NUL character.
+    Nul,
+    /// A resource attribute's key that cannot be written in `OTEL_RESOURCE_ATTRIBUTES`.
+    BadAttributeKey,
+}
+
+impl ProblemKind {
+    /// Whether a process that meets it injects nothing.
+    pub fn is_fatal(&self) -> bool {
+        !matches!(self, Self::UnknownKey | Self::NotOtelName)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        match &self.kind {
+            ProblemKind::Syntax(message) => f.write_str(message),
+            ProblemKind::UnknownKey => write!(f, "unknown key `{key}`"),
+            ProblemKind::NotOtelName => write!(f, "`{key}` does not begin with OTEL_"),
+            ProblemKind::WrongType { expected, found } => {
+                write!(f, "`{key}` takes {expected}, not {found}")
+            }
+            ProblemKind::NotOneOf(names) => {
+                write!(f, "`{key}` takes ")?;
+                for (index, name) in names.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { ", " };
+                    write!(f, "{separator}\"{name}\"")?;
+                }
+                Ok(())
+            }
+            ProblemKind::NotAbsolute => write!(f, "`{key}` takes an absolute path"),
+            ProblemKind::Nul => write!(f, "`{key}` holds a NUL character"),
+            ProblemKind::BadAttributeKey => {
+                write!(
+                    f,
+                    "`{key}` holds a character that no attribute's key may have (, = % blank)"
+                )
+            }
+        }
+    }
+}
+
+/// Reads one text into `configuration`; later texts win key by key.
+///
+/// Returns every problem in the order of the text. Where one of them is fatal, what was read into
+/// `configuration` is not to be used.
+pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
+    let mut reader = Reader {
+        configuration,
+        problems: Vec::new(),
+    };
+    match DeTable::parse(text) {
+        Ok(table) => reader.table("", table.get_ref()),
+        Err(error) => reader.problems.push(Problem {
+            span: error.span().unwrap_or(0..0),
+            key: String::new(),
+            kind: ProblemKind::Syntax(error.message().to_string()),
+        }),
+    }
+    let mut problems = reader.problems;
+    problems.sort_by_key(|problem| problem.span.start);
+    problems
+}
+
+/// The line and column (both from 1, the column in characters) of a byte of the text.
+pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count();
+    (before.matches('\n').count() + 1, column + 1)
+}
+
+type Set = Result<(), ProblemKind>;
+
+struct Reader<'c> {
+    configuration: &'c mut Configuration,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
+        for (name, value) in table.iter() {
+            let key = match prefix {
+                "" => name.get_ref().to_string(),
+                _ => format!("{prefix}.{}", name.get_ref()),
+            };
+            if let (Some(inner), true) = (value.get_ref().as_table(), self.has_names_below(&key)) {
+                self.table(&key, inner);
+                continue;
+            }
+            if let Err(kind) = self.set(&key, value.get_ref()) {
+                // An unknown key is wrong itself; otherwise its value is.
+                let span = match kind.is_fatal() && kind != ProblemKind::BadAttributeKey {
+                    true => value.span(),
+                    false => name.span(),
+                };
+                self.problems.push(Problem { span, key, kind });
+            }
+        }
+    }
+
+    /// A bare `service.name = "x"` in TOML is a table: below `resource_attributes` it is meant as
+    /// one key.
+    fn has_names_below(&self, key: &str) -> bool {
+        SECTIONS.contains(&key)
+            || key == "environment"
+            || key == "resource_attributes"
+            || key.starts_with("resource_attributes.")
+    }
+
+    fn set(&mut self, key: &str, value: &DeValue<'_>) -> Set {
+        let configuration = &mut *self.configuration;
+        match key {
+            "enabled" => configuration.enabled = boolean(value)?,
+            "jvm.enabled" => configuration.jvm.enabled = boolean(value)?,
+            "jvm.agent_path" => configuration.jvm.agent_path = Some(absolute_path(value)?),
+            "jvm.allow_other_agents" => configuration.jvm.allow_other_agents = boolean(value)?,
+            "processes.include" => configuration.processes.include = Some(patterns(value)?),
+            "processes.exclude" => configuration.processes.exclude = patterns(value)?,
+            "processes.include_arguments" => {
+                configuration.processes.include_arguments = Some(patterns(value)?);
+            }
+            "processes.exclude_arguments" => {
+                configuration.processes.exclude_arguments = patterns(value)?;
+            }
+            "hook.engine" => {
+                configuration.engine = one_of(value, &Engine::NAMES, Engine::from_name)?;
+            }
+            "log.level" => {
+                configuration.log.level = one_of(value, &Level::NAMES, Level::from_name)?
+            }
+            "log.file" => configuration.log.file = Some(absolute_path(value)?),
+            "log.backtrace" => configuration.log.backtrace = boolean(value)?,
+            _ => return self.set_free_name(key, value),
+        }
+        Ok(())
+    }
+
+    fn set_free_name(&mut self, key: &str, value: &DeValue<'_>) -> Set {
+        if let Some(name) = key.strip_prefix("environment.") {
+            if !name.starts_with("OTEL_") {
+                return Err(ProblemKind::NotOtelName);
+            }
+            let text = text(value)?;
+            self.configuration.environment.insert(name.into(), text);
+            return Ok(());
+        }
+        if let Some(name) = key.strip_prefix("resource_attributes.") {
+            if name.is_empty() || name.contains(is_outside_attribute_keys) {
+                return Err(ProblemKind::BadAttributeKey);
+            }
+            let text = text(value)?;
+            let attributes = &mut self.configuration.resource_attributes;
+            attributes.insert(name.into(), text);
+            return Ok(());
+        }
+        match key == "environment" || key == "resource_attributes" || SECTIONS.contains(&key) {
+            true => Err(wrong_type("a table", value)),
+            false => Err(ProblemKind::UnknownKey),
+        }
+    }
+}
+
+/// Characters with a meaning of their own in `OTEL_RESOURCE_ATTRIBUTES` (W3C Baggage).
+fn is_outside_attribute_keys(character: char) -> bool {
+    character.is_whitespace() || character.is_control() || ",=%;\"\\".contains(character)
+}
+
+fn boolean(value: &DeValue<'_>) -> Result<bool, ProblemKind> {
+    value
+        .as_bool()
+        .ok_or_else(|| wrong_type("true or false", value))
+}
+
+fn text(value: &DeValue<'_>) -> Result<String, ProblemKind> {
+    let text = value
+        .as_str()
+        .ok_or_else(|| wrong_type("a string", value))?;
+    match text.contains('\0') {
+        true => Err(ProblemKind::Nul),
+        false => Ok(text.into()),
+    }
+}
+
+fn absolute_path(value: &DeValue<'_>) -> Result<String, ProblemKind> {
+    let path = text(value)?;
+    match path.starts_with('/') {
+        true => Ok(path),
+        false => Err(ProblemKind::NotAbsolute),
+    }
+}
+
+fn patterns(value: &DeValue<'_>) -> Result<Vec<String>, ProblemKind> {
+    let array = value.as_array();
+    let array = array.ok_or_else(|| wrong_type("a list of strings", value))?;
+    array.iter().map(|item| text(item.get_ref())).collect()
+}
+
+fn one_of<T>(
+    value: &DeValue<'_>,
+    names: &'static [&'static str],
+    from_name: fn(&[u8]) -> Option<T>,
+) -> Result<T, ProblemKind> {
+    let name = text(value)?;
+    from_name(name.as_bytes()).ok_or(ProblemKind::NotOneOf(names))
+}
+
+fn wrong_type(expected: &'static str, value: &DeValue<'_>) -> ProblemKind {
+    let found = match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    ProblemKind::WrongType { expected, found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_new(text: &str) -> (Configuration, Vec<Problem>) {
+        let mut configuration = Configuration::default();
+        let problems = read(text, &mut configuration);
+        (configuration, problems)
+    }
+
+    fn only_problem(text: &str) -> Problem {
+        let (_, mut problems) = read_new(text);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        problems.remove(0)
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let (c, problems) = read_new(
+            r#"
+            enabled = false
+            [jvm]
+            enabled = false
+            agent_path = "/a.jar"
+            allow_other_agents = true
+            [environment]
+            OTEL_EXPORTER_OTLP_PROTOCOL = "http/protobuf"
+            [resource_attributes]
+            service.namespace = "shop"
+            "deployment.environment.name" = "prod"
+            [processes]
+            include = ["a"]
+            exclude = ["b"]
+            include_arguments = ["c"]
+            exclude_arguments = ["d"]
+            [hook]
+            engine = "direct"
+            [log]
+            level = "trace"
+            file = "/l"
+            backtrace = true
+            "#,
+        );
+        assert_eq!(problems, []);
+        assert!(!c.enabled && !c.jvm.enabled && c.jvm.allow_other_agents && c.log.backtrace);
+        assert_eq!(c.jvm.agent_path.as_deref(), Some("/a.jar"));
+        assert_eq!(
+            c.environment["OTEL_EXPORTER_OTLP_PROTOCOL"],
+            "http/protobuf"
+        );
+        assert_eq!(c.resource_attributes["service.namespace"], "shop");
+        assert_eq!(c.resource_attributes["deployment.environment.name"], "prod");
+        assert_eq!(c.processes.include, Some(["a".into()].into()));
+        assert_eq!(c.processes.exclude, ["b"]);
+        assert_eq!(c.processes.include_arguments, Some(["c".into()].into()));
+        assert_eq!(c.processes.exclude_arguments, ["d"]);
+        assert_eq!((c.engine, c.log.level), (Engine::Direct, Level::Trace));
+        assert_eq!(c.log.file.as_deref(), Some("/l"));
+    }
+
+    #[test]
+    fn every_key_has_a_meaning_and_no_other() {
+        assert!(
+            KEYS.iter()
+                .chain(&SECTIONS)
+                .all(|key| !meaning(key).is_empty())
+        );
+        assert_eq!(meaning("jvm.agent"), "");
+    }
+
+    #[test]
+    fn later_texts_win_key_by_key() {
+        let (mut c, _) = read_new("[jvm]\nagent_path='/a'\n[environment]\nOTEL_A='1'\nOTEL_B='1'");
+        assert_eq!(read("[environment]\nOTEL_B='2'", &mut c), []);
+        assert_eq!(c.jvm.agent_path.as_deref(), Some("/a"));
+        assert_eq!(c.environment["OTEL_A"], "1");
+        assert_eq!(c.environment["OTEL_B"], "2");
+    }
+
+    #[test]
+    fn unknown_keys_are_not_fatal_and_their_place_is_the_name() {
+        for text in [
+            "jvm.agnet_path = '/a'",
+            "[python]\nx = 1",
+            "[environment]\nPATH = '/x'",
+        ] {
+            assert!(!only_problem(text).kind.is_fatal(), "{text}");
+        }
+        assert_eq!(only_problem("a = 1\nenabled = true").span, 0..1);
+    }
+
+    #[test]
+    fn wrong_values_are_fatal_and_their_place_is_the_value() {
+        for (text, span) in [
+            ("enabled = 'yes'", 10..15),
+            ("jvm = 1", 6..7),
+            ("environment = []", 14..16),
+            ("jvm.agent_path = 'a'", 17..20),
+            ("hook.engine = 'zydis'", 14..21),
+            ("processes.include = 'x'", 20..23),
+            ("environment.OTEL_X = 3", 21..22),
+            ("resource_attributes.a = \"\\u0000\"", 24..32),
+        ] {
+            let problem = only_problem(text);
+            assert!(problem.kind.is_fatal(), "{text}");
+            assert_eq!(problem.span, span, "{text}");
+        }
+    }
+
+    #[test]
+    fn attribute_keys_must_fit_the_variable() {
+        let problem = only_problem("[resource_attributes]\n'a=b' = '1'");
+        assert_eq!(problem.kind, ProblemKind::BadAttributeKey);
+        assert_eq!(problem.span, 22..27);
+    }
+
+    #[test]
+    fn bad_toml_is_one_fatal_problem_with_its_place() {
+        let problem = only_problem("enabled = true\nenabled = ");
+        assert!(matches!(problem.kind, ProblemKind::Syntax(_)));
+        assert_eq!(
+            line_and_column("enabled = true\nenabled = ", problem.span.start).0,
+            2
+        );
+    }
+
+    #[test]
+    fn lines_and_columns_count_characters_from_one() {
+        assert_eq!(line_and_column("", 0), (1, 1));
+        assert_eq!(line_and_column("ä = 1\nö = 2", 9), (2, 2));
+    }
+}

@@ -1,0 +1,142 @@
+//! Whether a process is injected at all, before any variable is asked for.
+
+use crate::configuration::Processes;
+use crate::{Configuration, Process, Reason, denials, glob};
+use alloc::string::String;
+
+/// Decides on a process.
+///
+/// # Errors
+/// The first reason for leaving it alone.
+pub fn decide(process: &impl Process, configuration: &Configuration) -> Result<(), Reason> {
+    if !configuration.enabled {
+        return Err(Reason::DisabledBy("enabled"));
+    }
+    by_executable(process.executable(), &configuration.processes)?;
+    by_arguments(process, &configuration.processes)?;
+    if configuration.jvm.agent_path.is_none() {
+        return Err(Reason::NoAgentConfigured);
+    }
+    if !configuration.jvm.enabled {
+        return Err(Reason::DisabledBy("jvm.enabled"));
+    }
+    Ok(())
+}
+
+fn by_executable(executable: &[u8], processes: &Processes) -> Result<(), Reason> {
+    let matching = |pattern: &&String| glob::matches_path(pattern.as_bytes(), executable);
+    if let Some(pattern) = processes.exclude.iter().find(matching) {
+        return Err(excluded("processes.exclude", pattern));
+    }
+    if let Some(include) = &processes.include {
+        return match include.iter().any(|pattern| matching(&pattern)) {
+            true => Ok(()),
+            false => Err(Reason::NotIncluded("processes.include")),
+        };
+    }
+    match denials::built_in_denial(executable) {
+        Some(kind) => Err(Reason::BuiltInDenial(kind)),
+        None => Ok(()),
+    }
+}
+
+fn by_arguments(process: &impl Process, processes: &Processes) -> Result<(), Reason> {
+    if processes.include_arguments.is_none() && processes.exclude_arguments.is_empty() {
+        return Ok(());
+    }
+    let arguments = process.arguments();
+    let matching = |pattern: &&String| {
+        let pattern = pattern.as_bytes();
+        arguments
+            .iter()
+            .any(|argument| glob::matches(pattern, argument))
+    };
+    if let Some(pattern) = processes.exclude_arguments.iter().find(matching) {
+        return Err(excluded("processes.exclude_arguments", pattern));
+    }
+    match &processes.include_arguments {
+        Some(include) if !include.iter().any(|pattern| matching(&pattern)) => {
+            Err(Reason::NotIncluded("processes.include_arguments"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn excluded(key: &'static str, pattern: &str) -> Reason {
+    let pattern = pattern.into();
+    Reason::Excluded { key, pattern }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixture::Fixture;
+    use alloc::vec;
+
+    fn process(executable: &str, arguments: &[&str]) -> Fixture {
+        Fixture {
+            executable: executable.into(),
+            arguments: arguments.iter().map(|a| String::from(*a)).collect(),
+            ..Fixture::default()
+        }
+    }
+
+    fn configuration() -> Configuration {
+        let mut configuration = Configuration::default();
+        configuration.jvm.agent_path = Some("/agent.jar".into());
+        configuration
+    }
+
+    #[test]
+    fn a_java_process_is_injected() {
+        let java = process("/usr/bin/java", &["java", "Main"]);
+        assert_eq!(decide(&java, &configuration()), Ok(()));
+    }
+
+    #[test]
+    fn without_an_agent_nothing_is_injected() {
+        let java = process("/usr/bin/java", &[]);
+        let nothing = Configuration::default();
+        assert_eq!(decide(&java, &nothing), Err(Reason::NoAgentConfigured));
+    }
+
+    #[test]
+    fn include_restricts_and_lifts_denials_and_exclude_beats_it() {
+        let javac = process("/jdk/bin/javac", &[]);
+        let java = process("/jdk/bin/java", &[]);
+        let mut configuration = configuration();
+        assert!(matches!(
+            decide(&javac, &configuration),
+            Err(Reason::BuiltInDenial(_))
+        ));
+        configuration.processes.include = Some(vec!["/jdk/*/javac".into()]);
+        assert_eq!(decide(&javac, &configuration), Ok(()));
+        assert_eq!(
+            decide(&java, &configuration),
+            Err(Reason::NotIncluded("processes.include"))
+        );
+        configuration.processes.exclude = vec!["javac".into()];
+        assert_eq!(
+            decide(&javac, &configuration),
+            Err(excluded("processes.exclude", "javac"))
+        );
+    }
+
+    #[test]
+    fn arguments_are_matched_one_by_one() {
+        let java = process("/usr/bin/java", &["java", "-jar", "shop.jar"]);
+        let mut configuration = configuration();
+        configuration.processes.include_arguments = Some(vec!["shop*.jar".into()]);
+        assert_eq!(decide(&java, &configuration), Ok(()));
+        configuration.processes.include_arguments = Some(vec!["-jar shop.jar".into()]);
+        assert_eq!(
+            decide(&java, &configuration),
+            Err(Reason::NotIncluded("processes.include_arguments"))
+        );
+        configuration.processes.exclude_arguments = vec!["-jar".into()];
+        assert_eq!(
+            decide(&java, &configuration),
+            Err(excluded("processes.exclude_arguments", "-jar"))
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! Programs that are left alone unless `processes.include` names them.
+
+use crate::process::file_name;
+
+/// The programs of a JDK that read `JAVA_TOOL_OPTIONS` without being an application: started with
+/// an agent, each would take seconds longer and report itself as a service.
+/// Source: the `bin` directories of JDK 8 to 25.
+const JDK_TOOLS: &[&str] = &[
+    "appletviewer",
+    "extcheck",
+    "idlj",
+    "jaotc",
+    "jar",
+    "jarsigner",
+    "javac",
+    "javadoc",
+    "javafxpackager",
+    "javah",
+    "javap",
+    "javapackager",
+    "jcmd",
+    "jconsole",
+    "jdb",
+    "jdeprscan",
+    "jdeps",
+    "jfr",
+    "jhat",
+    "jhsdb",
+    "jimage",
+    "jinfo",
+    "jjs",
+    "jlink",
+    "jmap",
+    "jmc",
+    "jmod",
+    "jnativescan",
+    "jpackage",
+    "jps",
+    "jrunscript",
+    "jsadebugd",
+    "jshell",
+    "jstack",
+    "jstat",
+    "jstatd",
+    "jvisualvm",
+    "jwebserver",
+    "keytool",
+    "native2ascii",
+    "orbd",
+    "pack200",
+    "policytool",
+    "rmic",
+    "rmid",
+    "rmiregistry",
+    "schemagen",
+    "serialver",
+    "servertool",
+    "tnameserv",
+    "unpack200",
+    "wsgen",
+    "wsimport",
+    "xjc",
+];
+
+/// The kind of program that `executable` is, where it is left alone by default.
+pub fn built_in_denial(executable: &[u8]) -> Option<&'static str> {
+    let name = file_name(executable);
+    let is_tool = JDK_TOOLS.iter().any(|tool| tool.as_bytes() == name);
+    is_tool.then_some("a JDK tool")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_are_denied_and_java_is_not() {
+        assert!(built_in_denial(b"/usr/lib/jvm/x/bin/javac").is_some());
+        assert!(built_in_denial(b"/usr/lib/jvm/x/bin/java").is_none());
+        assert!(built_in_denial(b"").is_none());
+    }
+}

@@ -1,0 +1,323 @@
+//! The JVM: `JAVA_TOOL_OPTIONS` with the agent in front of the user's options.
+//!
+//! The agent's settings travel as `-Dotel.…` options in the same value, because
+//! `System.getenv()` copies `environ` and sees no hook.
+
+use crate::process::directory;
+use crate::{
+    Configuration, Process, Reason, jvm_agents, jvm_options, resource_attributes, settings,
+};
+use alloc::{string::String, vec::Vec};
+
+const VARIABLE: &str = "JAVA_TOOL_OPTIONS";
+
+/// Variables that hold options besides `JAVA_TOOL_OPTIONS`: the launcher's (JDK 9 and later) and
+/// HotSpot's own.
+const OTHER_VARIABLES: [&str; 2] = ["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
+
+/// JDK 8's HotSpot copies the variable into a buffer of 1024 bytes and ignores it where it does
+/// not fit (`OPTION_BUFFER_SIZE` in its `arguments.cpp`).
+const JDK8_LIMIT: usize = 1023;
+
+/// The value of `JAVA_TOOL_OPTIONS` for this process.
+///
+/// # Errors
+/// Why the JVM gets the original value.
+pub fn value(
+    original: Option<&[u8]>,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Result<Vec<u8>, Reason> {
+    let jvm = &configuration.jvm;
+    let agent = jvm.agent_path.as_deref().ok_or(Reason::NoAgentConfigured)?;
+    if !jvm.enabled {
+        return Err(Reason::DisabledBy("jvm.enabled"));
+    }
+    let original = original.unwrap_or_default();
+    let options = jvm_options::split(original)?;
+    if agent.contains('=') {
+        return Err(Reason::AgentPathUnusable(agent.into()));
+    }
+    if options.iter().any(|option| loads(option, agent)) {
+        return Err(Reason::AlreadyInjected);
+    }
+    if !jvm.allow_other_agents {
+        no_other_agent(&options, process)?;
+    }
+    if !process.is_readable_file(agent.as_bytes()) {
+        return Err(Reason::AgentUnreadable(agent.into()));
+    }
+    let library = process.loaded_library("libjvm.so");
+    if let Some(library) = &library {
+        has_instrument_library(library, process)?;
+    }
+    let value = compose(original, &options, agent, process, configuration);
+    if value.len() > JDK8_LIMIT && library.is_some_and(|library| is_jdk8(&library)) {
+        return Err(Reason::TooLong(JDK8_LIMIT));
+    }
+    Ok(value)
+}
+
+fn loads(option: &[u8], agent: &str) -> bool {
+    jvm_agents::agent_file(option) == Some(agent.as_bytes())
+}
+
+fn no_other_agent(options: &[Vec<u8>], process: &impl Process) -> Result<(), Reason> {
+    let find = |options: &[Vec<u8>], place| {
+        let vendor = options.iter().find_map(|option| jvm_agents::vendor(option));
+        match vendor {
+            Some(vendor) => Err(Reason::OtherAgent { vendor, place }),
+            None => Ok(()),
+        }
+    };
+    find(options, VARIABLE)?;
+    for name in OTHER_VARIABLES {
+        let value = process.variable(name).unwrap_or_default();
+        // With an unmatched quote the JVM stops by itself, whatever we do.
+        find(&jvm_options::split(&value).unwrap_or_default(), name)?;
+    }
+    find(&process.arguments(), "command line")
+}
+
+/// A jlink image without the module `java.instrument` does not start with `-javaagent`.
+fn has_instrument_library(libjvm: &[u8], process: &impl Process) -> Result<(), Reason> {
+    let beside = directory(libjvm);
+    let present = |folder: &[u8]| {
+        let path = [folder, b"/libinstrument.so"].concat();
+        process.is_readable_file(&path)
+    };
+    // lib/server/libjvm.so has it in lib; a client-only image may have both in one folder.
+    match present(directory(beside)) || present(beside) {
+        true => Ok(()),
+        false => Err(Reason::NoInstrumentLibrary(libjvm.to_vec())),
+    }
+}
+
+/// JDK 8 and older keep libjvm in `lib/ARCHITECTURE/server`, newer ones in `lib/server`.
+fn is_jdk8(libjvm: &[u8]) -> bool {
+    !directory(directory(libjvm)).ends_with(b"/lib")
+}
+
+fn compose(
+    original: &[u8],
+    options: &[Vec<u8>],
+    agent: &str,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Vec<u8> {
+    let in_value = property(options, "otel.resource.attributes");
+    let in_environment = process.variable(resource_attributes::VARIABLE);
+    let user_attributes = match in_value {
+        Some(list) => list.to_vec(),
+        None => in_environment.unwrap_or_default(),
+    };
+
+    let mut value = jvm_options::quote(&[b"-javaagent:", agent.as_bytes()].concat());
+    for (name, setting) in settings::missing(process, configuration, &user_attributes) {
+        let name = property_name(name);
+        if property(options, &name).is_none() {
+            push_property(&mut value, &name, setting.as_bytes());
+        }
+    }
+    let attributes = resource_attributes::merge(&user_attributes, configuration);
+    if let (Some(list), None) = (&attributes, in_value) {
+        push_property(&mut value, "otel.resource.attributes", list);
+    }
+    if !original.is_empty() {
+        value.push(b' ');
+        value.extend(original);
+    }
+    // The last of two equal properties counts: the merged list goes behind the user's.
+    if let (Some(list), Some(_)) = (&attributes, in_value) {
+        push_property(&mut value, "otel.resource.attributes", list);
+    }
+    value
+}
+
+fn push_property(value: &mut Vec<u8>, name: &str, setting: &[u8]) {
+    let option = [b"-D", name.as_bytes(), b"=", setting].concat();
+    value.push(b' ');
+    value.extend(jvm_options::quote(&option));
+}
+
+/// The property that the agent reads where the variable is not set: `OTEL_A_B` is `otel.a.b`.
+fn property_name(variable: &str) -> String {
+    variable.to_ascii_lowercase().replace('_', ".")
+}
+
+/// The last value of a system property among the options. The agent takes `-` for `.` in names.
+fn property<'o>(options: &'o [Vec<u8>], name: &str) -> Option<&'o [u8]> {
+    options.iter().rev().find_map(|option| {
+        let definition = option.strip_prefix(b"-D")?;
+        let end = definition.iter().position(|byte| *byte == b'=');
+        let (key, value) = definition.split_at(end.unwrap_or(definition.len()));
+        let normalised = key.to_ascii_lowercase();
+        let bytes = normalised.iter().map(|byte| match byte {
+            b'-' => &b'.',
+            other => other,
+        });
+        let same = bytes.eq(name.as_bytes());
+        same.then(|| value.get(1..).unwrap_or_default())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixture::Fixture;
+    use alloc::{string::ToString, vec};
+
+    const AGENT: &str = "/otel/agent.jar";
+
+    fn process() -> Fixture {
+        Fixture {
+            executable: "/jdk/bin/java".into(),
+            arguments: vec!["java".into(), "Main".into()],
+            readable: vec![AGENT.into(), "/jdk/lib/libinstrument.so".into()],
+            libraries: vec!["/jdk/lib/server/libjvm.so".into()],
+            ..Fixture::default()
+        }
+    }
+
+    fn configuration() -> Configuration {
+        let mut configuration = Configuration::default();
+        configuration.jvm.agent_path = Some(AGENT.into());
+        configuration
+    }
+
+    fn text(original: Option<&str>, process: &Fixture, configuration: &Configuration) -> String {
+        let value = value(original.map(str::as_bytes), process, configuration).unwrap();
+        String::from_utf8(value).unwrap()
+    }
+
+    fn reason(original: &str, process: &Fixture, configuration: &Configuration) -> Reason {
+        value(Some(original.as_bytes()), process, configuration).unwrap_err()
+    }
+
+    #[test]
+    fn the_agent_comes_before_the_users_options() {
+        let (p, c) = (process(), configuration());
+        assert_eq!(text(None, &p, &c), "-javaagent:/otel/agent.jar");
+        assert_eq!(text(Some(""), &p, &c), "-javaagent:/otel/agent.jar");
+        assert_eq!(
+            text(Some(" -Xmx1g "), &p, &c),
+            "-javaagent:/otel/agent.jar  -Xmx1g "
+        );
+    }
+
+    #[test]
+    fn applying_it_twice_changes_nothing() {
+        let (mut p, mut c) = (process(), configuration());
+        let agent = "/with blank/agent's.jar";
+        c.jvm.agent_path = Some(agent.into());
+        p.readable.push(agent.into());
+        let once = text(Some("-Da=b"), &p, &c);
+        assert_eq!(once, "\"-javaagent:/with blank/agent's.jar\" -Da=b");
+        assert_eq!(reason(&once, &p, &c), Reason::AlreadyInjected);
+    }
+
+    #[test]
+    fn what_the_jvm_would_not_survive_is_not_injected() {
+        let (mut p, mut c) = (process(), configuration());
+        assert_eq!(reason("-Da='b", &p, &c), Reason::UnmatchedQuote);
+        p.libraries = vec!["/image/lib/server/libjvm.so".into()];
+        assert!(matches!(reason("", &p, &c), Reason::NoInstrumentLibrary(_)));
+        p.readable.clear();
+        assert_eq!(reason("", &p, &c), Reason::AgentUnreadable(AGENT.into()));
+        c.jvm.agent_path = Some("/a=b.jar".into());
+        assert_eq!(
+            reason("", &p, &c),
+            Reason::AgentPathUnusable("/a=b.jar".into())
+        );
+    }
+
+    #[test]
+    fn jdk8_gets_nothing_that_it_would_ignore_as_a_whole() {
+        let (mut p, c) = (process(), configuration());
+        p.libraries = vec!["/jdk8/jre/lib/amd64/server/libjvm.so".into()];
+        p.readable
+            .push("/jdk8/jre/lib/amd64/libinstrument.so".into());
+        let long = "x".repeat(JDK8_LIMIT);
+        assert_eq!(text(Some("-Dx"), &p, &c), "-javaagent:/otel/agent.jar -Dx");
+        assert_eq!(reason(&long, &p, &c), Reason::TooLong(JDK8_LIMIT));
+    }
+
+    #[test]
+    fn another_agent_keeps_ours_out_wherever_it_is() {
+        let datadog = "-javaagent:/dd/dd-java-agent.jar";
+        let c = configuration();
+        let place = |p: &Fixture, original: &str| match reason(original, p, &c) {
+            Reason::OtherAgent { vendor, place } => (vendor, place),
+            other => panic!("{other}"),
+        };
+        assert_eq!(place(&process(), datadog), ("Datadog", VARIABLE));
+        for name in OTHER_VARIABLES {
+            let mut p = process();
+            p.variables.insert(name.into(), datadog.into());
+            assert_eq!(place(&p, ""), ("Datadog", name));
+        }
+        let mut p = process();
+        p.arguments.insert(1, datadog.into());
+        assert_eq!(place(&p, ""), ("Datadog", "command line"));
+
+        let mut both = configuration();
+        both.jvm.allow_other_agents = true;
+        assert_eq!(text(None, &p, &both), "-javaagent:/otel/agent.jar");
+    }
+
+    #[test]
+    fn settings_travel_as_properties_unless_the_user_has_them() {
+        let (mut p, mut c) = (process(), configuration());
+        for (name, setting) in [
+            ("OTEL_A", "1"),
+            ("OTEL_B_C", "x y"),
+            ("OTEL_D", "ours"),
+            ("OTEL_E_F", "ours"),
+            ("OTEL_G", "ours"),
+        ] {
+            c.environment.insert(name.into(), setting.into());
+        }
+        p.variables.insert("OTEL_D".into(), "user".into());
+        p.variables.insert("OTEL_G".into(), String::new());
+        assert_eq!(
+            text(Some("-Dotel.e-f=user"), &p, &c),
+            "-javaagent:/otel/agent.jar -Dotel.a=1 \"-Dotel.b.c=x y\" -Dotel.g=ours -Dotel.e-f=user"
+        );
+    }
+
+    #[test]
+    fn resource_attributes_are_merged_from_wherever_the_user_has_them() {
+        let (mut p, mut c) = (process(), configuration());
+        c.resource_attributes.insert("team".into(), "a b".into());
+        let plain = "-javaagent:/otel/agent.jar -Dotel.resource.attributes=";
+        assert_eq!(text(None, &p, &c), plain.to_string() + "team=a%20b");
+
+        p.variables
+            .insert("OTEL_RESOURCE_ATTRIBUTES".into(), "x=1".into());
+        assert_eq!(text(None, &p, &c), plain.to_string() + "x=1,team=a%20b");
+
+        let user = "-Dotel.resource.attributes=y=2";
+        assert_eq!(
+            text(Some(user), &p, &c),
+            "-javaagent:/otel/agent.jar -Dotel.resource.attributes=y=2 \
+             -Dotel.resource.attributes=y=2,team=a%20b"
+        );
+        let user = "-Dotel.resource.attributes=team=mine";
+        assert_eq!(
+            text(Some(user), &p, &c),
+            "-javaagent:/otel/agent.jar -Dotel.resource.attributes=team=mine"
+        );
+    }
+
+    #[test]
+    fn the_users_service_name_wins_even_as_an_attribute() {
+        let (mut p, mut c) = (process(), configuration());
+        let name = "OTEL_SERVICE_NAME";
+        c.environment.insert(name.into(), "ours".into());
+        assert!(text(None, &p, &c).ends_with(" -Dotel.service.name=ours"));
+        let attributes = "service.name=theirs";
+        p.variables
+            .insert("OTEL_RESOURCE_ATTRIBUTES".into(), attributes.into());
+        assert_eq!(text(None, &p, &c), "-javaagent:/otel/agent.jar");
+    }
+}

@@ -1,0 +1,126 @@
+//! Agents of other vendors, by the files they are loaded from.
+
+use crate::glob;
+
+struct Agent {
+    vendor: &'static str,
+    /// Patterns as [`glob::matches_path`] reads them, in lower case.
+    files: &'static [&'static str],
+}
+
+/// Names as each vendor's installation guide gives them for `-javaagent` or `-agentpath`.
+const AGENTS: &[Agent] = &[
+    Agent {
+        vendor: "OpenTelemetry",
+        files: &[
+            "opentelemetry-javaagent*",
+            "aws-opentelemetry-agent*",
+            "elastic-otel-javaagent*",
+            "grafana-opentelemetry-java*",
+            "splunk-otel-javaagent*",
+        ],
+    },
+    Agent {
+        vendor: "Datadog",
+        files: &["dd-java-agent*"],
+    },
+    Agent {
+        vendor: "New Relic",
+        files: &["newrelic*.jar"],
+    },
+    Agent {
+        vendor: "Elastic",
+        files: &["elastic-apm-agent*", "apm-agent-attach*"],
+    },
+    Agent {
+        vendor: "Application Insights",
+        files: &["applicationinsights-agent*"],
+    },
+    Agent {
+        vendor: "SkyWalking",
+        files: &["skywalking-agent*"],
+    },
+    Agent {
+        vendor: "Dynatrace",
+        files: &["liboneagent*", "oneagent*.jar"],
+    },
+    Agent {
+        vendor: "AppDynamics",
+        files: &[
+            "*/*appdynamics*/javaagent.jar",
+            "*/*appagent*/javaagent.jar",
+            "*/*appserveragent*/javaagent.jar",
+            "*/ver*.*.*/javaagent.jar",
+        ],
+    },
+    Agent {
+        vendor: "Instana",
+        files: &["instana*agent*", "libinstana*", "*/instana/*agent*"],
+    },
+    Agent {
+        vendor: "Pinpoint",
+        files: &["pinpoint-bootstrap*", "pinpoint-agent*"],
+    },
+];
+
+/// The path that an option loads an agent from: `-javaagent:PATH[=…]` or `-agentpath:PATH[=…]`.
+pub fn agent_file(option: &[u8]) -> Option<&[u8]> {
+    let rest = option
+        .strip_prefix(b"-javaagent:")
+        .or_else(|| option.strip_prefix(b"-agentpath:"))?;
+    rest.split(|byte| *byte == b'=').next()
+}
+
+/// The vendor of the agent that an option loads, where it is a known one.
+pub fn vendor(option: &[u8]) -> Option<&'static str> {
+    let file = agent_file(option)?.to_ascii_lowercase();
+    let is_of = |agent: &&Agent| {
+        let mut patterns = agent.files.iter();
+        patterns.any(|pattern| glob::matches_path(pattern.as_bytes(), &file))
+    };
+    AGENTS.iter().find(is_of).map(|agent| agent.vendor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_agents_are_recognised() {
+        for (option, name) in [
+            (
+                "-javaagent:/x/opentelemetry-javaagent-2.1.jar",
+                "OpenTelemetry",
+            ),
+            ("-javaagent:dd-java-agent.jar=x=y", "Datadog"),
+            ("-javaagent:/opt/newrelic/newrelic.jar", "New Relic"),
+            ("-javaagent:/e/elastic-apm-agent-1.55.jar", "Elastic"),
+            (
+                "-javaagent:/a/applicationinsights-agent-3.jar",
+                "Application Insights",
+            ),
+            ("-javaagent:/s/skywalking-agent.jar", "SkyWalking"),
+            ("-agentpath:/o/liboneagentloader.so=server=x", "Dynatrace"),
+            (
+                "-javaagent:/opt/AppServerAgent-4.5/javaagent.jar",
+                "AppDynamics",
+            ),
+            ("-javaagent:/opt/instana-java-agent.jar", "Instana"),
+            ("-javaagent:/p/pinpoint-bootstrap.jar", "Pinpoint"),
+        ] {
+            assert_eq!(vendor(option.as_bytes()), Some(name), "{option}");
+        }
+    }
+
+    #[test]
+    fn other_java_agents_are_not() {
+        for option in [
+            "-javaagent:/x/jacocoagent.jar",
+            "-agentlib:jdwp=transport=dt_socket",
+            "-Dx=-javaagent:dd-java-agent.jar",
+            "/x/dd-java-agent.jar",
+        ] {
+            assert_eq!(vendor(option.as_bytes()), None, "{option}");
+        }
+    }
+}

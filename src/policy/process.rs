@@ -1,0 +1,79 @@
+//! The facts about a process that decisions rest on.
+
+use alloc::vec::Vec;
+
+/// One process: the calling one in the preload object, any live one in the command.
+///
+/// Every answer is taken at the moment of asking, with the rights of that process.
+pub trait Process {
+    /// The path of the running executable, symbolic links resolved (`/proc/PID/exe`); empty where
+    /// it cannot be told.
+    fn executable(&self) -> &[u8];
+
+    /// The command line, the program's own name first (`/proc/PID/cmdline`); empty where it cannot
+    /// be told.
+    fn arguments(&self) -> Vec<Vec<u8>>;
+
+    /// The value of a variable in the process's own environment, before any hook.
+    fn variable(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// Whether `path` is a regular file that the process may open for reading. Its content is not
+    /// looked at.
+    fn is_readable_file(&self, path: &[u8]) -> bool;
+
+    /// The path of a loaded shared library by its file name, for example `libjvm.so`.
+    fn loaded_library(&self, file_name: &str) -> Option<Vec<u8>>;
+}
+
+/// The last component of a path.
+pub fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
+
+/// A path without its last component; empty where it has only one.
+pub fn directory(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    path.get(..end).unwrap_or_default()
+}
+
+/// A process made of plain values, for the tests of this crate.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::Process;
+    use alloc::{string::String, vec::Vec};
+    use std::collections::BTreeMap;
+
+    #[derive(Default)]
+    pub struct Fixture {
+        pub executable: String,
+        pub arguments: Vec<String>,
+        pub variables: BTreeMap<String, String>,
+        pub readable: Vec<String>,
+        pub libraries: Vec<String>,
+    }
+
+    impl Process for Fixture {
+        fn executable(&self) -> &[u8] {
+            self.executable.as_bytes()
+        }
+        fn arguments(&self) -> Vec<Vec<u8>> {
+            self.arguments
+                .iter()
+                .map(|a| a.clone().into_bytes())
+                .collect()
+        }
+        fn variable(&self, name: &str) -> Option<Vec<u8>> {
+            self.variables.get(name).map(|v| v.clone().into_bytes())
+        }
+        fn is_readable_file(&self, path: &[u8]) -> bool {
+            self.readable.iter().any(|file| file.as_bytes() == path)
+        }
+        fn loaded_library(&self, file_name: &str) -> Option<Vec<u8>> {
+            let found = self
+                .libraries
+                .iter()
+                .find(|path| super::file_name(path.as_bytes()) == file_name.as_bytes());
+            found.map(|path| path.clone().into_bytes())
+        }
+    }
+}

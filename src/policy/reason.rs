@@ -1,0 +1,152 @@
+//! Why a process, or one variable of it, is left as it is.
+
+use crate::configuration_files::FileProblem;
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+/// The reason for injecting nothing. `Display` gives one line for the debug log and the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The kernel set AT_SECURE: a set-id program or one with file capabilities (getauxval(3)).
+    SecureExecution,
+    /// The kill switch: the variable that is set.
+    KillSwitch(&'static str),
+    /// A program that is left alone by default; the name of the kind of program.
+    BuiltInDenial(&'static str),
+    /// The configuration cannot be used.
+    Configuration {
+        /// The file with the problem.
+        path: Vec<u8>,
+        /// What is wrong with it.
+        problem: FileProblem,
+    },
+    /// This key of the configuration is false.
+    DisabledBy(&'static str),
+    /// `processes.include` (or `include_arguments`) is given and nothing in it matches.
+    NotIncluded(&'static str),
+    /// A pattern of `processes.exclude` (or `exclude_arguments`) matches.
+    Excluded {
+        /// The key that holds the pattern.
+        key: &'static str,
+        /// The pattern that matches.
+        pattern: String,
+    },
+    /// No runtime has an agent in the configuration.
+    NoAgentConfigured,
+    /// The agent is missing, not a regular file, or not readable by this process.
+    AgentUnreadable(String),
+    /// The agent's path cannot be written in the variable without changing its meaning.
+    AgentPathUnusable(String),
+    /// The agent is already in the value.
+    AlreadyInjected,
+    /// The user's value has a quote without its partner, with which the JVM does not start.
+    UnmatchedQuote,
+    /// Another agent is already there.
+    OtherAgent {
+        /// Whose agent.
+        vendor: &'static str,
+        /// Where it was found: a variable's name or `command line`.
+        place: &'static str,
+    },
+    /// This JVM's image has no `libinstrument.so`; the path of its libjvm.
+    NoInstrumentLibrary(Vec<u8>),
+    /// A JVM of version 8 or older ignores the variable above this number of bytes.
+    TooLong(usize),
+    /// The hooks could not be put in place.
+    Engine(EngineProblem),
+    /// The decision itself failed (out of memory or a defect); the process was given back as it was.
+    Abandoned,
+}
+
+/// Why an engine could not hook a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineProblem {
+    /// No loaded object was recognised as libc.
+    NoLibc,
+    /// libc has no function of this name.
+    NoFunction,
+    /// The function is too short for the patch.
+    TooShort,
+    /// The function's first bytes are already a patch.
+    AlreadyPatched,
+    /// Other threads are running, one of which may be inside the function.
+    Threads,
+    /// The code can neither be written through `/proc/self/mem` nor be made writable.
+    MemoryRefused,
+    /// The Gum engine's object is not installed or cannot be loaded.
+    GumUnavailable,
+    /// Gum reported an error.
+    GumFailed,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecureExecution => f.write_str("AT_SECURE is set (set-id or file capabilities)"),
+            Self::KillSwitch(variable) => write!(f, "{variable} is set"),
+            Self::BuiltInDenial(kind) => {
+                write!(f, "{kind} is left alone (processes.include lifts this)")
+            }
+            Self::Configuration { path, problem } => {
+                write!(f, "{}{problem}", Lossy(path))
+            }
+            Self::DisabledBy(key) => write!(f, "{key} = false in the configuration"),
+            Self::NotIncluded(key) => write!(f, "{key} is given and does not match"),
+            Self::Excluded { key, pattern } => write!(f, "{key} has \"{pattern}\", which matches"),
+            Self::NoAgentConfigured => f.write_str("no agent_path in the configuration"),
+            Self::AgentUnreadable(path) => {
+                write!(f, "{path} is missing or not readable by this process")
+            }
+            Self::AgentPathUnusable(path) => {
+                write!(
+                    f,
+                    "{path}: the JVM takes what follows `=` for the agent's options"
+                )
+            }
+            Self::AlreadyInjected => f.write_str("the agent is already in the value"),
+            Self::UnmatchedQuote => f.write_str("the value has an unmatched quote"),
+            Self::OtherAgent { vendor, place } => write!(
+                f,
+                "the agent of {vendor} is already on the {place} (allow_other_agents = true allows both)"
+            ),
+            Self::NoInstrumentLibrary(path) => {
+                write!(f, "no libinstrument.so beside {}", Lossy(path))
+            }
+            Self::TooLong(limit) => {
+                write!(f, "this JVM ignores the variable above {limit} bytes")
+            }
+            Self::Engine(problem) => write!(f, "engine: {problem}"),
+            Self::Abandoned => f.write_str("the decision could not be completed"),
+        }
+    }
+}
+
+impl fmt::Display for EngineProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoLibc => "libc was not found among the loaded objects",
+            Self::NoFunction => "libc has no such function",
+            Self::TooShort => "the function is too short to be patched",
+            Self::AlreadyPatched => "the function is already patched",
+            Self::Threads => "threads are already running",
+            Self::MemoryRefused => "the system refuses to change the function's memory",
+            Self::GumUnavailable => "the Gum engine is not installed beside the preload object",
+            Self::GumFailed => "Gum could not replace the function",
+        })
+    }
+}
+
+/// Bytes shown as text, what is not UTF-8 replaced.
+pub struct Lossy<'a>(pub &'a [u8]);
+
+impl fmt::Display for Lossy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
+}
