@@ -3,7 +3,7 @@
 //! The agent's settings travel as `-Dotel.…` options in the same value, because
 //! `System.getenv()` copies `environ` and sees no hook.
 
-use crate::process::directory;
+use crate::process::{directory, file_name};
 use crate::{
     Configuration, Process, Reason, jvm_agents, jvm_options, resource_attributes, settings,
 };
@@ -18,6 +18,12 @@ const OTHER_VARIABLES: [&str; 2] = ["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
 /// JDK 8's HotSpot copies the variable into a buffer of 1024 bytes and ignores it where it does
 /// not fit (`OPTION_BUFFER_SIZE` in its `arguments.cpp`).
 const JDK8_LIMIT: usize = 1023;
+
+/// Whether an executable is the JVM's launcher. Programs that create a JVM by themselves are told
+/// by nothing before they do.
+pub fn is_runtime(executable: &[u8]) -> bool {
+    file_name(executable) == b"java"
+}
 
 /// The value of `JAVA_TOOL_OPTIONS` for this process.
 ///

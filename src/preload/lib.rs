@@ -1,1 +1,28 @@
+//! The preload object: `libopentelemetry_injector.so`.
+//!
+//! Its constructor decides on the process and hooks libc's `getenv` in place; from then on watched
+//! variables are answered with the agent added. Read it in this order: [`constructor`], [`hooks`],
+//! [`answers`], [`direct`], [`attempt`].
+//!
+//! It has no standard library, no thread-local storage and no lock, and it calls libc for nothing
+//! that could fail, allocate or set `errno`.
 #![no_std]
+
+extern crate alloc;
+
+mod answers;
+mod arena;
+mod attempt;
+mod constructor;
+mod direct;
+mod environment;
+mod files;
+mod gum;
+mod hooks;
+mod host;
+mod kernel;
+mod loaded_objects;
+mod log;
+mod permanent;
+mod trace;
+mod x86_64;

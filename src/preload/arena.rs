@@ -1,0 +1,132 @@
+//! Memory of one attempt: taken from the kernel in chunks, handed out in order, freed at once.
+
+use crate::kernel;
+use core::alloc::Layout;
+use core::cell::UnsafeCell;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// The usual size of a chunk in bytes. Pages that are not used cost nothing.
+const CHUNK: usize = 256 * 1024;
+
+/// The first chunk of the first attempt needs no system call: in most processes it is the only one.
+const FIRST_CHUNK: usize = 32 * 1024;
+
+#[repr(align(64))]
+struct FirstChunk(UnsafeCell<[u8; FIRST_CHUNK]>);
+
+// SAFETY: only the arena that set FIRST_TAKEN touches it.
+unsafe impl Sync for FirstChunk {}
+
+static FIRST: FirstChunk = FirstChunk(UnsafeCell::new([0; FIRST_CHUNK]));
+static FIRST_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Written at the start of every chunk that came from the kernel.
+struct Header {
+    older: *mut u8,
+    length: usize,
+}
+
+/// See the module.
+pub struct Arena {
+    /// The newest chunk that came from the kernel.
+    chunk: *mut u8,
+    next: usize,
+    end: usize,
+}
+
+impl Arena {
+    /// An arena without any memory yet.
+    pub const fn new() -> Self {
+        Self {
+            chunk: ptr::null_mut(),
+            next: 0,
+            end: 0,
+        }
+    }
+
+    /// A fresh block, or null where the kernel has none.
+    pub fn allocate(&mut self, layout: Layout) -> *mut u8 {
+        if let Some(block) = self.take(layout) {
+            return block;
+        }
+        match self.grow(layout) {
+            true => self.take(layout).unwrap_or(ptr::null_mut()),
+            false => ptr::null_mut(),
+        }
+    }
+
+    /// A block with the content of `block`, of another size; null where there is no memory.
+    ///
+    /// # Safety
+    /// `block` came from this arena with `layout`.
+    pub unsafe fn resize(&mut self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let is_newest = block as usize + layout.size() == self.next;
+        let fits = (block as usize).checked_add(size);
+        if let Some(end) = fits.filter(|end| is_newest && *end <= self.end) {
+            self.next = end;
+            return block;
+        }
+        let Ok(layout_after) = Layout::from_size_align(size, layout.align()) else {
+            return ptr::null_mut();
+        };
+        let fresh = self.allocate(layout_after);
+        if !fresh.is_null() {
+            let length = layout.size().min(size);
+            // SAFETY: both blocks are at least this long, and a fresh one overlaps no other.
+            unsafe { ptr::copy_nonoverlapping(block, fresh, length) };
+        }
+        fresh
+    }
+
+    /// Gives everything back.
+    ///
+    /// # Safety
+    /// Nothing refers to any block any more.
+    pub unsafe fn free(&mut self) {
+        while !self.chunk.is_null() {
+            // SAFETY: a chunk begins with its header.
+            let header = unsafe { self.chunk.cast::<Header>().read() };
+            // SAFETY: the caller's promise.
+            unsafe { kernel::unmap(self.chunk, header.length) };
+            self.chunk = header.older;
+        }
+        let first = FIRST.0.get() as usize;
+        if (first..=first + FIRST_CHUNK).contains(&self.next) {
+            FIRST_TAKEN.store(false, Ordering::Release);
+        }
+        *self = Self::new();
+    }
+
+    fn take(&mut self, layout: Layout) -> Option<*mut u8> {
+        let start = self.next.checked_next_multiple_of(layout.align())?;
+        let end = start.checked_add(layout.size())?;
+        if self.next == 0 || end > self.end {
+            return None;
+        }
+        self.next = end;
+        Some(start as *mut u8)
+    }
+
+    fn grow(&mut self, layout: Layout) -> bool {
+        if self.next == 0 && !FIRST_TAKEN.swap(true, Ordering::AcqRel) {
+            self.next = FIRST.0.get() as usize;
+            self.end = self.next + FIRST_CHUNK;
+            if layout.size() + layout.align() <= FIRST_CHUNK {
+                return true;
+            }
+        }
+        let needed = size_of::<Header>() + layout.size() + layout.align();
+        let length = needed.max(CHUNK);
+        let Ok(chunk) = kernel::map(length) else {
+            return false;
+        };
+        let older = self.chunk;
+        // SAFETY: the chunk is fresh, aligned to a page and longer than the header.
+        unsafe { chunk.cast::<Header>().write(Header { older, length }) };
+        self.chunk = chunk;
+        self.next = chunk as usize + size_of::<Header>();
+        self.end = chunk as usize + length;
+        true
+    }
+}

@@ -1,0 +1,78 @@
+//! What happens when the loader hands a process over: the checks in their order, then the hooks.
+
+use crate::attempt::{Memory, attempt};
+use crate::files::FileSystem;
+use crate::host::Host;
+use crate::{answers, direct, gum, hooks, log};
+use alloc::boxed::Box;
+use opentelemetry_injector_policy::configuration::{Engine, Level, Log};
+use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
+use opentelemetry_injector_policy::{
+    Configuration, Process, Reason, configuration_files, decision, jvm, overrides,
+};
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = construct;
+
+extern "C" fn construct() {
+    // Before anything else: such a process is neither read nor told.
+    // SAFETY: getauxval(3) has no requirements.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return;
+    }
+    attempt(|| match inject() {
+        // The configuration lives as long as the hooks.
+        Ok(()) => ((), Memory::Kept),
+        Err(reason) => {
+            log::debug!("nothing is injected: {reason}");
+            ((), Memory::Freed)
+        }
+    });
+}
+
+fn inject() -> Result<(), Reason> {
+    let host = Host::new();
+    log::start(&host);
+    overrides::kill_switch(&host)?;
+    let path = overrides::configuration_path(&host);
+    let configuration = configuration_files::load(&FileSystem, &path)?;
+    let level = log::configure(&configuration.log, &host);
+    log::debug!("configuration: {}", Lossy(&path));
+    decision::decide(&host, &configuration)?;
+    let configuration = Box::leak(Box::new(configuration));
+    answers::configure(configuration);
+    if level == Level::Trace {
+        hooks::trace_calls();
+    }
+    hook(&host, configuration, level).map_err(Reason::Engine)
+}
+
+fn hook(host: &Host, configuration: &Configuration, level: Level) -> Result<(), EngineProblem> {
+    let wanted = match host.variable(overrides::ENGINE) {
+        Some(name) => Engine::from_name(&name).unwrap_or(configuration.engine),
+        None => configuration.engine,
+    };
+    match wanted {
+        Engine::Direct => with_direct(),
+        Engine::Gum => with_gum(&configuration.log),
+        Engine::Auto if level == Level::Trace || jvm::is_runtime(host.executable()) => {
+            with_gum(&configuration.log).or_else(|problem| {
+                log::debug!("the engine is direct: {problem}");
+                with_direct()
+            })
+        }
+        Engine::Auto => with_direct(),
+    }
+}
+
+fn with_direct() -> Result<(), EngineProblem> {
+    direct::hook(|name, address| log::debug!("engine direct: {name} hooked at {address:#x}"))
+}
+
+fn with_gum(log: &Log) -> Result<(), EngineProblem> {
+    let object = gum::installed().ok_or(EngineProblem::GumUnavailable)?;
+    gum::hook(&object, log.backtrace, |name, address| {
+        log::debug!("engine gum: {name} hooked at {address:#x}");
+    })
+}

@@ -1,0 +1,97 @@
+//! The built-in engine: a jump over a function's first bytes.
+
+use crate::loaded_objects::{Function, Object};
+use crate::x86_64::{self, PATCH_LENGTH};
+use crate::{kernel, loaded_objects};
+use core::ffi::c_char;
+use core::slice;
+use opentelemetry_injector_policy::reason::EngineProblem;
+
+/// Makes `function` jump to `destination` for the rest of the process's life.
+///
+/// The code is written through `/proc/self/mem`, which changes no protection. Where that is not to
+/// be had, the page is made writable while it stays executable, so that no refusal can leave
+/// unusable code behind.
+///
+/// # Errors
+/// The function is as it was.
+///
+/// # Safety
+/// `destination` behaves as the function does, and no thread is inside its first bytes.
+pub unsafe fn patch(function: Function, destination: usize) -> Result<usize, EngineProblem> {
+    // SAFETY: the loader mapped the function for reading and executing.
+    let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
+    let pad = x86_64::landing_pad(code);
+    let code = code.get(pad..).unwrap_or_default();
+    if x86_64::is_patched(code) {
+        return Err(EngineProblem::AlreadyPatched);
+    }
+    if code.len() < PATCH_LENGTH {
+        return Err(EngineProblem::TooShort);
+    }
+    let start = function.address + pad;
+    let bytes = x86_64::patch(destination);
+    let written = kernel::open(c"/proc/self/mem", libc::O_RDWR, 0)
+        .and_then(|memory| kernel::write_at(&memory, &bytes, start));
+    if written.is_ok() {
+        return Ok(start);
+    }
+    // SAFETY: the caller's promise; the code belongs to the function alone.
+    unsafe { write_with_protection(start, &bytes) }.map_err(|_| EngineProblem::MemoryRefused)?;
+    Ok(start)
+}
+
+/// # Safety
+/// No thread runs the bytes that are replaced.
+unsafe fn write_with_protection(start: usize, bytes: &[u8; PATCH_LENGTH]) -> kernel::Result<()> {
+    let code = libc::PROT_READ | libc::PROT_EXEC;
+    // SAFETY: the page stays readable and executable.
+    unsafe { kernel::protect(start, PATCH_LENGTH, code | libc::PROT_WRITE) }?;
+    // SAFETY: the page is writable now.
+    unsafe { (start as *mut [u8; PATCH_LENGTH]).write_unaligned(*bytes) };
+    // SAFETY: its protection as before; a refusal leaves it writable, which harms nothing.
+    let _ = unsafe { kernel::protect(start, PATCH_LENGTH, code) };
+    Ok(())
+}
+
+/// Whether other threads exist, which may be inside a function that is to be patched.
+pub fn threads_are_running(libc: &Object<'_>) -> bool {
+    // glibc 2.32 and later tell (`__libc_single_threaded(3)`).
+    if let Some(single) = libc.variable(c"__libc_single_threaded") {
+        // SAFETY: a `char` of libc's.
+        return unsafe { single.cast::<c_char>().read_volatile() } == 0;
+    }
+    // A link for each thread, two for the directory itself; without /proc nothing tells.
+    kernel::status_of(c"/proc/self/task").is_ok_and(|status| status.st_nlink > 3)
+}
+
+/// Patches libc's `getenv` and `secure_getenv` to jump to the hook's entry.
+///
+/// # Errors
+/// `getenv` is as it was. A `secure_getenv` that cannot be patched is no error: it asks `getenv`.
+pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
+    let (getenv, secure_getenv) = loaded_objects::find(|object| {
+        if !object.is_libc() {
+            return None;
+        }
+        Some(match threads_are_running(object) {
+            true => Err(EngineProblem::Threads),
+            false => Ok((
+                object.function(c"getenv"),
+                object.function(c"secure_getenv"),
+            )),
+        })
+    })
+    .ok_or(EngineProblem::NoLibc)??;
+    let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
+    let entry = x86_64::entry as *const () as usize;
+    // SAFETY: the entry answers as getenv does, and no other thread is running.
+    hooked("getenv", unsafe { patch(getenv, entry) }?);
+    if let Some(function) = secure_getenv {
+        // SAFETY: as above; without AT_SECURE the two answer alike (secure_getenv(3)).
+        if let Ok(address) = unsafe { patch(function, entry) } {
+            hooked("secure_getenv", address);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Configuration files, read by system calls.
+
+use crate::kernel;
+use alloc::ffi::CString;
+use alloc::vec::Vec;
+use opentelemetry_injector_policy::Files;
+use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
+
+/// The file system as this process sees it.
+pub struct FileSystem;
+
+impl Files for FileSystem {
+    fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
+        let file = open(path, libc::O_RDONLY)?;
+        let status = kernel::status(&file).map_err(problem)?;
+        if status.st_mode & libc::S_IFMT != libc::S_IFREG {
+            return Err(FileProblem::NotRegular);
+        }
+        let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
+        if length > LARGEST_FILE {
+            return Err(FileProblem::TooLarge);
+        }
+        // One byte more shows whether the file grew meanwhile.
+        let mut content = alloc::vec![0; length + 1];
+        let mut filled = 0;
+        while let Some(rest @ [_, ..]) = content.get_mut(filled..) {
+            match kernel::read(&file, rest).map_err(problem)? {
+                0 => {
+                    content.truncate(filled);
+                    return Ok(content);
+                }
+                count => filled += count,
+            }
+        }
+        Err(FileProblem::TooLarge)
+    }
+
+    fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
+        let directory = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let mut names = Vec::new();
+        let mut buffer = [0; 2048];
+        loop {
+            let length = kernel::directory_entries(&directory, &mut buffer).map_err(problem)?;
+            if length == 0 {
+                return Ok(names);
+            }
+            collect_names(buffer.get(..length).unwrap_or_default(), &mut names);
+        }
+    }
+}
+
+/// The names in a buffer of `struct linux_dirent64` (getdents64(2)): inode and offset of 8 bytes
+/// each, the record's length of 2, the type of 1, the name.
+fn collect_names(mut records: &[u8], names: &mut Vec<Vec<u8>>) {
+    const NAME: usize = 19;
+    while let Some(&[low, high]) = records.get(16..18) {
+        let length = usize::from(u16::from_ne_bytes([low, high]));
+        let Some((record, rest)) = records.split_at_checked(length) else {
+            return;
+        };
+        let name = record.get(NAME..).unwrap_or_default();
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        names.push(name.to_vec());
+        if length == 0 {
+            return;
+        }
+        records = rest;
+    }
+}
+
+fn open(path: &[u8], flags: libc::c_int) -> Result<kernel::Descriptor, FileProblem> {
+    let path = CString::new(path).map_err(|_| FileProblem::Missing)?;
+    kernel::open(&path, flags, 0).map_err(problem)
+}
+
+fn problem(number: libc::c_int) -> FileProblem {
+    match number {
+        libc::ENOENT | libc::ENOTDIR => FileProblem::Missing,
+        libc::EACCES | libc::EPERM => FileProblem::NotPermitted,
+        // A socket, or a FIFO opened for writing only.
+        libc::ENXIO => FileProblem::NotRegular,
+        number => FileProblem::System(number),
+    }
+}

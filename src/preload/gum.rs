@@ -1,0 +1,157 @@
+//! The Frida Gum engine: an object of its own beside the preload object, loaded where it can do
+//! no harm.
+//!
+//! Gum aborts the process where memory cannot be made writable and executable, so that is tried
+//! first, on memory that nothing depends on.
+
+use crate::loaded_objects::{self, Function, Object};
+use crate::{hooks, kernel, x86_64};
+use alloc::ffi::CString;
+use alloc::vec::Vec;
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::mem;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use opentelemetry_injector_policy::process::directory;
+use opentelemetry_injector_policy::reason::EngineProblem;
+
+/// The file name of the Gum engine's object.
+const OBJECT: &[u8] = b"libopentelemetry_injector_gum.so";
+
+/// The deepest backtrace that is told.
+const FRAMES: usize = 32;
+
+/// The Gum object's function for backtraces; 0 where they are off.
+static BACKTRACE: AtomicUsize = AtomicUsize::new(0);
+
+// The C ABI of the Gum object, defined in src/gum/lib.rs.
+type Replace = unsafe extern "C" fn(*const [usize; 2], usize, *mut usize) -> c_int;
+type Backtrace = unsafe extern "C" fn(*mut usize, usize) -> usize;
+type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+
+/// The path of the Gum object, where it is installed.
+pub fn installed() -> Option<CString> {
+    let ours = x86_64::entry as *const () as usize;
+    let own_path = loaded_objects::find(|object| {
+        object
+            .contains(ours)
+            .then(|| object.path.to_bytes().to_vec())
+    })?;
+    let path = CString::new([directory(&own_path), b"/", OBJECT].concat()).ok()?;
+    kernel::may_read(&path).then_some(path)
+}
+
+/// Hooks through Gum.
+///
+/// # Errors
+/// Nothing is hooked.
+pub fn hook(
+    object: &CStr,
+    with_backtraces: bool,
+    mut hooked: impl FnMut(&str, usize),
+) -> Result<(), EngineProblem> {
+    let (getenv, secure_getenv) = loaded_objects::find(|object| {
+        let functions =
+            |libc: &Object<'_>| (libc.function(c"getenv"), libc.function(c"secure_getenv"));
+        object.is_libc().then(|| functions(object))
+    })
+    .ok_or(EngineProblem::NoLibc)?;
+    let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
+    let functions: Vec<Function> = [Some(getenv), secure_getenv]
+        .into_iter()
+        .flatten()
+        .collect();
+    for function in &functions {
+        probe(*function)?;
+    }
+    load(object)?;
+    let replace = symbol(object, c"opentelemetry_injector_gum_replace")?;
+    // SAFETY: the Gum object's function has this signature.
+    let replace = unsafe { mem::transmute::<usize, Replace>(replace) };
+    let entry = x86_64::entry as *const () as usize;
+    let pairs: Vec<[usize; 2]> = functions.iter().map(|f| [f.address, entry]).collect();
+    let mut trampoline = 0;
+    // SAFETY: the entry answers as both functions do. The first trampoline is getenv's.
+    let failed = unsafe { replace(pairs.as_ptr(), pairs.len(), &raw mut trampoline) } != 0;
+    if failed || trampoline == 0 {
+        return Err(EngineProblem::GumFailed);
+    }
+    hooks::call_original_at(trampoline);
+    for function in &functions {
+        close(*function);
+    }
+    hooked("getenv", getenv.address);
+    if let Some(function) = secure_getenv {
+        hooked("secure_getenv", function.address);
+    }
+    if with_backtraces {
+        let backtrace = symbol(object, c"opentelemetry_injector_gum_backtrace")?;
+        BACKTRACE.store(backtrace, Ordering::Release);
+    }
+    Ok(())
+}
+
+/// The return addresses above the caller, where backtraces are on.
+pub fn backtrace() -> Vec<usize> {
+    let address = BACKTRACE.load(Ordering::Acquire);
+    if address == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the Gum object's function has this signature.
+    let backtrace = unsafe { mem::transmute::<usize, Backtrace>(address) };
+    let mut frames = alloc::vec![0; FRAMES];
+    // SAFETY: room for FRAMES addresses.
+    let count = unsafe { backtrace(frames.as_mut_ptr(), FRAMES) };
+    frames.truncate(count);
+    frames
+}
+
+const CODE: c_int = libc::PROT_READ | libc::PROT_EXEC;
+
+/// What Gum will do to memory, tried out: a fresh page and the function's own pages made writable
+/// and executable (SELinux tells the two apart: execmem, execmod).
+fn probe(function: Function) -> Result<(), EngineProblem> {
+    const LENGTH: usize = 4096;
+    let refused = |_| EngineProblem::MemoryRefused;
+    let page = kernel::map(LENGTH).map_err(refused)?;
+    // SAFETY: nothing is in this page.
+    let outcome = unsafe { kernel::protect(page as usize, LENGTH, CODE | libc::PROT_WRITE) };
+    // SAFETY: as above.
+    unsafe { kernel::unmap(page, LENGTH) };
+    outcome.map_err(refused)?;
+    // SAFETY: the code stays readable and executable.
+    unsafe { kernel::protect(function.address, function.size, CODE | libc::PROT_WRITE) }
+        .map_err(refused)?;
+    close(function);
+    Ok(())
+}
+
+/// Takes the right to write from a function's pages again, which Gum leaves on.
+fn close(function: Function) {
+    // SAFETY: the code stays readable and executable; a refusal leaves it writable, which harms
+    // nothing.
+    let _ = unsafe { kernel::protect(function.address, function.size, CODE) };
+}
+
+fn load(object: &CStr) -> Result<(), EngineProblem> {
+    // In libc since glibc 2.34, in libdl.so.2 before.
+    let dlopen = loaded_objects::find(|object| object.function(c"dlopen"));
+    let dlopen = dlopen.ok_or(EngineProblem::GumUnavailable)?;
+    // SAFETY: dlopen(3) has this signature.
+    let dlopen = unsafe { mem::transmute::<usize, Dlopen>(dlopen.address) };
+    // SAFETY: a C string and flags that exist.
+    let handle = unsafe { dlopen(object.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    match handle.is_null() {
+        true => Err(EngineProblem::GumUnavailable),
+        false => Ok(()),
+    }
+}
+
+fn symbol(object: &CStr, name: &CStr) -> Result<usize, EngineProblem> {
+    loaded_objects::find(|loaded| {
+        (loaded.path == object)
+            .then(|| loaded.function(name))
+            .flatten()
+    })
+    .map(|function| function.address)
+    .ok_or(EngineProblem::GumUnavailable)
+}

@@ -1,0 +1,99 @@
+//! The calling process, as the policy sees it.
+
+use crate::{environment, kernel, loaded_objects};
+use alloc::ffi::CString;
+use alloc::vec::Vec;
+use core::ffi::CStr;
+use opentelemetry_injector_policy::{Process, process::file_name};
+
+/// The calling process.
+pub struct Host {
+    executable: [u8; libc::PATH_MAX as usize],
+    length: usize,
+}
+
+impl Host {
+    /// Looks at the calling process.
+    pub fn new() -> Self {
+        let mut host = Self {
+            executable: [0; libc::PATH_MAX as usize],
+            length: 0,
+        };
+        let link = kernel::read_link(c"/proc/self/exe", &mut host.executable);
+        host.length = match link {
+            // The kernel's mark for a file that was replaced since (proc(5)).
+            Ok(path) => path.strip_suffix(b" (deleted)").unwrap_or(path).len(),
+            Err(_) => host.copy_started_path(),
+        };
+        host
+    }
+
+    /// Without /proc: the path that was given to execve(2), from the auxiliary vector.
+    fn copy_started_path(&mut self) -> usize {
+        // SAFETY: getauxval(3) has no requirements.
+        let pointer = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const _;
+        if core::ptr::eq(pointer, core::ptr::null()) {
+            return 0;
+        }
+        // SAFETY: the kernel put a C string there, which lives as long as the process.
+        let path = unsafe { CStr::from_ptr(pointer) }.to_bytes();
+        let length = path.len().min(self.executable.len());
+        self.executable[..length].copy_from_slice(&path[..length]);
+        length
+    }
+}
+
+impl Process for Host {
+    fn executable(&self) -> &[u8] {
+        self.executable.get(..self.length).unwrap_or_default()
+    }
+
+    fn arguments(&self) -> Vec<Vec<u8>> {
+        let content = read_all(c"/proc/self/cmdline").unwrap_or_default();
+        let content = content.strip_suffix(b"\0").unwrap_or(&content);
+        content
+            .split(|byte| *byte == 0)
+            .map(<[u8]>::to_vec)
+            .collect()
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        // No allocation for names that are not there, which is the usual answer.
+        let mut buffer = [0; 64];
+        buffer
+            .get_mut(..name.len())?
+            .copy_from_slice(name.as_bytes());
+        let name = CStr::from_bytes_until_nul(&buffer).ok()?;
+        environment::value(name).map(|value| value.to_bytes().to_vec())
+    }
+
+    fn is_readable_file(&self, path: &[u8]) -> bool {
+        let Ok(path) = CString::new(path) else {
+            return false;
+        };
+        let is_regular = |status: libc::stat| status.st_mode & libc::S_IFMT == libc::S_IFREG;
+        kernel::status_of(&path).is_ok_and(is_regular) && kernel::may_read(&path)
+    }
+
+    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
+        loaded_objects::find(|object| {
+            let path = object.path.to_bytes();
+            (file_name(path) == name.as_bytes()).then(|| path.to_vec())
+        })
+    }
+}
+
+/// The whole of a file in /proc, whose length cannot be asked for.
+fn read_all(path: &CStr) -> kernel::Result<Vec<u8>> {
+    let file = kernel::open(path, libc::O_RDONLY, 0)?;
+    let mut content = Vec::new();
+    loop {
+        let filled = content.len();
+        content.resize(filled + 4096, 0);
+        let count = kernel::read(&file, content.get_mut(filled..).unwrap_or_default())?;
+        content.truncate(filled + count);
+        if count == 0 {
+            return Ok(content);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The debug log: one line, one write, to stderr or to `log.file`. Silent unless asked.
+
+use crate::{kernel, permanent};
+use alloc::vec::Vec;
+use core::ffi::{CStr, c_char};
+use core::fmt::{self, Write};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
+use opentelemetry_injector_policy::configuration::{Level, Log};
+use opentelemetry_injector_policy::overrides::{DEBUG, is_true};
+use opentelemetry_injector_policy::process::file_name;
+use opentelemetry_injector_policy::{Process, reason::Lossy};
+
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Off as u8);
+static FILE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+static PROGRAM: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+
+/// Whether descriptor 2 was open at the start: one that is opened later is not stderr.
+static STDERR: AtomicBool = AtomicBool::new(false);
+
+/// Writes a line where the level is at least `debug`; inside of an attempt.
+macro_rules! debug {
+    ($($part:tt)*) => {
+        if $crate::log::is_on() {
+            $crate::log::line(format_args!($($part)*));
+        }
+    };
+}
+pub(crate) use debug;
+
+/// Whether anything is told.
+pub fn is_on() -> bool {
+    LEVEL.load(Ordering::Relaxed) >= Level::Debug as u8
+}
+
+/// Takes the level from the environment.
+pub fn start(process: &impl Process) {
+    let level = match process.variable(DEBUG) {
+        Some(value) if value.eq_ignore_ascii_case(b"trace") => Level::Trace,
+        Some(value) if is_true(&value) => Level::Debug,
+        _ => return,
+    };
+    raise(level, process);
+}
+
+/// Takes level and file from the configuration; returns the level that holds.
+pub fn configure(log: &Log, process: &impl Process) -> Level {
+    if let Some(path) = log
+        .file
+        .as_deref()
+        .and_then(|path| permanent::c_string(path.as_bytes()))
+    {
+        FILE.store(path.cast_mut(), Ordering::Release);
+    }
+    raise(log.level, process);
+    match LEVEL.load(Ordering::Relaxed) {
+        level if level == Level::Trace as u8 => Level::Trace,
+        level if level == Level::Debug as u8 => Level::Debug,
+        _ => Level::Off,
+    }
+}
+
+fn raise(level: Level, process: &impl Process) {
+    if level == Level::Off {
+        return;
+    }
+    STDERR.store(kernel::is_open(libc::STDERR_FILENO), Ordering::Relaxed);
+    if let Some(name) = permanent::c_string(file_name(process.executable())) {
+        PROGRAM.store(name.cast_mut(), Ordering::Release);
+    }
+    LEVEL.fetch_max(level as u8, Ordering::Release);
+}
+
+/// Writes one line: who, and what.
+pub fn line(what: fmt::Arguments<'_>) {
+    let mut line = Line(Vec::new());
+    let process = kernel::process_id();
+    let program = Lossy(text(&PROGRAM).map(CStr::to_bytes).unwrap_or_default());
+    let _ = write!(line, "opentelemetry-injector[{process} {program}]: {what}");
+    // A value may hold a line's end: one message stays one line.
+    for byte in &mut line.0 {
+        if *byte == b'\n' {
+            *byte = b' ';
+        }
+    }
+    line.0.push(b'\n');
+    match text(&FILE) {
+        Some(path) => append(path, &line.0),
+        None if STDERR.load(Ordering::Relaxed) => {
+            let _ = kernel::write(libc::STDERR_FILENO, &line.0);
+        }
+        None => {}
+    }
+}
+
+/// Opened anew for each line: a descriptor that is kept would be one that the host may close or
+/// inherit to others.
+fn append(path: &CStr, line: &[u8]) {
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
+    if let Ok(file) = kernel::open(path, flags, 0o640) {
+        let _ = kernel::write(file.number(), line);
+    }
+}
+
+fn text(pointer: &AtomicPtr<c_char>) -> Option<&'static CStr> {
+    let pointer = pointer.load(Ordering::Acquire);
+    // SAFETY: null or a permanent C string.
+    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) })
+}
+
+struct Line(Vec<u8>);
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
