@@ -12,7 +12,7 @@ pub fn decide(process: &impl Process, configuration: &Configuration) -> Result<(
     if !configuration.enabled {
         return Err(Reason::DisabledBy("enabled"));
     }
-    by_executable(process.executable(), &configuration.processes)?;
+    by_executable(process, &configuration.processes)?;
     by_arguments(process, &configuration.processes)?;
     if configuration.jvm.agent_path.is_none() {
         return Err(Reason::NoAgentConfigured);
@@ -23,8 +23,8 @@ pub fn decide(process: &impl Process, configuration: &Configuration) -> Result<(
     Ok(())
 }
 
-fn by_executable(executable: &[u8], processes: &Processes) -> Result<(), Reason> {
-    let matching = |pattern: &&String| glob::matches_path(pattern.as_bytes(), executable);
+fn by_executable(process: &impl Process, processes: &Processes) -> Result<(), Reason> {
+    let matching = |pattern: &&String| glob::matches_path(pattern.as_bytes(), process.executable());
     if let Some(pattern) = processes.exclude.iter().find(matching) {
         return Err(excluded("processes.exclude", pattern));
     }
@@ -34,7 +34,7 @@ fn by_executable(executable: &[u8], processes: &Processes) -> Result<(), Reason>
             false => Err(Reason::NotIncluded("processes.include")),
         };
     }
-    match denials::built_in_denial(executable) {
+    match denials::built_in_denial(process.started_as()) {
         Some(kind) => Err(Reason::BuiltInDenial(kind)),
         None => Ok(()),
     }

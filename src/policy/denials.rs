@@ -62,9 +62,9 @@ const JDK_TOOLS: &[&str] = &[
     "xjc",
 ];
 
-/// The kind of program that `executable` is, where it is left alone by default.
-pub fn built_in_denial(executable: &[u8]) -> Option<&'static str> {
-    let name = file_name(executable);
+/// The kind of program, by the path it was started by, where it is left alone by default.
+pub fn built_in_denial(started_as: &[u8]) -> Option<&'static str> {
+    let name = file_name(started_as);
     let is_tool = JDK_TOOLS.iter().any(|tool| tool.as_bytes() == name);
     is_tool.then_some("a JDK tool")
 }

@@ -19,10 +19,10 @@ const OTHER_VARIABLES: [&str; 2] = ["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
 /// not fit (`OPTION_BUFFER_SIZE` in its `arguments.cpp`).
 const JDK8_LIMIT: usize = 1023;
 
-/// Whether an executable is the JVM's launcher. Programs that create a JVM by themselves are told
-/// by nothing before they do.
-pub fn is_runtime(executable: &[u8]) -> bool {
-    file_name(executable) == b"java"
+/// Whether a program is the JVM's launcher, by the path it was started by. Programs that create a
+/// JVM by themselves are told by nothing before they do.
+pub fn is_runtime(started_as: &[u8]) -> bool {
+    file_name(started_as) == b"java"
 }
 
 /// The value of `JAVA_TOOL_OPTIONS` for this process.

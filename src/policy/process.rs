@@ -7,8 +7,13 @@ use alloc::vec::Vec;
 /// Every answer is taken at the moment of asking, with the rights of that process.
 pub trait Process {
     /// The path of the running executable, symbolic links resolved (`/proc/PID/exe`); empty where
-    /// it cannot be told.
+    /// it cannot be told. Asking costs a look into /proc, so it is asked only where a pattern
+    /// needs it.
     fn executable(&self) -> &[u8];
+
+    /// The path that the program was started by (AT_EXECFN in the auxiliary vector, getauxval(3)):
+    /// free of cost, symbolic links not resolved; empty where it cannot be told.
+    fn started_as(&self) -> &[u8];
 
     /// The command line, the program's own name first (`/proc/PID/cmdline`); empty where it cannot
     /// be told.
@@ -54,6 +59,9 @@ pub(crate) mod fixture {
 
     impl Process for Fixture {
         fn executable(&self) -> &[u8] {
+            self.executable.as_bytes()
+        }
+        fn started_as(&self) -> &[u8] {
             self.executable.as_bytes()
         }
         fn arguments(&self) -> Vec<Vec<u8>> {

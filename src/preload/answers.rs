@@ -76,7 +76,7 @@ fn compute(
     // SAFETY: null, or the configuration that the constructor keeps for ever.
     let configuration = unsafe { CONFIGURATION.load(Ordering::Acquire).as_ref() }?;
     let before = text(original).map(CStr::to_bytes);
-    let outcome = variable.value(before, &Host::new(), configuration);
+    let outcome = variable.value(before, &Host::default(), configuration);
     log::debug!(
         "{} was {}",
         variable.name(),

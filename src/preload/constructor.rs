@@ -32,7 +32,7 @@ extern "C" fn construct() {
 }
 
 fn inject() -> Result<(), Reason> {
-    let host = Host::new();
+    let host = Host::default();
     log::start(&host);
     overrides::kill_switch(&host)?;
     let path = overrides::configuration_path(&host);
@@ -56,7 +56,7 @@ fn hook(host: &Host, configuration: &Configuration, level: Level) -> Result<(), 
     match wanted {
         Engine::Direct => with_direct(),
         Engine::Gum => with_gum(&configuration.log),
-        Engine::Auto if level == Level::Trace || jvm::is_runtime(host.executable()) => {
+        Engine::Auto if level == Level::Trace || jvm::is_runtime(host.started_as()) => {
             with_gum(&configuration.log).or_else(|problem| {
                 log::debug!("the engine is direct: {problem}");
                 with_direct()

@@ -7,38 +7,50 @@ use core::ffi::c_char;
 use core::slice;
 use opentelemetry_injector_policy::reason::EngineProblem;
 
-/// Makes `function` jump to `destination` for the rest of the process's life.
-///
-/// The code is written through `/proc/self/mem`, which changes no protection. Where that is not to
-/// be had, the page is made writable while it stays executable, so that no refusal can leave
+/// How code is written: through `/proc/self/mem`, which changes no protection; where that is not to
+/// be had, by making the page writable while it stays executable, so that no refusal can leave
 /// unusable code behind.
-///
-/// # Errors
-/// The function is as it was.
-///
-/// # Safety
-/// `destination` behaves as the function does, and no thread is inside its first bytes.
-pub unsafe fn patch(function: Function, destination: usize) -> Result<usize, EngineProblem> {
-    // SAFETY: the loader mapped the function for reading and executing.
-    let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
-    let pad = x86_64::landing_pad(code);
-    let code = code.get(pad..).unwrap_or_default();
-    if x86_64::is_patched(code) {
-        return Err(EngineProblem::AlreadyPatched);
+struct Writer {
+    memory: Option<kernel::Descriptor>,
+}
+
+impl Writer {
+    fn new() -> Self {
+        let memory = kernel::open(c"/proc/self/mem", libc::O_RDWR, 0).ok();
+        Self { memory }
     }
-    if code.len() < PATCH_LENGTH {
-        return Err(EngineProblem::TooShort);
+
+    /// Makes `function` jump to `destination` for the rest of the process's life; returns where
+    /// the patch is.
+    ///
+    /// # Errors
+    /// The function is as it was.
+    ///
+    /// # Safety
+    /// `destination` behaves as the function does, and no thread is inside its first bytes.
+    unsafe fn patch(&self, function: Function, destination: usize) -> Result<usize, EngineProblem> {
+        // SAFETY: the loader mapped the function for reading and executing.
+        let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
+        let pad = x86_64::landing_pad(code);
+        let code = code.get(pad..).unwrap_or_default();
+        if x86_64::is_patched(code) {
+            return Err(EngineProblem::AlreadyPatched);
+        }
+        if code.len() < PATCH_LENGTH {
+            return Err(EngineProblem::TooShort);
+        }
+        let start = function.address + pad;
+        let bytes = x86_64::patch(destination);
+        let memory = self.memory.as_ref();
+        if memory.is_some_and(|memory| kernel::write_at(memory, &bytes, start).is_ok()) {
+            return Ok(start);
+        }
+        // SAFETY: the caller's promise; the code belongs to the function alone.
+        match unsafe { write_with_protection(start, &bytes) } {
+            Ok(()) => Ok(start),
+            Err(_) => Err(EngineProblem::MemoryRefused),
+        }
     }
-    let start = function.address + pad;
-    let bytes = x86_64::patch(destination);
-    let written = kernel::open(c"/proc/self/mem", libc::O_RDWR, 0)
-        .and_then(|memory| kernel::write_at(&memory, &bytes, start));
-    if written.is_ok() {
-        return Ok(start);
-    }
-    // SAFETY: the caller's promise; the code belongs to the function alone.
-    unsafe { write_with_protection(start, &bytes) }.map_err(|_| EngineProblem::MemoryRefused)?;
-    Ok(start)
 }
 
 /// # Safety
@@ -85,11 +97,12 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
     .ok_or(EngineProblem::NoLibc)??;
     let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
     let entry = x86_64::entry as *const () as usize;
+    let writer = Writer::new();
     // SAFETY: the entry answers as getenv does, and no other thread is running.
-    hooked("getenv", unsafe { patch(getenv, entry) }?);
+    hooked("getenv", unsafe { writer.patch(getenv, entry) }?);
     if let Some(function) = secure_getenv {
         // SAFETY: as above; without AT_SECURE the two answer alike (secure_getenv(3)).
-        if let Ok(address) = unsafe { patch(function, entry) } {
+        if let Ok(address) = unsafe { writer.patch(function, entry) } {
             hooked("secure_getenv", address);
         }
     }

@@ -20,19 +20,16 @@ impl Files for FileSystem {
         if length > LARGEST_FILE {
             return Err(FileProblem::TooLarge);
         }
-        // One byte more shows whether the file grew meanwhile.
-        let mut content = alloc::vec![0; length + 1];
+        let mut content = alloc::vec![0; length];
         let mut filled = 0;
         while let Some(rest @ [_, ..]) = content.get_mut(filled..) {
             match kernel::read(&file, rest).map_err(problem)? {
-                0 => {
-                    content.truncate(filled);
-                    return Ok(content);
-                }
+                0 => break,
                 count => filled += count,
             }
         }
-        Err(FileProblem::TooLarge)
+        content.truncate(filled);
+        Ok(content)
     }
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {

@@ -3,49 +3,38 @@
 use crate::{environment, kernel, loaded_objects};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
-use core::ffi::CStr;
+use core::cell::OnceCell;
+use core::ffi::{CStr, c_char};
 use opentelemetry_injector_policy::{Process, process::file_name};
 
 /// The calling process.
+#[derive(Default)]
 pub struct Host {
-    executable: [u8; libc::PATH_MAX as usize],
-    length: usize,
+    executable: OnceCell<Vec<u8>>,
 }
 
-impl Host {
-    /// Looks at the calling process.
-    pub fn new() -> Self {
-        let mut host = Self {
-            executable: [0; libc::PATH_MAX as usize],
-            length: 0,
-        };
-        let link = kernel::read_link(c"/proc/self/exe", &mut host.executable);
-        host.length = match link {
-            // The kernel's mark for a file that was replaced since (proc(5)).
-            Ok(path) => path.strip_suffix(b" (deleted)").unwrap_or(path).len(),
-            Err(_) => host.copy_started_path(),
-        };
-        host
-    }
-
-    /// Without /proc: the path that was given to execve(2), from the auxiliary vector.
-    fn copy_started_path(&mut self) -> usize {
-        // SAFETY: getauxval(3) has no requirements.
-        let pointer = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const _;
-        if core::ptr::eq(pointer, core::ptr::null()) {
-            return 0;
-        }
-        // SAFETY: the kernel put a C string there, which lives as long as the process.
-        let path = unsafe { CStr::from_ptr(pointer) }.to_bytes();
-        let length = path.len().min(self.executable.len());
-        self.executable[..length].copy_from_slice(&path[..length]);
-        length
-    }
+/// The executable's path without its mark for a file that was replaced since (proc(5)).
+fn executable() -> Option<Vec<u8>> {
+    let mut buffer = [0; libc::PATH_MAX as usize];
+    let path = kernel::read_link(c"/proc/self/exe", &mut buffer).ok()?;
+    Some(path.strip_suffix(b" (deleted)").unwrap_or(path).to_vec())
 }
 
 impl Process for Host {
     fn executable(&self) -> &[u8] {
-        self.executable.get(..self.length).unwrap_or_default()
+        // Without /proc the path that it was started by is the closest there is.
+        let path = || executable().unwrap_or_else(|| self.started_as().to_vec());
+        self.executable.get_or_init(path)
+    }
+
+    fn started_as(&self) -> &[u8] {
+        // SAFETY: getauxval(3) has no requirements.
+        let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
+        match path.is_null() {
+            true => b"",
+            // SAFETY: the kernel put a C string there, which lives as long as the process.
+            false => unsafe { CStr::from_ptr(path) }.to_bytes(),
+        }
     }
 
     fn arguments(&self) -> Vec<Vec<u8>> {

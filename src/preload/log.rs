@@ -65,7 +65,7 @@ fn raise(level: Level, process: &impl Process) {
         return;
     }
     STDERR.store(kernel::is_open(libc::STDERR_FILENO), Ordering::Relaxed);
-    if let Some(name) = permanent::c_string(file_name(process.executable())) {
+    if let Some(name) = permanent::c_string(file_name(process.started_as())) {
         PROGRAM.store(name.cast_mut(), Ordering::Release);
     }
     LEVEL.fetch_max(level as u8, Ordering::Release);
