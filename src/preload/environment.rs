@@ -9,15 +9,15 @@ unsafe extern "C" {
     static mut __environ: *const *const c_char;
 }
 
-/// What libc's own `getenv` answers: the value of the first `name=value`, or null.
+/// What libc's own `getenv` answers: the value of the first `name=value`, or null. The hook's entry
+/// does the same in machine code.
 ///
-/// A name of one character and an empty one take no path of their own: the first bytes of an
-/// entry and of the name are compared as libc does.
+/// Like libc's, the search compares the first two bytes of every entry with those of the name (of
+/// a name of one character with that and `=`), and only then the rest.
 ///
 /// # Safety
 /// As for getenv(3): `name` is a C string (or, as in libc, whatever crashes), and nothing frees
 /// the environment meanwhile.
-#[inline(always)]
 pub unsafe fn scan(name: *const c_char) -> *const c_char {
     // SAFETY: reading one word that libc only ever replaces as a whole.
     let mut entry = unsafe { ptr::read_volatile(&raw const __environ) };
@@ -36,42 +36,42 @@ pub unsafe fn scan(name: *const c_char) -> *const c_char {
         byte => byte,
     };
     let start = u16::from_ne_bytes([first, second]);
-    // SAFETY: entries are C strings, and the array ends with null.
-    unsafe {
-        loop {
-            let text = ptr::read_volatile(entry).cast::<u8>();
-            if text.is_null() {
-                return ptr::null();
-            }
-            // Like libc: even an empty entry has a byte behind it that may be read.
-            if text.cast::<u16>().read_unaligned() == start
-                && let Some(value) = after_name(text, name)
-            {
+    loop {
+        // SAFETY: the array ends with null, which has not come yet.
+        let text = unsafe { ptr::read_volatile(entry) }.cast::<u8>();
+        if text.is_null() {
+            return ptr::null();
+        }
+        // SAFETY: entries are C strings. Like libc: even an empty one has a byte behind it.
+        if unsafe { text.cast::<u16>().read_unaligned() } == start {
+            // SAFETY: two C strings.
+            let value = unsafe { after_name(text, name) };
+            if !value.is_null() {
                 return value.cast();
             }
-            entry = entry.add(1);
         }
+        // SAFETY: this entry was not the end.
+        entry = unsafe { entry.add(1) };
     }
 }
 
-/// The value in `text` where its name is `name`; the first byte is known to be the same.
+/// The value in `text` where its name is `name`, else null; their first bytes are the same.
 ///
 /// # Safety
 /// Both are C strings.
-#[inline(always)]
-unsafe fn after_name(text: *const u8, name: *const u8) -> Option<*const u8> {
+unsafe fn after_name(text: *const u8, name: *const u8) -> *const u8 {
     let mut index = 1;
     loop {
         // SAFETY: both strings were equal and without an end up to here.
         let (ours, theirs) = unsafe { (*name.add(index), *text.add(index)) };
-        if ours == 0 {
-            // SAFETY: `theirs` is no end, so one more byte belongs to the string.
-            return (theirs == b'=').then(|| unsafe { text.add(index + 1) });
-        }
-        if ours != theirs {
-            return None;
-        }
         index += 1;
+        if ours == 0 && theirs == b'=' {
+            // SAFETY: `=` is not the end, so one more byte belongs to the string.
+            return unsafe { text.add(index) };
+        }
+        if ours == 0 || ours != theirs {
+            return ptr::null();
+        }
     }
 }
 

@@ -1,7 +1,11 @@
-//! What runs instead of libc's `getenv` and `secure_getenv`.
+//! What runs instead of libc's `getenv` and `secure_getenv`, behind the entry in machine code.
+//!
+//! A name that is not watched is answered by the entry alone: it allocates nothing, takes no lock
+//! and makes no system call, so it may run in a signal handler, between fork and exec, and in any
+//! thread. Both functions here have the same reach while nothing has to be computed.
 
 use crate::{answers, environment, trace};
-use core::ffi::{CStr, c_char};
+use core::ffi::c_char;
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::Variable;
@@ -14,42 +18,56 @@ static ORIGINAL: AtomicUsize = AtomicUsize::new(0);
 /// Whether every call is told.
 static TRACING: AtomicBool = AtomicBool::new(false);
 
-/// Sets where libc's own `getenv` is to be had; before the hook is in place.
+/// Whether one of the two above is set: the only thing that the entry looks at.
+pub static DETOUR: AtomicBool = AtomicBool::new(false);
+
+/// Sets where libc's own `getenv` is to be had.
 pub fn call_original_at(trampoline: usize) {
     ORIGINAL.store(trampoline, Ordering::Release);
+    DETOUR.store(true, Ordering::Release);
 }
 
 /// Turns hook tracing on; before the hook is in place.
 pub fn trace_calls() {
     TRACING.store(true, Ordering::Release);
+    DETOUR.store(true, Ordering::Release);
 }
 
-/// The hook. For a name that is not watched it allocates nothing, takes no lock and makes no
-/// system call: it may run in a signal handler, between fork and exec, and in any thread.
+/// Answers a name that begins like a watched one; `original` is what libc answers.
 ///
 /// # Safety
 /// As for getenv(3).
-pub unsafe extern "C" fn answer(name: *const c_char, caller: usize) -> *const c_char {
+pub unsafe extern "C" fn answer_watched(
+    name: *const c_char,
+    original: *const c_char,
+) -> *const c_char {
     // SAFETY: the caller's promise.
-    let original = unsafe { original(name) };
-    // SAFETY: `original` has read the name, unless there is no environment at all.
-    let variable = match name.is_null() {
-        true => None,
-        false => unsafe { watched(name) },
-    };
-    let answer = match variable {
+    let same = |variable: &Variable| unsafe { is_same(name, variable.name().as_bytes()) };
+    match Variable::ALL.into_iter().find(same) {
         None => original,
         Some(variable) => answers::answer(variable, original),
-    };
-    if TRACING.load(Ordering::Relaxed) {
-        trace::call(name, original, answer, caller);
     }
-    answer
 }
 
-#[inline(always)]
-unsafe fn original(name: *const c_char) -> *const c_char {
-    match ORIGINAL.load(Ordering::Relaxed) {
+/// Compares up to the first difference, which in `JAVA_HOME` comes soon.
+unsafe fn is_same(name: *const c_char, watched: &[u8]) -> bool {
+    let name = name.cast::<u8>();
+    for (index, byte) in watched.iter().enumerate() {
+        // SAFETY: the C string was the same, without an end, up to here.
+        if unsafe { *name.add(index) } != *byte {
+            return false;
+        }
+    }
+    // SAFETY: as above.
+    unsafe { *name.add(watched.len()) == 0 }
+}
+
+/// Answers any name through Gum's trampoline or with a trace; `caller` is the return address.
+///
+/// # Safety
+/// As for getenv(3).
+pub unsafe extern "C" fn answer_with_detour(name: *const c_char, caller: usize) -> *const c_char {
+    let original = match ORIGINAL.load(Ordering::Acquire) {
         // SAFETY: the caller's promise.
         0 => unsafe { environment::scan(name) },
         address => {
@@ -58,18 +76,15 @@ unsafe fn original(name: *const c_char) -> *const c_char {
             // SAFETY: the caller's promise.
             unsafe { getenv(name) }
         }
+    };
+    // With no environment at all libc answers even NULL.
+    let answer = match name.is_null() {
+        true => original,
+        // SAFETY: the caller's promise.
+        false => unsafe { answer_watched(name, original) },
+    };
+    if TRACING.load(Ordering::Relaxed) {
+        trace::call(name, original, answer, caller);
     }
-}
-
-/// The watched variable of that name. Most names differ in their first character.
-#[inline(always)]
-unsafe fn watched(name: *const c_char) -> Option<Variable> {
-    // SAFETY: a C string.
-    let first = unsafe { *name.cast::<u8>() };
-    let mut candidates = Variable::ALL.into_iter();
-    candidates.find(|variable| {
-        first == variable.name().as_bytes()[0]
-            // SAFETY: a C string.
-            && unsafe { CStr::from_ptr(name) }.to_bytes() == variable.name().as_bytes()
-    })
+    answer
 }

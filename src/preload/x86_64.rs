@@ -1,8 +1,10 @@
 //! Everything that is written in x86-64 machine code: system calls, the hook's entry, the patch,
 //! and the way out of a failed attempt.
 
+use crate::hooks;
 use core::arch::{asm, global_asm};
 use core::ffi::c_void;
+use opentelemetry_injector_policy::Variable;
 
 /// A raw system call: unlike libc's wrappers it leaves `errno` alone, which belongs to the host.
 ///
@@ -27,16 +29,106 @@ pub unsafe fn system_call(number: libc::c_long, arguments: [usize; 6]) -> isize 
     result
 }
 
+/// Bit N is set where a watched name begins with a byte that is N modulo 64.
+const WATCHED_INITIALS: u64 = {
+    let mut initials = 0;
+    let mut index = 0;
+    while index < Variable::ALL.len() {
+        initials |= 1 << (Variable::ALL[index].name().as_bytes()[0] % 64);
+        index += 1;
+    }
+    initials
+};
+
 global_asm!(
-    // What the patched getenv jumps to. The patch is a jump, so the return address is still the
-    // caller's: it becomes the second argument.
+    // What the patched getenv jumps to. Names that are not watched are answered here, by the same
+    // search as libc's (`environment::scan` in machine code): it is as fast, and needs no stack.
     ".hidden opentelemetry_injector_entry",
     ".globl opentelemetry_injector_entry",
     ".type opentelemetry_injector_entry, @function",
+    ".p2align 6",
     "opentelemetry_injector_entry:",
     "endbr64",
+    "cmp byte ptr [rip + {detour}], 0",
+    "jne 7f",
+    "mov rax, [rip + __environ@GOTPCREL]",
+    "mov rdx, [rax]",
+    "test rdx, rdx",
+    "je 6f",
+    "movzx ecx, byte ptr [rdi]",
+    "test ecx, ecx",
+    "je 6f",
+    // The first two bytes of a matching entry: `=` follows a name of one character.
+    "movzx eax, byte ptr [rdi + 1]",
+    "mov r8d, 0x3d",
+    "test eax, eax",
+    "cmove eax, r8d",
+    "mov r8d, ecx",
+    "shl eax, 8",
+    "or ecx, eax",
+    "sub rdx, 8",
+    // Four entries a round: fewer taken branches, so that the end of the search is foreseen.
+    ".p2align 4",
+    "2:",
+    "mov rax, [rdx + 8]",
+    "test rax, rax",
+    "je 5f",
+    "cmp word ptr [rax], cx",
+    "je 31f",
+    "mov rax, [rdx + 16]",
+    "test rax, rax",
+    "je 5f",
+    "cmp word ptr [rax], cx",
+    "je 32f",
+    "mov rax, [rdx + 24]",
+    "test rax, rax",
+    "je 5f",
+    "cmp word ptr [rax], cx",
+    "je 33f",
+    "mov rax, [rdx + 32]",
+    "add rdx, 32",
+    "test rax, rax",
+    "je 5f",
+    "cmp word ptr [rax], cx",
+    "jne 2b",
+    "jmp 3f",
+    "33:",
+    "add rdx, 8",
+    "32:",
+    "add rdx, 8",
+    "31:",
+    "add rdx, 8",
+    "3:",
+    // The rest of the name, up to the first difference.
+    "mov r9d, 1",
+    "4:",
+    "movzx r10d, byte ptr [rdi + r9]",
+    "movzx r11d, byte ptr [rax + r9]",
+    "inc r9",
+    "test r10d, r10d",
+    "je 4f",
+    "cmp r10d, r11d",
+    "je 4b",
+    "jmp 2b",
+    "4:",
+    "cmp r11d, 0x3d",
+    "jne 2b",
+    "add rax, r9",
+    "5:",
+    "movabs rcx, {initials}",
+    "bt rcx, r8",
+    "jc 8f",
+    "ret",
+    "6:",
+    "xor eax, eax",
+    "ret",
+    // The patch is a jump, so the return address is still the caller's.
+    "7:",
     "mov rsi, [rsp]",
-    "jmp {answer}",
+    "jmp {answer_with_detour}",
+    "8:",
+    "mov rsi, rax",
+    "jmp {answer_watched}",
     ".size opentelemetry_injector_entry, . - opentelemetry_injector_entry",
     // usize call_with_way_out(extern fn(*void), *void, usize *saved)
     // The registers that a function must keep are on the stack; the stack pointer is the way out.
@@ -82,7 +174,10 @@ global_asm!(
     ".globl _Unwind_Resume",
     "_Unwind_Resume:",
     "ud2",
-    answer = sym crate::hooks::answer,
+    detour = sym hooks::DETOUR,
+    initials = const WATCHED_INITIALS,
+    answer_with_detour = sym hooks::answer_with_detour,
+    answer_watched = sym hooks::answer_watched,
 );
 
 unsafe extern "C" {
