@@ -25,11 +25,19 @@ pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char,
             "getenv(\"{}\") {outcome}, called from {place}",
             Lossy(name.to_bytes())
         ));
-        for frame in gum::backtrace() {
+        for frame in above(caller, gum::backtrace()) {
             log::line(format_args!("    at {}", Place::of(frame)));
         }
         ((), Memory::Freed)
     });
+}
+
+/// The frames above the caller; all of them where the caller is not among them.
+fn above(caller: usize, mut frames: Vec<usize>) -> Vec<usize> {
+    if let Some(index) = frames.iter().position(|frame| *frame == caller) {
+        frames.drain(..=index);
+    }
+    frames
 }
 
 /// An address as its object's path and the offset in it, as `addr2line` takes them.
