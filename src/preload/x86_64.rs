@@ -120,8 +120,14 @@ global_asm!(
     "bt rcx, r8",
     "jc 8f",
     "ret",
+    // No environment (then libc does not look at the name, which may be null) or an empty name.
     "6:",
     "xor eax, eax",
+    "test rdi, rdi",
+    "je 9f",
+    "movzx r8d, byte ptr [rdi]",
+    "jmp 5b",
+    "9:",
     "ret",
     // The patch is a jump, so the return address is still the caller's.
     "7:",

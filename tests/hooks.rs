@@ -1,0 +1,314 @@
+//! The hooks in small C programs, on every engine that is built.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use support::{Scene, engines, has, is_root, skip, stderr, stdout, succeed};
+
+/// Compiles a program and compares what it prints on each engine.
+fn expect(name: &str, arguments: &[&str], wanted: impl Fn(&Scene) -> String) {
+    let scene = Scene::new();
+    let program = scene.compile(name);
+    for engine in engines() {
+        let printed = succeed(scene.command(&program, engine).args(arguments));
+        assert_eq!(printed, wanted(&scene), "{name} on engine {engine}");
+    }
+}
+
+#[test]
+fn a_watched_name_is_answered_and_others_are_as_before() {
+    let names = ["JAVA_TOOL_OPTIONS", "HOME", "NOT_THERE"];
+    expect("ask", &names, |scene| {
+        format!(
+            "JAVA_TOOL_OPTIONS={}\nHOME=/here\nNOT_THERE=(null)\n",
+            scene.injected()
+        )
+    });
+}
+
+#[test]
+fn without_a_configuration_nothing_is_injected() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    std::fs::remove_file(&scene.configuration).unwrap();
+    let output = scene
+        .command(&program, "auto")
+        .arg("JAVA_TOOL_OPTIONS")
+        .output();
+    let output = output.unwrap();
+    assert_eq!(stdout(&output), "JAVA_TOOL_OPTIONS=(null)\n");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn functions_found_by_dlsym_are_the_hooked_ones() {
+    expect("ask_by_dlsym", &["JAVA_TOOL_OPTIONS"], |scene| {
+        let value = scene.injected();
+        format!("JAVA_TOOL_OPTIONS={value} {value}\n")
+    });
+}
+
+#[test]
+fn libc_itself_still_gets_its_own_variables() {
+    let scene = Scene::new();
+    let program = scene.compile("ask_in_libc");
+    for engine in engines() {
+        let hour = succeed(scene.command(&program, engine).env("TZ", "UTC-3"));
+        assert_eq!(hour, "15\n");
+    }
+}
+
+#[test]
+fn odd_names_and_environments_are_answered_as_libc_does() {
+    expect("odd_names", &[], |scene| scene.injected() + "\n");
+    // The expectations themselves hold in libc.
+    let scene = Scene::new();
+    let program = scene.compile("odd_names");
+    assert_eq!(succeed(Command::new(program).env_clear()), "(null)\n");
+}
+
+#[test]
+fn a_null_name_crashes_as_it_does_in_libc() {
+    let scene = Scene::new();
+    let program = scene.compile("null_name");
+    let plain = Command::new(&program).status().unwrap();
+    for engine in engines() {
+        let hooked = scene.command(&program, engine).status().unwrap();
+        assert_eq!(hooked.signal(), plain.signal());
+        assert!(hooked.signal().is_some());
+    }
+}
+
+#[test]
+fn a_value_follows_setenv_stays_valid_and_costs_memory_once() {
+    expect("changing_value", &[], |scene| {
+        let value = scene.injected();
+        format!("{value}\n{value} -Dfirst\n{value} -Dsecond\n")
+    });
+}
+
+#[test]
+fn threads_ask_while_one_sets_and_unsets() {
+    let scene = Scene::new();
+    let program = scene.compile("threads");
+    for engine in engines() {
+        let printed = succeed(scene.command(&program, engine).arg(scene.injected()));
+        assert_eq!(printed, "wrong answers: 0\n");
+    }
+}
+
+#[test]
+fn children_get_answers_after_fork_and_vfork() {
+    let scene = Scene::new();
+    let program = scene.compile("children");
+    for engine in engines() {
+        let printed = succeed(scene.command(&program, engine).arg(scene.injected()));
+        assert_eq!(printed, "fork: 0\nvfork: 0\nfork beside threads: 0\n");
+    }
+}
+
+#[test]
+fn signal_handlers_may_ask() {
+    expect("signal_handler", &[], |_| "asked\n".to_owned());
+}
+
+#[test]
+fn errno_is_left_alone_even_where_the_agent_is_missing() {
+    let scene = Scene::new();
+    let program = scene.compile("errno_is_kept");
+    for engine in engines() {
+        let printed = succeed(&mut scene.command(&program, engine));
+        assert_eq!(printed, format!("42 {}\n", scene.injected()));
+    }
+    std::fs::remove_file(&scene.agent).unwrap();
+    for engine in engines() {
+        let printed = succeed(&mut scene.command(&program, engine));
+        assert_eq!(printed, "42 (null)\n");
+    }
+}
+
+#[test]
+fn a_library_constructor_that_asks_earlier_finds_a_working_getenv() {
+    let scene = Scene::new();
+    let library = scene.compile_with("cc", "early_library", &["-shared", "-fPIC"]);
+    let program = scene.compile_with("cc", "early_program", &[library.to_str().unwrap()]);
+    for engine in engines() {
+        let printed = succeed(&mut scene.command(&program, engine));
+        let mut words = printed.split_whitespace();
+        assert_eq!(words.next(), Some("/here"));
+        let early = words.next();
+        assert!(matches!(early, Some("0" | "1")), "{printed}");
+        assert_eq!(words.next(), Some(scene.injected().as_str()));
+    }
+}
+
+#[test]
+fn memory_that_never_becomes_executable_is_no_obstacle_to_the_direct_engine() {
+    let scene = Scene::new();
+    let refuse = scene.compile("refused_memory");
+    let ask = scene.compile("ask");
+    let mut command = scene.command(&refuse, "direct");
+    let output = command.arg(&ask).arg("JAVA_TOOL_OPTIONS").output().unwrap();
+    if output.status.code() == Some(77) {
+        skip!("this kernel has no PR_SET_MDWE");
+    }
+    let wanted = format!("JAVA_TOOL_OPTIONS={}\n", scene.injected());
+    assert_eq!(stdout(&output), wanted, "{}", stderr(&output));
+}
+
+#[test]
+fn gum_is_not_loaded_where_its_probe_fails() {
+    if !engines().contains(&"gum") {
+        skip!("the Gum engine is not built");
+    }
+    let scene = Scene::new();
+    let refuse = scene.compile("refused_memory");
+    let ask = scene.compile("ask");
+    let run = |engine: &str, level: &str| {
+        let mut command = scene.command(&refuse, engine);
+        command.env("OPENTELEMETRY_INJECTOR_DEBUG", level);
+        command.arg(&ask).arg("JAVA_TOOL_OPTIONS").output().unwrap()
+    };
+    let asked_for = run("gum", "true");
+    if asked_for.status.code() == Some(77) {
+        skip!("this kernel has no PR_SET_MDWE");
+    }
+    assert_eq!(stdout(&asked_for), "JAVA_TOOL_OPTIONS=(null)\n");
+    let reason = "nothing is injected: engine: the system refuses to change the function's memory";
+    assert!(
+        stderr(&asked_for).contains(reason),
+        "{}",
+        stderr(&asked_for)
+    );
+    // Left to choose, a traced process falls back.
+    let chosen = run("auto", "trace");
+    let wanted = format!("JAVA_TOOL_OPTIONS={}\n", scene.injected());
+    assert_eq!(stdout(&chosen), wanted, "{}", stderr(&chosen));
+}
+
+#[test]
+fn a_hidden_proc_is_no_obstacle() {
+    if !is_root() || !has("unshare") {
+        skip!("a mount namespace needs root and unshare");
+    }
+    let scene = Scene::new();
+    let ask = scene.compile("ask");
+    for engine in engines() {
+        let mut command = scene.command("unshare", engine);
+        command.args([
+            "-m",
+            "sh",
+            "-c",
+            "mount -t tmpfs none /proc && exec \"$0\" \"$@\"",
+        ]);
+        let printed = succeed(command.arg(&ask).arg("JAVA_TOOL_OPTIONS"));
+        let wanted = format!("JAVA_TOOL_OPTIONS={}\n", scene.injected());
+        assert_eq!(printed, wanted, "engine {engine}");
+    }
+}
+
+#[test]
+fn closed_descriptors_stay_closed() {
+    let scene = Scene::new();
+    let program = scene.compile("closed_descriptors");
+    for engine in engines() {
+        let report = scene.path("report");
+        let mut command = scene.command("sh", engine);
+        command.args(["-c", "exec \"$0\" \"$1\" <&- >&- 2>&-"]);
+        // Even with the debug log on, nothing is written into a file that got number 2 later.
+        command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+        let output = command.arg(&program).arg(&report).output().unwrap();
+        assert!(output.status.success());
+        let hooked = std::fs::read_to_string(&report).unwrap();
+        command.env_remove("LD_PRELOAD").output().unwrap();
+        let plain = std::fs::read_to_string(&report).unwrap();
+        assert!(plain.starts_with("descriptor 0, "), "{plain}");
+        let wanted = plain.replace("(null)", &scene.injected());
+        assert_eq!(hooked, wanted, "engine {engine}");
+    }
+}
+
+#[test]
+fn no_descriptor_is_needed_for_an_answer() {
+    expect("no_descriptors", &[], |scene| scene.injected() + "\n");
+}
+
+#[test]
+fn bash_with_its_own_getenv_works() {
+    let scene = Scene::new();
+    for engine in engines() {
+        let mut command = scene.command("bash", engine);
+        let script = "echo $HOME ${JAVA_TOOL_OPTIONS-unset}; env | grep -c JAVA";
+        let output = command.args(["-c", script]).output().unwrap();
+        assert_eq!(stdout(&output), "/here unset\n0\n");
+        assert_eq!(stderr(&output), "");
+    }
+}
+
+#[test]
+fn a_go_program_without_libc_runs_as_before() {
+    if !has("go") {
+        skip!("no go");
+    }
+    let scene = Scene::new();
+    let program = scene.path("libc_free");
+    let source = support::root().join("tests/programs/libc_free.go");
+    let mut build = Command::new("go");
+    build.args(["build", "-buildmode=pie", "-o"]).arg(&program);
+    succeed(build.arg(source).env("CGO_ENABLED", "0"));
+    for engine in engines() {
+        let output = scene.command(&program, engine).output().unwrap();
+        assert_eq!(output.status.code(), Some(7));
+        assert_eq!(stdout(&output), "HOME is /here\n");
+        assert_eq!(stderr(&output), "");
+    }
+}
+
+#[test]
+fn the_same_file_serves_musl() {
+    if !has("musl-gcc") {
+        skip!("no musl-gcc");
+    }
+    let scene = Scene::new();
+    let names = ["JAVA_TOOL_OPTIONS", "HOME", "NOT_THERE"];
+    let ask = scene.compile_with("musl-gcc", "ask", &[]);
+    let injected = scene.injected();
+    let printed = succeed(scene.command(&ask, "direct").args(names));
+    let wanted = format!("JAVA_TOOL_OPTIONS={injected}\nHOME=/here\nNOT_THERE=(null)\n");
+    assert_eq!(printed, wanted);
+    let odd = scene.compile_with("musl-gcc", "changing_value", &[]);
+    let printed = succeed(&mut scene.command(&odd, "direct"));
+    assert_eq!(
+        printed,
+        format!("{injected}\n{injected} -Dfirst\n{injected} -Dsecond\n")
+    );
+    // Gum is built for glibc; with `auto` even a traced program gets the direct engine.
+    let mut traced = scene.command(&ask, "auto");
+    let output = traced
+        .env("OPENTELEMETRY_INJECTOR_DEBUG", "trace")
+        .arg("HOME")
+        .output();
+    let output = output.unwrap();
+    assert_eq!(stdout(&output), "HOME=/here\n");
+    assert!(stderr(&output).contains("engine direct: getenv hooked"));
+}
+
+#[test]
+fn a_second_copy_of_the_object_does_not_hook_again() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let copy = scene.path("copy.so");
+    std::fs::copy(support::object(), &copy).unwrap();
+    let both = format!("{}:{}", support::object().display(), copy.display());
+    let mut command = scene.command(&program, "direct");
+    command
+        .env("LD_PRELOAD", both)
+        .env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+    let output = command.arg("JAVA_TOOL_OPTIONS").output().unwrap();
+    let wanted = format!("JAVA_TOOL_OPTIONS={}\n", scene.injected());
+    assert_eq!(stdout(&output), wanted);
+    assert!(
+        stderr(&output).contains("already patched"),
+        "{}",
+        stderr(&output)
+    );
+}
