@@ -12,6 +12,8 @@ declare -A services=()
 start() {
     local log=$1
     shift
+    # The background process empties it too late for who reads it right away.
+    : >"$log"
     # It ends with the demo even where the demo is killed. Descriptor 9 is the lock: no process
     # that outlives the demo may hold it.
     setsid setpriv --pdeathsig TERM -- "$@" >"$log" 2>&1 </dev/null 9>&- &
@@ -23,16 +25,13 @@ start_service() {
     services[$!]=$1
 }
 
-# stop_processes: ends all that was started and still runs.
+# stop_processes: ends all that was started and still runs, the latest first: applications deliver
+# their last spans before the receiver goes.
 stop_processes() {
-    local pid pids limit
+    local limit=$((SECONDS + 15)) pid
     # Not from a list of our own: a signal may come between a start and its entry there.
-    pids=$(jobs -p)
-    limit=$((SECONDS + 10))
-    for pid in $pids; do
+    for pid in $(jobs -p | tac); do
         send TERM "$pid"
-    done
-    for pid in $pids; do
         while kill -0 -- "-$pid" 2>/dev/null && ((SECONDS < limit)); do
             sleep 0.1
         done
