@@ -1,0 +1,139 @@
+//! The built release object itself: what every process of a machine would map.
+
+use object::elf::{
+    DF_1_NODELETE, DT_FLAGS_1, DT_NEEDED, DT_TEXTREL, PF_W, PF_X, PT_GNU_STACK, PT_LOAD, PT_TLS,
+};
+use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader, Sym};
+use object::{Endianness, Object};
+use std::fs;
+
+/// The largest size that the object may have, in bytes.
+const LARGEST: u64 = 200_000;
+
+/// The newest glibc whose symbols the object may need, so that it loads on every distribution in
+/// use. `getauxval` sets the lowest that can be reached: 2.16.
+const NEWEST_GLIBC: (u32, u32) = (2, 17);
+
+type Elf<'d> = ElfFile64<'d, Endianness>;
+
+fn with_object(look: impl Fn(&Elf<'_>)) {
+    let data = fs::read(support::object()).unwrap();
+    look(&Elf::parse(data.as_slice()).unwrap());
+}
+
+fn dynamic(elf: &Elf<'_>) -> Vec<(u64, u64)> {
+    let endian = elf.endian();
+    let header = elf.elf_header();
+    let segments = header.program_headers(endian, elf.data()).unwrap();
+    let entries = segments
+        .iter()
+        .find_map(|segment| segment.dynamic(endian, elf.data()).unwrap());
+    let entries = entries.expect("a dynamic section").iter();
+    entries
+        .map(|entry| (entry.d_tag(endian), entry.d_val(endian)))
+        .collect()
+}
+
+#[test]
+fn it_needs_libc_alone() {
+    with_object(|elf| {
+        let count = dynamic(elf)
+            .iter()
+            .filter(|(tag, _)| *tag == u64::from(DT_NEEDED))
+            .count();
+        assert_eq!(count, 1);
+        let libraries: Vec<_> = elf
+            .imports()
+            .unwrap()
+            .into_iter()
+            .map(|i| i.library().to_vec())
+            .collect();
+        assert!(!libraries.is_empty());
+        let allowed = |name: &Vec<u8>| name.is_empty() || name == b"libc.so.6";
+        assert!(libraries.iter().all(allowed), "{libraries:?}");
+    });
+}
+
+#[test]
+fn it_has_no_thread_local_storage_no_executable_stack_and_no_writable_code() {
+    with_object(|elf| {
+        let endian = elf.endian();
+        let segments = elf
+            .elf_header()
+            .program_headers(endian, elf.data())
+            .unwrap();
+        let mut stacks = 0;
+        for segment in segments {
+            let (kind, flags) = (segment.p_type(endian), segment.p_flags(endian));
+            assert_ne!(kind, PT_TLS);
+            if kind == PT_GNU_STACK {
+                stacks += 1;
+                assert_eq!(flags & PF_X, 0);
+            }
+            if kind == PT_LOAD {
+                assert_ne!(flags & (PF_W | PF_X), PF_W | PF_X);
+            }
+        }
+        assert_eq!(stacks, 1);
+        assert!(
+            dynamic(elf)
+                .iter()
+                .all(|(tag, _)| *tag != u64::from(DT_TEXTREL))
+        );
+    });
+}
+
+#[test]
+fn it_exports_nothing() {
+    with_object(|elf| {
+        let exports: Vec<_> = elf
+            .exports()
+            .unwrap()
+            .iter()
+            .map(|e| e.name().to_vec())
+            .collect();
+        assert!(exports.is_empty(), "{exports:?}");
+        let symbols = elf.elf_dynamic_symbol_table();
+        let defined = symbols
+            .iter()
+            .skip(1)
+            .filter(|s| s.st_shndx(elf.endian()) != 0);
+        assert_eq!(defined.count(), 0);
+    });
+}
+
+#[test]
+fn it_cannot_be_unloaded() {
+    with_object(|elf| {
+        let flags = dynamic(elf)
+            .into_iter()
+            .find(|(tag, _)| *tag == u64::from(DT_FLAGS_1));
+        assert_ne!(flags.expect("DT_FLAGS_1").1 & u64::from(DF_1_NODELETE), 0);
+    });
+}
+
+#[test]
+fn it_loads_with_old_versions_of_glibc() {
+    let data = fs::read(support::object()).unwrap();
+    let text = String::from_utf8_lossy(&data);
+    let mut versions: Vec<(u32, u32)> = text
+        .match_indices("GLIBC_")
+        .filter_map(|(at, prefix)| {
+            let version = text[at + prefix.len()..].split('\0').next()?;
+            let (major, rest) = version.split_once('.')?;
+            let minor = rest.split('.').next()?;
+            Some((major.parse().ok()?, minor.parse().ok()?))
+        })
+        .collect();
+    versions.sort_unstable();
+    let newest = versions.pop().expect("versioned symbols");
+    println!("newest symbol version: GLIBC_{}.{}", newest.0, newest.1);
+    assert!(newest <= NEWEST_GLIBC, "GLIBC_{}.{}", newest.0, newest.1);
+}
+
+#[test]
+fn it_is_small() {
+    let size = fs::metadata(support::object()).unwrap().len();
+    println!("size: {size} bytes");
+    assert!(size <= LARGEST, "{size} bytes");
+}

@@ -1,0 +1,334 @@
+//! Which processes are injected, and why others are not: configuration, kill switch, denials, the
+//! debug log.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+use support::{Scene, engines, has, is_root, skip, stderr, stdout, succeed};
+
+const NAME: &str = "JAVA_TOOL_OPTIONS";
+
+/// What a program sees, with the debug log on.
+fn ask(scene: &Scene, program: &Path, change: impl Fn(&mut Command)) -> Output {
+    let mut command = scene.command(program, "direct");
+    command
+        .env("OPENTELEMETRY_INJECTOR_DEBUG", "true")
+        .arg(NAME);
+    change(&mut command);
+    command.output().unwrap()
+}
+
+fn is_injected(scene: &Scene, output: &Output) -> bool {
+    stdout(output) == format!("{NAME}={}\n", scene.injected())
+}
+
+/// Asserts that nothing is injected, and that the debug log tells this reason.
+fn assert_skipped(output: &Output, reason: &str) {
+    assert_eq!(stdout(output), format!("{NAME}=(null)\n"));
+    assert!(
+        stderr(output).contains(reason),
+        "{reason:?} is not in {}",
+        stderr(output)
+    );
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_injects_nothing_and_says_where() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let skipped = |reason: &str| assert_skipped(&ask(&scene, &program, |_| {}), reason);
+    let agent = format!("agent_path = \"{}\"", scene.agent);
+
+    scene.configure(&format!("[jvm]\n{agent}\nenabled = \"yes\"\n"));
+    skipped("configuration.toml:3:11: `jvm.enabled` takes true or false, not a string");
+    scene.configure(&format!("[jvm\n{agent}\n"));
+    skipped("configuration.toml:1:5: ");
+    scene.configure("[jvm]\nagent_path = \"agent.jar\"\n");
+    skipped("`jvm.agent_path` takes an absolute path");
+    fs::write(&scene.configuration, b"[jvm]\n# \xff\n").unwrap();
+    skipped("not UTF-8 from byte 8 on");
+    scene.configure(&format!("[jvm]\n{agent}\n#{}", "x".repeat(1 << 20)));
+    skipped("larger than 1048576 bytes");
+    fs::remove_file(&scene.configuration).unwrap();
+    skipped("configuration.toml: no such file");
+    fs::create_dir(&scene.configuration).unwrap();
+    skipped("not a regular file");
+    fs::remove_dir(&scene.configuration).unwrap();
+    succeed(Command::new("mkfifo").arg(&scene.configuration));
+    skipped("not a regular file");
+    fs::remove_file(&scene.configuration).unwrap();
+    symlink("configuration.toml", &scene.configuration).unwrap();
+    skipped("system error 40");
+}
+
+#[test]
+fn unknown_keys_are_ignored_in_a_process() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    scene.configure(&format!(
+        "future = 1\n[jvm]\nagent_path = \"{}\"\nfuture.key = []\n[environment]\nPATH = \"/x\"\n[cobol]\n",
+        scene.agent
+    ));
+    assert!(is_injected(&scene, &ask(&scene, &program, |_| {})));
+}
+
+#[test]
+fn drop_ins_are_read_in_byte_order() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    scene.configure("[jvm]\nagent_path = \"/not/this\"\n");
+    fs::create_dir(scene.path("conf.d")).unwrap();
+    let drop_in = |name: &str, agent: &str| {
+        let text = format!("[jvm]\nagent_path = \"{agent}\"\n");
+        fs::write(scene.path("conf.d").join(name), text).unwrap();
+    };
+    drop_in("10.toml", "/nor/this");
+    drop_in("9.toml", &scene.agent);
+    drop_in("99.toml.disabled", "/nor/that");
+    assert!(is_injected(&scene, &ask(&scene, &program, |_| {})));
+    fs::write(scene.path("conf.d/A.toml"), "broken").unwrap();
+    assert_skipped(&ask(&scene, &program, |_| {}), "conf.d/A.toml:1:");
+}
+
+#[test]
+fn the_kill_switches_leave_the_process_alone() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    for name in ["OPENTELEMETRY_INJECTOR_DISABLED", "OTEL_INJECTOR_DISABLED"] {
+        let output = ask(&scene, &program, |command| {
+            command.env(name, "true");
+        });
+        assert_skipped(&output, &format!("{name} is set"));
+        let output = ask(&scene, &program, |command| {
+            command.env(name, "false");
+        });
+        assert!(is_injected(&scene, &output));
+    }
+}
+
+#[test]
+fn patterns_choose_processes() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let agent = format!("[jvm]\nagent_path = \"{}\"\n[processes]\n", scene.agent);
+    let path = program.to_str().unwrap();
+    let configure = |text: &str| scene.configure(&format!("{agent}{text}"));
+    let output = || ask(&scene, &program, |_| {});
+
+    configure("include = [\"/usr/bin/*\"]");
+    assert_skipped(&output(), "processes.include is given and does not match");
+    configure(&format!("include = [\"/usr/bin/*\", \"{path}\"]"));
+    assert!(is_injected(&scene, &output()));
+    configure(&format!("include = [\"{path}\"]\nexclude = [\"ask*\"]"));
+    assert_skipped(&output(), "processes.exclude has \"ask*\", which matches");
+    configure("include_arguments = [\"JAVA_*\"]");
+    assert!(is_injected(&scene, &output()));
+    configure("exclude_arguments = [\"JAVA_TOOL_OPTION?\"]");
+    assert_skipped(&output(), "processes.exclude_arguments has");
+    // The real path counts, not the link.
+    let link = scene.path("link");
+    symlink(&program, &link).unwrap();
+    configure("exclude = [\"link\"]");
+    assert!(is_injected(&scene, &ask(&scene, &link, |_| {})));
+}
+
+#[test]
+fn a_jdk_tool_is_denied_unless_it_is_included() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let tool = scene.path("jcmd");
+    fs::copy(&program, &tool).unwrap();
+    assert_skipped(&ask(&scene, &tool, |_| {}), "a JDK tool is left alone");
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\n[processes]\ninclude = [\"jcmd\"]\n",
+        scene.agent
+    ));
+    assert!(is_injected(&scene, &ask(&scene, &tool, |_| {})));
+}
+
+#[test]
+fn switches_in_the_configuration() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let output = || ask(&scene, &program, |_| {});
+    scene.configure(&format!(
+        "enabled = false\n[jvm]\nagent_path = \"{}\"\n",
+        scene.agent
+    ));
+    assert_skipped(&output(), "enabled = false in the configuration");
+    scene.configure(&format!(
+        "[jvm]\nenabled = false\nagent_path = \"{}\"\n",
+        scene.agent
+    ));
+    assert_skipped(&output(), "jvm.enabled = false in the configuration");
+    scene.configure("");
+    assert_skipped(&output(), "no agent_path in the configuration");
+}
+
+#[test]
+fn values_and_agents_that_must_not_meet() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let stays = |original: &str, reason: &str| {
+        let output = ask(&scene, &program, |command| {
+            command.env(NAME, original);
+        });
+        assert_eq!(stdout(&output), format!("{NAME}={original}\n"));
+        assert!(stderr(&output).contains(reason), "{}", stderr(&output));
+    };
+    stays("-Da='b", "unmatched quote");
+    stays(
+        &format!("-Da -javaagent:{}", scene.agent),
+        "already in the value",
+    );
+    stays("-javaagent:/dd/dd-java-agent.jar", "the agent of Datadog");
+    let output = ask(&scene, &program, |command| {
+        command.env(NAME, "-javaagent:/x/jacocoagent.jar");
+    });
+    let both = format!(
+        "{NAME}={} -javaagent:/x/jacocoagent.jar\n",
+        scene.injected()
+    );
+    assert_eq!(stdout(&output), both);
+    let output = ask(&scene, &program, |command| {
+        command.arg("-javaagent:/nr/newrelic.jar");
+    });
+    assert!(stderr(&output).contains("the agent of New Relic is already on the command line"));
+    assert!(stdout(&output).starts_with(&format!("{NAME}=(null)\n")));
+}
+
+#[test]
+fn an_agent_that_this_user_cannot_read_is_not_injected() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let reason = "agent.jar is missing or not readable by this process";
+    fs::rename(&scene.agent, scene.path("elsewhere")).unwrap();
+    assert_skipped(&ask(&scene, &program, |_| {}), reason);
+    fs::create_dir(&scene.agent).unwrap();
+    assert_skipped(&ask(&scene, &program, |_| {}), reason);
+    fs::remove_dir(&scene.agent).unwrap();
+    fs::write(&scene.agent, "").unwrap();
+    assert!(is_injected(&scene, &ask(&scene, &program, |_| {})));
+    if !is_root() || !has("setpriv") {
+        skip!("another user needs root and setpriv");
+    }
+    fs::set_permissions(&scene.agent, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut command = scene.command("setpriv", "direct");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+    let output = command.arg(&program).arg(NAME).output().unwrap();
+    assert_skipped(&output, reason);
+}
+
+#[test]
+fn silence_is_the_default_and_every_line_says_who_speaks() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    for engine in engines() {
+        let output = scene.command(&program, engine).arg(NAME).output().unwrap();
+        assert_eq!(stderr(&output), "");
+        let mut command = scene.command(&program, engine);
+        command
+            .env("OPENTELEMETRY_INJECTOR_DEBUG", "1")
+            .env(NAME, "-Dx");
+        let output = command.arg(NAME).output().unwrap();
+        let lines = stderr(&output);
+        let named =
+            |line: &str| line.starts_with("opentelemetry-injector[") && line.contains(" ask-cc]: ");
+        assert!(
+            lines.lines().count() >= 5 && lines.lines().all(named),
+            "{lines}"
+        );
+        for part in [
+            format!("configuration: {}", scene.configuration.display()),
+            format!("engine {engine}: getenv hooked at 0x"),
+            format!("engine {engine}: secure_getenv hooked at 0x"),
+            format!("{NAME} was -Dx"),
+            format!("{NAME} is now {} -Dx", scene.injected()),
+        ] {
+            assert!(lines.contains(&part), "{part} is not in {lines}");
+        }
+    }
+}
+
+#[test]
+fn hook_tracing_tells_every_call_and_its_caller() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    for engine in engines() {
+        let mut command = scene.command(&program, engine);
+        command.env("OPENTELEMETRY_INJECTOR_DEBUG", "trace");
+        let output = command.args([NAME, "HOME", "NOT_THERE"]).output().unwrap();
+        let lines = stderr(&output);
+        for part in [
+            format!("getenv(\"{NAME}\") injected, called from executable+0x"),
+            "getenv(\"HOME\") hit, called from executable+0x".to_owned(),
+            "getenv(\"NOT_THERE\") miss, called from executable+0x".to_owned(),
+        ] {
+            // Once by getenv, once by secure_getenv.
+            assert_eq!(lines.matches(&part).count(), 2, "{part}: {lines}");
+        }
+        assert!(!lines.contains("/here"), "values are not traced: {lines}");
+    }
+}
+
+#[test]
+fn backtraces_name_the_callers_caller_under_gum() {
+    if !engines().contains(&"gum") {
+        skip!("the Gum engine is not built");
+    }
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\n[log]\nlevel = \"trace\"\nbacktrace = true\n",
+        scene.agent
+    ));
+    let output = scene.command(&program, "gum").arg("HOME").output().unwrap();
+    let lines = stderr(&output);
+    // main was called by libc.
+    let (_, after) = lines
+        .split_once("getenv(\"HOME\") hit")
+        .expect("a traced call");
+    let frame = after.lines().nth(1).expect("a frame");
+    assert!(
+        frame.contains("    at /") && frame.contains("libc.so.6+0x"),
+        "{lines}"
+    );
+}
+
+#[test]
+fn the_log_file_is_appended_to_and_never_through_a_link() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let file = scene.path("injector.log");
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\n[log]\nlevel = \"debug\"\nfile = \"{}\"\n",
+        scene.agent,
+        file.display()
+    ));
+    for _ in 0..2 {
+        let mut command = scene.command("sh", "direct");
+        command.args(["-c", "umask 0; exec \"$0\" \"$@\""]);
+        let output = command.arg(&program).arg(NAME).output().unwrap();
+        assert!(is_injected(&scene, &output));
+        assert_eq!(stderr(&output), "");
+    }
+    let lines = fs::read_to_string(&file).unwrap();
+    let told = format!("ask-cc]: {NAME} is now {}", scene.injected());
+    assert_eq!(lines.matches(&told).count(), 2, "{lines}");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o027, 0, "mode {mode:o}");
+
+    let target = scene.path("target");
+    fs::write(&target, "").unwrap();
+    fs::remove_file(&file).unwrap();
+    symlink(&target, &file).unwrap();
+    let output = scene
+        .command(&program, "direct")
+        .arg(NAME)
+        .output()
+        .unwrap();
+    assert!(is_injected(&scene, &output));
+    assert_eq!(fs::read_to_string(&target).unwrap(), "");
+}
