@@ -1,0 +1,224 @@
+//! `bench`: what the preload object costs, as ratios taken in one run.
+//!
+//! Every variant of a section is measured in turn within each round, so that whatever else the
+//! machine does meets all of them. Prints Markdown. `--quick` takes a tenth of the rounds.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use support::{Scene, engines, object, root, succeed};
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let rounds = |many: usize| if quick { many / 10 } else { many };
+    let scene = Scene::new();
+    exec(&scene, rounds(2000));
+    getenv(&scene, rounds(30).max(3));
+    jvm(rounds(20).max(2));
+}
+
+/// One way to start a program.
+struct Variant {
+    name: String,
+    environment: Vec<(&'static str, PathBuf)>,
+}
+
+fn variants(scene: &Scene) -> Vec<Variant> {
+    let empty = scene.compile_with("cc", "empty_object", &["-shared", "-fPIC"]);
+    let missing = scene.path("no-such.toml");
+    let mut variants = vec![
+        variant("no preload object", []),
+        variant("empty preload object", [("LD_PRELOAD", empty)]),
+        variant("ours, no configuration", ours(&missing, "direct")),
+    ];
+    for engine in engines() {
+        let name = format!("ours, hooks in place, {engine}");
+        variants.push(variant(&name, ours(&scene.configuration, engine)));
+    }
+    variants
+}
+
+fn ours(configuration: &Path, engine: &str) -> [(&'static str, PathBuf); 3] {
+    [
+        ("LD_PRELOAD", object()),
+        ("OPENTELEMETRY_INJECTOR_CONFIGURATION", configuration.into()),
+        ("OPENTELEMETRY_INJECTOR_ENGINE", engine.into()),
+    ]
+}
+
+fn variant<const N: usize>(name: &str, environment: [(&'static str, PathBuf); N]) -> Variant {
+    Variant {
+        name: name.to_owned(),
+        environment: environment.into(),
+    }
+}
+
+impl Variant {
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear();
+        // As many variables as a process usually has.
+        for index in 0..25 {
+            command.env(format!("VARIABLE_{index}"), "some value");
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null());
+        command
+    }
+}
+
+/// Measured values of one variant.
+#[derive(Default)]
+struct Samples(Vec<f64>);
+
+impl Samples {
+    fn median(&mut self) -> f64 {
+        self.0.sort_by(f64::total_cmp);
+        self.0[self.0.len() / 2]
+    }
+
+    fn minimum(&self) -> f64 {
+        self.0.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+}
+
+fn exec(scene: &Scene, rounds: usize) {
+    let program = scene.compile_with("cc", "empty", &[]);
+    let variants = variants(scene);
+    let mut times: Vec<Samples> = variants.iter().map(|_| Samples::default()).collect();
+    let mut memory: Vec<Samples> = variants.iter().map(|_| Samples::default()).collect();
+    for _ in 0..rounds {
+        for (index, variant) in variants.iter().enumerate() {
+            let (time, peak) = run(&mut variant.command(&program)).expect("the empty program runs");
+            times[index].0.push(time);
+            memory[index].0.push(peak);
+        }
+    }
+    println!("### One exec of an empty program ({rounds} rounds)\n");
+    println!(
+        "| | median µs | over none | of an exec | × empty object | minimum µs | over none | × empty object | peak RSS KiB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let none = (times[0].median(), times[0].minimum());
+    let empty = (times[1].median() - none.0, times[1].minimum() - none.1);
+    for (index, variant) in variants.iter().enumerate() {
+        let (median, minimum) = (times[index].median(), times[index].minimum());
+        let (over_median, over_minimum) = (median - none.0, minimum - none.1);
+        println!(
+            "| {} | {median:.0} | +{over_median:.0} | {:.1} % | {:.1} | {minimum:.0} | +{over_minimum:.0} | {:.1} | {:.0} |",
+            variant.name,
+            100.0 * over_median / none.0,
+            over_median / empty.0,
+            over_minimum / empty.1,
+            memory[index].median(),
+        );
+    }
+    println!();
+}
+
+/// Starts a program and waits for it: the time in µs, the peak resident set in KiB.
+fn run(command: &mut Command) -> io::Result<(f64, f64)> {
+    let start = Instant::now();
+    let child = command.spawn()?;
+    let mut status = 0;
+    // SAFETY: all zeroes is a valid rusage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    let id = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
+    // SAFETY: two valid pointers; the child is ours and nobody else waits for it.
+    let waited = unsafe { libc::wait4(id, &raw mut status, 0, &raw mut usage) };
+    let time = start.elapsed().as_secs_f64() * 1e6;
+    match (waited, status) {
+        (-1, _) => Err(io::Error::last_os_error()),
+        (_, 0) => Ok((time, usage.ru_maxrss as f64)),
+        (_, status) => Err(io::Error::other(format!("wait status {status}"))),
+    }
+}
+
+fn getenv(scene: &Scene, rounds: usize) {
+    let program = scene.compile_with("cc", "getenv_cost", &[]);
+    let mut variants = variants(scene);
+    variants.drain(1..3);
+    println!("### One getenv, ns (median of {rounds} rounds, minimum; × libc's own)\n");
+    println!("| variables | | hit | miss | `JAVA_HOME` (miss) | `JAVA_TOOL_OPTIONS` (watched) |");
+    println!("|---|---|---|---|---|---|");
+    for count in ["1", "30", "300"] {
+        let mut costs: Vec<[Samples; 4]> = variants.iter().map(|_| Default::default()).collect();
+        for _ in 0..rounds {
+            for (index, variant) in variants.iter().enumerate() {
+                let line = succeed(variant.command(&program).arg(count));
+                let values = line.split_whitespace().map(|word| word.parse::<f64>());
+                for (samples, value) in costs[index].iter_mut().zip(values) {
+                    samples.0.push(value.expect("a number"));
+                }
+            }
+        }
+        let libc: Vec<f64> = costs[0].iter_mut().map(Samples::median).collect();
+        for (variant, samples) in variants.iter().zip(&mut costs) {
+            let cells = samples.iter_mut().zip(&libc).map(|(samples, libc)| {
+                let (median, minimum) = (samples.median(), samples.minimum());
+                format!("{median:.1}, {minimum:.1} (×{:.2})", median / libc)
+            });
+            let cells: Vec<String> = cells.collect();
+            println!("| {count} | {} | {} |", variant.name, cells.join(" | "));
+        }
+    }
+    println!();
+}
+
+/// `java` with the agent given by hand and given by the injector.
+fn jvm(rounds: usize) {
+    let cache = root().join(".cache/opentelemetry-javaagent-2.33.1.jar");
+    let (Ok(agent), true) = (cache.canonicalize(), support::has("javac")) else {
+        println!("skipped: JVM start, for lack of javac or of the agent in .cache");
+        return;
+    };
+    let scene = Scene::new();
+    scene.configure(&format!("[jvm]\nagent_path = \"{}\"\n", agent.display()));
+    let classes = scene.path("classes");
+    let source = root().join("tests/java/Inside.java");
+    succeed(Command::new("javac").arg("-d").arg(&classes).arg(source));
+    let java = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .map(|folder| folder.join("java"))
+        .find(|path| path.is_file())
+        .expect("java beside javac");
+    let options = PathBuf::from(format!("-javaagent:{}", agent.display()));
+    let mut variants = vec![variant(
+        "`-javaagent` by hand",
+        [("JAVA_TOOL_OPTIONS", options)],
+    )];
+    for engine in engines() {
+        let name = format!("ours, {engine}");
+        variants.push(variant(&name, ours(&scene.configuration, engine)));
+    }
+    let mut times: Vec<Samples> = variants.iter().map(|_| Samples::default()).collect();
+    for _ in 0..rounds {
+        for (index, variant) in variants.iter().enumerate() {
+            let mut command = variant.command(&java);
+            command
+                .arg("-cp")
+                .arg(&classes)
+                .arg("Inside")
+                .env("PATH", "/usr/bin:/bin");
+            for exporter in ["TRACES", "METRICS", "LOGS"] {
+                command.env(format!("OTEL_{exporter}_EXPORTER"), "none");
+            }
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            let (time, _) = run(&mut command).expect("the JVM runs");
+            times[index].0.push(time / 1000.0);
+        }
+    }
+    println!("### Start of a JVM with the agent ({rounds} rounds)\n");
+    println!("| | median ms | × by hand | minimum ms | × by hand |");
+    println!("|---|---|---|---|---|");
+    let hand = (times[0].median(), times[0].minimum());
+    for (index, variant) in variants.iter().enumerate() {
+        let (median, minimum) = (times[index].median(), times[index].minimum());
+        println!(
+            "| {} | {median:.0} | {:.3} | {minimum:.0} | {:.3} |",
+            variant.name,
+            median / hand.0,
+            minimum / hand.1
+        );
+    }
+}

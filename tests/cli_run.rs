@@ -1,0 +1,231 @@
+//! `opentelemetry-injector run`, by what the command that it starts gets to see.
+
+mod cli_support;
+
+use cli_support::{Scratch, built, outcome, ran};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+const OBJECT: &str = "libopentelemetry_injector.so";
+
+/// Prints a variable of the command's environment.
+fn print(variable: &str) -> String {
+    format!("echo ${variable}")
+}
+
+/// Runs a shell line under `run` with these options; what it prints.
+fn shell(options: &[&str], line: &str) -> String {
+    let scratch = Scratch::new();
+    let arguments = [&["run"], options, &["--", "sh", "-c", line]].concat();
+    let ran = scratch.run(&arguments);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    ran.stdout.trim_end().into()
+}
+
+/// A command that is installed without its object; the folder is the prefix.
+fn installed(scratch: &Scratch, prefix: &str) -> PathBuf {
+    let command = scratch.write(&format!("{prefix}/bin/opentelemetry-injector"), "");
+    fs::copy(built("opentelemetry-injector"), &command).unwrap();
+    // The loader names paths without symbolic links.
+    command.canonicalize().unwrap()
+}
+
+fn install_object(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::copy(built(OBJECT), path).unwrap();
+}
+
+#[test]
+fn the_command_gets_its_arguments_and_its_exit_code_is_passed_on() {
+    let scratch = Scratch::new();
+    let line = "echo \"$@\"; echo bad >&2; exit 7";
+    let plain = ["run", "sh", "-c", line, "-", "--debug", "--", "-x"];
+    let said = outcome(7, "--debug -- -x\n", "bad\n");
+    assert_eq!(scratch.run(&plain), said);
+    let after_dashes = [&["run", "--"], &plain[1..]].concat();
+    assert_eq!(scratch.run(&after_dashes), said);
+}
+
+#[test]
+fn the_object_beside_the_command_is_preloaded() {
+    let object = built(OBJECT).canonicalize().unwrap();
+    assert_eq!(shell(&[], &print("LD_PRELOAD")), object.to_str().unwrap());
+    let maps = shell(&[], "exec cat /proc/self/maps");
+    assert!(maps.contains(object.to_str().unwrap()));
+}
+
+#[test]
+fn an_installed_object_is_found_in_its_own_folder_before_the_common_one() {
+    let scratch = Scratch::new();
+    let command = installed(&scratch, "usr");
+    let prefix = command.parent().unwrap().parent().unwrap();
+    for place in ["lib", "lib/opentelemetry-injector", "bin"] {
+        let object = prefix.join(place).join(OBJECT);
+        install_object(&object);
+        let ran = ran(scratch.command(&command, &["run", "sh", "-c", &print("LD_PRELOAD")]));
+        assert_eq!(ran, outcome(0, &format!("{}\n", object.display()), ""));
+    }
+}
+
+#[test]
+fn without_an_object_it_tells_where_it_looked() {
+    let scratch = Scratch::new();
+    let command = installed(&scratch, "usr");
+    let prefix = command.parent().unwrap().parent().unwrap();
+    let prefix = prefix.to_str().unwrap();
+    let said = format!(
+        "opentelemetry-injector: {OBJECT} is not in {prefix}/bin, \
+         {prefix}/lib/opentelemetry-injector, {prefix}/lib; name it with --object\n"
+    );
+    let ran = ran(scratch.command(&command, &["run", "true"]));
+    assert_eq!(ran, outcome(2, "", &said));
+}
+
+#[test]
+fn an_object_can_be_named_and_is_named_absolutely() {
+    let scratch = Scratch::new();
+    install_object(&scratch.path().join(OBJECT));
+    let line = print("LD_PRELOAD");
+    let ran = scratch.run(&["run", "--object", OBJECT, "sh", "-c", &line]);
+    let object = scratch.path().canonicalize().unwrap().join(OBJECT);
+    assert_eq!(ran, outcome(0, &format!("{}\n", object.display()), ""));
+
+    let said = "opentelemetry-injector: none.so: not a file that you can read; \
+                name libopentelemetry_injector.so with --object\n";
+    let ran = scratch.run(&["run", "--object", "none.so", "true"]);
+    assert_eq!(ran, outcome(2, "", said));
+}
+
+#[test]
+fn a_path_that_the_loader_would_split_is_refused() {
+    for folder in ["a b", "a:b"] {
+        let scratch = Scratch::new();
+        let object = scratch
+            .path()
+            .canonicalize()
+            .unwrap()
+            .join(folder)
+            .join(OBJECT);
+        install_object(&object);
+        let said = format!(
+            "opentelemetry-injector: {}: LD_PRELOAD takes no path with blanks or colons; \
+             put the object elsewhere\n",
+            object.display()
+        );
+        let object = object.to_str().unwrap();
+        let named = scratch.run(&["run", "--object", object, "true"]);
+        assert_eq!(named, outcome(2, "", &said));
+    }
+}
+
+#[test]
+fn what_the_user_preloads_is_kept_behind_ours() {
+    let scratch = Scratch::new();
+    let users = scratch.path().canonicalize().unwrap().join("users.so");
+    install_object(&users);
+    let users = users.to_str().unwrap();
+    let ours = built(OBJECT).canonicalize().unwrap();
+    let ours = ours.to_str().unwrap();
+    let with = |value: &str| {
+        let arguments = ["run", "sh", "-c", &print("LD_PRELOAD")];
+        let mut command = scratch.command(&built("opentelemetry-injector"), &arguments);
+        command.env("LD_PRELOAD", value);
+        ran(command).stdout
+    };
+    assert_eq!(with(""), format!("{ours}\n"));
+    assert_eq!(with(users), format!("{ours}:{users}\n"));
+    // Not twice, wherever it is.
+    assert_eq!(with(ours), format!("{ours}\n"));
+    let both = format!("{users} {ours}");
+    assert_eq!(with(&both), format!("{both}\n"));
+}
+
+#[test]
+fn options_become_the_variables_of_the_injector() {
+    let debug = print("OPENTELEMETRY_INJECTOR_DEBUG");
+    let engine = print("OPENTELEMETRY_INJECTOR_ENGINE");
+    assert_eq!(shell(&[], &debug), "");
+    assert_eq!(shell(&[], &engine), "");
+    assert_eq!(shell(&["--engine", "direct"], &engine), "direct");
+    // These two make the shell itself tell its decisions.
+    let scratch = Scratch::new();
+    for (options, value) in [
+        (&["--debug"][..], "true\n"),
+        (&["--trace"], "trace\n"),
+        (&["--debug", "--trace"], "trace\n"),
+    ] {
+        let arguments = [&["run"], options, &["sh", "-c", debug.as_str()]].concat();
+        assert_eq!(scratch.run(&arguments).stdout, value);
+    }
+}
+
+#[test]
+fn a_configuration_file_is_named_absolutely_and_used() {
+    let scratch = Scratch::new();
+    scratch.write("c.toml", "enabled = false");
+    let line = print("OPENTELEMETRY_INJECTOR_CONFIGURATION");
+    let arguments = ["run", "--config", "c.toml", "--debug", "sh", "-c", &line];
+    let ran = scratch.run(&arguments);
+    let path = scratch.path().canonicalize().unwrap().join("c.toml");
+    assert_eq!(ran.stdout, format!("{}\n", path.display()));
+    assert!(
+        ran.stderr
+            .contains("nothing is injected: enabled = false in the configuration"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_configuration_file_that_no_process_can_use_is_refused() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path().join("folder")).unwrap();
+    for (file, problem) in [("none", "no such file"), ("folder", "not a regular file")] {
+        let said = format!(
+            "opentelemetry-injector: {file}: {problem}; \
+             --config takes a file that processes can read\n"
+        );
+        let ran = scratch.run(&["run", "--config", file, "true"]);
+        assert_eq!(ran, outcome(2, "", &said));
+    }
+}
+
+#[test]
+fn what_cannot_be_started_exits_as_under_env() {
+    let scratch = Scratch::new();
+    let script = scratch.write("script", "exit 3\n");
+    assert_eq!(
+        scratch.run(&["run", "no-such-command", "-x"]),
+        outcome(
+            127,
+            "",
+            "opentelemetry-injector: no-such-command: command not found; \
+             give its path, or extend PATH\n"
+        )
+    );
+    assert_eq!(
+        scratch.run(&["run", "./script"]),
+        outcome(
+            126,
+            "",
+            "opentelemetry-injector: ./script: cannot be executed: \
+             Permission denied (os error 13)\n"
+        )
+    );
+    // A script without an interpreter line goes to the shell (execvp(3)).
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(scratch.run(&["run", "./script"]), outcome(3, "", ""));
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let scratch = Scratch::new();
+    for arguments in [
+        &["run"][..],
+        &["run", "--"],
+        &["run", "--engine", "other", "true"],
+        &["run", "--other", "true"],
+    ] {
+        assert_eq!(scratch.run(arguments).code, 2, "{arguments:?}");
+    }
+}

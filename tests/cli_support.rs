@@ -1,0 +1,97 @@
+//! Runs the command in a folder of its own and keeps what it says.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// What a run of the command came to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The exit code.
+    pub code: i32,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+/// The outcome in the order in which tests think of it.
+pub fn outcome(code: i32, stdout: &str, stderr: &str) -> Outcome {
+    Outcome {
+        code,
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+    }
+}
+
+/// A folder that goes away with the test.
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    /// An empty folder.
+    pub fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file, and the folders above it.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The command, to be run in the folder.
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.path());
+        // What the caller's environment says to the injector is not what is tested.
+        let names = env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| is_for_injector(&name.to_string_lossy())) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs the built command in the folder.
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        ran(self.command(&built("opentelemetry-injector"), arguments))
+    }
+}
+
+/// Runs a command to its end.
+pub fn ran(mut command: Command) -> Outcome {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    Outcome {
+        code: status.code().unwrap(),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+/// A file that `cargo build` made in the profile of this test, which lies in its folder `deps`.
+pub fn built(name: &str) -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let path = test.parent().unwrap().with_file_name(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build` first",
+        path.display()
+    );
+    path
+}
+
+fn is_for_injector(name: &str) -> bool {
+    name.starts_with("OPENTELEMETRY_") || name.starts_with("OTEL_") || name == "LD_PRELOAD"
+}

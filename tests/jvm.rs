@@ -1,0 +1,339 @@
+//! Real JVMs with the real OpenTelemetry Java agent.
+
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{Background, Scene, engines, has, is_root, root, skip, stderr, stdout, succeed};
+
+const NAME: &str = "JAVA_TOOL_OPTIONS";
+
+/// The agent, where scripts/fetch-java-agent has put it.
+fn agent() -> Option<PathBuf> {
+    let folder = fs::read_dir(root().join(".cache")).ok()?;
+    let mut paths = folder.filter_map(|entry| entry.ok()?.path().canonicalize().ok());
+    paths.find(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("opentelemetry-javaagent") && name.ends_with(".jar")
+    })
+}
+
+/// The homes of the JDKs on this machine, each once.
+fn jdks() -> Vec<PathBuf> {
+    let folder = fs::read_dir("/usr/lib/jvm").into_iter().flatten();
+    let homes = folder.filter_map(|entry| entry.ok()?.path().canonicalize().ok());
+    let mut homes: Vec<_> = homes
+        .filter(|home| home.join("bin/javac").is_file())
+        .collect();
+    homes.sort();
+    homes.dedup();
+    homes
+}
+
+/// A scene with the real agent, which sends nothing unless `sink` is given.
+fn scene(agent: &Path, sink: Option<&str>, more: &str) -> Scene {
+    let scene = Scene::new();
+    let exporter = match sink {
+        Some(address) => format!("OTEL_EXPORTER_OTLP_ENDPOINT = \"http://{address}\"\n"),
+        None => "OTEL_TRACES_EXPORTER = \"none\"\n".to_owned(),
+    };
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\n[environment]\n{exporter}\
+         OTEL_METRICS_EXPORTER = \"none\"\nOTEL_LOGS_EXPORTER = \"none\"\n\
+         OTEL_BSP_SCHEDULE_DELAY = \"200\"\n{more}",
+        agent.display()
+    ));
+    scene
+}
+
+/// Compiles a Java source for the oldest JDK in question; returns the class path.
+fn compile(scene: &Scene, jdk: &Path, source: &str) -> PathBuf {
+    let classes = scene.path("classes");
+    let mut javac = Command::new(jdk.join("bin/javac"));
+    javac
+        .args(["--release", "11", "-d"])
+        .arg(&classes)
+        .arg(root().join(source));
+    succeed(&mut javac);
+    classes
+}
+
+fn java(scene: &Scene, jdk: &Path, engine: &str, classes: &Path) -> Command {
+    let mut command = scene.command(jdk.join("bin/java"), engine);
+    command.arg("-cp").arg(classes);
+    command
+}
+
+/// The lines `key=value` that `Inside` prints.
+fn facts(text: &str) -> HashMap<String, String> {
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    pairs
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Runs `Inside` and returns what it saw, and its standard error.
+fn look_inside(command: &mut Command, properties: &[&str]) -> (HashMap<String, String>, String) {
+    let output = command.arg("Inside").args(properties).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    (facts(&stdout(&output)), stderr(&output))
+}
+
+/// A client's and a server's span of one trace, the server's a child of the client's.
+fn linked_spans(sink: &Background) -> (Value, Value) {
+    let mut clients: HashMap<String, Value> = HashMap::new();
+    let mut servers: Vec<Value> = Vec::new();
+    sink.wait_for("trace of a CLIENT and a SERVER span", |line| {
+        let span: Value = serde_json::from_str(line).ok()?;
+        match (span["kind"].as_str()?, span["service"].as_str()?) {
+            ("CLIENT", "customer") => {
+                clients.insert(span["span_id"].as_str()?.to_owned(), span);
+            }
+            ("SERVER", "shop") => servers.push(span),
+            _ => return None,
+        }
+        servers.iter().find_map(|server| {
+            let client = clients.get(server["parent_span_id"].as_str()?)?;
+            Some((client.clone(), server.clone()))
+        })
+    })
+}
+
+#[test]
+fn a_client_and_a_server_yield_one_trace() {
+    let Some(agent) = agent() else {
+        skip!("no Java agent in .cache: scripts/fetch-java-agent fetches it");
+    };
+    let jdks = jdks();
+    if jdks.is_empty() {
+        skip!("no JDK");
+    }
+    // Each JDK once, each engine once.
+    let last = engines().len() - 1;
+    let runs = jdks.iter().enumerate();
+    let runs = runs.map(|(index, jdk)| (jdk, engines()[index.min(last)]));
+    for (jdk, engine) in runs {
+        println!("{} on engine {engine}", jdk.display());
+        one_trace(jdk, engine, &agent);
+    }
+}
+
+fn one_trace(jdk: &Path, engine: &str, agent: &Path) {
+    let sink = Background::start(&mut Command::new(env!("CARGO_BIN_EXE_otlp-sink")));
+    let address = sink.wait_for("address", |line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        Some(line["listening"].as_str()?.to_owned())
+    });
+    // What a user may write, and what the agent's parser must give back.
+    let motto = "a,b=c d%20 \"\u{e4}\" 'x' \\y";
+    let more = "[resource_attributes]\nshop.motto = '''a,b=c d%20 \"\u{e4}\" 'x' \\y'''\n\
+                user.key = \"ours\"\n";
+    let scene = scene(agent, Some(&address), more);
+    compile(&scene, jdk, "demo/Server.java");
+    let classes = compile(&scene, jdk, "demo/Client.java");
+
+    let mut command = java(&scene, jdk, engine, &classes);
+    command.env("OTEL_SERVICE_NAME", "shop");
+    command.env("OTEL_RESOURCE_ATTRIBUTES", "user.key=theirs");
+    let server = Background::start(command.args(["Server", "0"]));
+    let url = server.wait_for("address of the server", |line| {
+        Some(line.strip_prefix("listening on ")?.to_owned())
+    });
+    let environ = fs::read(format!("/proc/{}/environ", server.id())).unwrap();
+    assert!(!String::from_utf8_lossy(&environ).contains("javaagent"));
+
+    let mut command = java(&scene, jdk, engine, &classes);
+    let client = command
+        .env("OTEL_SERVICE_NAME", "customer")
+        .arg("Client")
+        .arg(&url);
+    let _client = Background::start(client);
+    let (client, server) = linked_spans(&sink);
+    assert_eq!(client["trace_id"], server["trace_id"]);
+    assert_eq!(server["resource"]["shop.motto"], motto);
+    assert_eq!(client["resource"]["shop.motto"], motto);
+    assert_eq!(server["resource"]["user.key"], "theirs");
+    assert_eq!(client["resource"]["user.key"], "ours");
+}
+
+#[test]
+fn the_users_options_are_kept_and_nothing_shows() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    for engine in engines() {
+        let scene = scene(&agent, None, "OTEL_SERVICE_NAME = \"two words\"\n");
+        let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+        let mut command = java(&scene, &jdk, engine, &classes);
+        command.env(NAME, "-Dtest.kept='yes it is'");
+        let (facts, _) = look_inside(&mut command, &["test.kept", "otel.service.name"]);
+        assert_eq!(facts["getenv"], "-Dtest.kept='yes it is'");
+        assert_eq!(facts["test.kept"], "yes it is");
+        assert_eq!(facts["otel.service.name"], "two words");
+        assert_eq!(facts["agent"], "true");
+        assert_eq!(
+            (facts["environ"].as_str(), facts["children"].as_str()),
+            ("false", "0")
+        );
+    }
+}
+
+#[test]
+fn an_agent_in_a_folder_with_blanks_and_quotes_is_loaded() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    let folder = Scene::new();
+    let odd = folder.path("it's a \"folder\"");
+    fs::create_dir(&odd).unwrap();
+    let copy = odd.join("agent.jar");
+    fs::copy(&agent, &copy).unwrap();
+    let scene = Scene::new();
+    scene.configure(&format!(
+        "[jvm]\nagent_path = '''{}'''\n[environment]\nOTEL_TRACES_EXPORTER = \"none\"\n\
+         OTEL_METRICS_EXPORTER = \"none\"\nOTEL_LOGS_EXPORTER = \"none\"\n",
+        copy.display()
+    ));
+    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let (facts, _) = look_inside(&mut java(&scene, &jdk, "direct", &classes), &[]);
+    assert_eq!(facts["agent"], "true");
+}
+
+#[test]
+fn a_jvm_without_its_agent_runs_as_if_we_were_not_there() {
+    let jdks = jdks();
+    if jdks.is_empty() {
+        skip!("no JDK");
+    }
+    for (jdk, engine) in jdks.iter().zip(engines().into_iter().cycle()) {
+        let scene = Scene::new();
+        let classes = compile(&scene, jdk, "tests/java/Inside.java");
+        fs::remove_file(&scene.agent).unwrap();
+        let mut plain = java(&scene, jdk, engine, &classes);
+        plain.env_remove("LD_PRELOAD");
+        let with = look_inside(&mut java(&scene, jdk, engine, &classes), &[]);
+        assert_eq!(with, look_inside(&mut plain, &[]));
+        assert_eq!(with.1, "");
+    }
+}
+
+#[test]
+fn an_agent_that_the_jvms_user_cannot_read_is_left_out() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    if !is_root() || !has("setpriv") {
+        skip!("another user needs root and setpriv");
+    }
+    let scene = Scene::new();
+    let secret = scene.path("agent.jar");
+    fs::copy(&agent, &secret).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(&secret, mode).unwrap();
+    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let mut command = scene.command("setpriv", "direct");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.arg(jdk.join("bin/java")).arg("-cp").arg(classes);
+    let (facts, errors) = look_inside(&mut command, &[]);
+    assert_eq!((facts["agent"].as_str(), errors.as_str()), ("false", ""));
+}
+
+#[test]
+fn another_agent_on_the_command_line_stays_alone() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    // The user's own copy of the OpenTelemetry agent, given by hand.
+    let scene = scene(&agent, None, "");
+    let copy = scene.path("opentelemetry-javaagent-own.jar");
+    fs::copy(&agent, &copy).unwrap();
+    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let mut command = scene.command(jdk.join("bin/java"), "direct");
+    command
+        .arg(format!("-javaagent:{}", copy.display()))
+        .arg("-cp")
+        .arg(classes);
+    for exporter in ["TRACES", "METRICS", "LOGS"] {
+        command.env(format!("OTEL_{exporter}_EXPORTER"), "none");
+    }
+    let (facts, errors) = look_inside(&mut command, &[]);
+    assert_eq!(facts["agent"], "true");
+    assert!(!errors.contains("Picked up"), "{errors}");
+}
+
+#[test]
+fn jdk_tools_are_left_alone() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    let scene = scene(&agent, None, "");
+    for (tool, argument) in [("javac", "-version"), ("jar", "--version"), ("jps", "-q")] {
+        let output = scene
+            .command(jdk.join("bin").join(tool), "auto")
+            .arg(argument)
+            .output();
+        let output = output.unwrap();
+        assert!(output.status.success());
+        assert_eq!(stderr(&output), "", "{tool}");
+    }
+    // And `java` itself is not: the banner is the JVM's own word for it.
+    let output = scene
+        .command(jdk.join("bin/java"), "auto")
+        .arg("-version")
+        .output();
+    let banner = format!("Picked up {NAME}: -javaagent:{}", agent.display());
+    assert!(stderr(&output.unwrap()).contains(&banner));
+}
+
+#[test]
+fn an_image_without_instrumentation_starts() {
+    let Some(jdk) = jdks()
+        .into_iter()
+        .find(|jdk| jdk.join("bin/jlink").exists())
+    else {
+        skip!("no jlink");
+    };
+    let scene = Scene::new();
+    let image = scene.path("image");
+    let mut jlink = Command::new(jdk.join("bin/jlink"));
+    jlink
+        .args(["--add-modules", "java.base", "--output"])
+        .arg(&image);
+    succeed(&mut jlink);
+    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let mut command = java(&scene, &image, "direct", &classes);
+    command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+    let (facts, errors) = look_inside(&mut command, &[]);
+    assert_eq!(facts["agent"], "false");
+    assert!(errors.contains("no libinstrument.so beside "), "{errors}");
+}
+
+#[test]
+fn a_program_that_loads_libjvm_itself_is_injected() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    let scene = scene(&agent, None, "OTEL_SERVICE_NAME = \"embedded\"\n");
+    let headers = jdk.join("include").canonicalize().unwrap();
+    let include = [
+        format!("-I{}", headers.display()),
+        format!("-I{}/linux", headers.display()),
+    ];
+    let program = scene.compile_with("cc", "jni_embedder", &[&include[0], &include[1], "-ldl"]);
+    for engine in engines() {
+        let mut command = scene.command(&program, engine);
+        let output = command
+            .arg(jdk.join("lib/server/libjvm.so"))
+            .output()
+            .unwrap();
+        let errors = stderr(&output);
+        assert_eq!(stdout(&output), "otel.service.name=embedded\n", "{errors}");
+        assert!(errors.contains("Picked up"), "{errors}");
+    }
+}
