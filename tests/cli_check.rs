@@ -2,7 +2,7 @@
 
 mod cli_support;
 
-use cli_support::{Outcome, Scratch, built, outcome, ran};
+use cli_support::{Outcome, Scratch, built, copy_program, outcome, ran};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -25,13 +25,12 @@ fn check(content: impl AsRef<[u8]>) -> Outcome {
     scratch.run(&["check", FILE])
 }
 
-/// Checks a content with one problem; what is said of it.
+/// Checks a content with a problem; what is said of it.
 fn problem(content: &str) -> String {
     let outcome = check(content);
-    let summary = "\nconfiguration.toml: 1 problem (1 file)\n";
     assert_eq!((outcome.code, outcome.stderr.as_str()), (1, ""));
-    let problem = outcome.stdout.strip_suffix(summary);
-    problem.unwrap_or_else(|| panic!("{outcome:?}")).into()
+    let (problem, _) = outcome.stdout.split_once("\n\n").unwrap();
+    problem.into()
 }
 
 /// A configuration without problems and warnings; its agent is there.
@@ -123,8 +122,7 @@ configuration.toml:2:12: `resource_attributes.größe` takes a string, not an in
   |                  ^^^^
   = resource_attributes: attributes added to the resource, where the user has not set them
   = processes inject nothing because of this
-  = help: write `\"5000\"`
-"
+  = help: write `\"5000\"`"
     );
 }
 
@@ -139,8 +137,7 @@ configuration.toml:2:1: `environment.PATH` does not begin with OTEL_
   | ^^^^
   = environment: defaults for the agent's settings, by names that begin with OTEL_
   = processes ignore this key
-  = help: only the agent's settings can stand here; set others where the process is started
-"
+  = help: only the agent's settings can stand here; set others where the process is started"
     );
 }
 
@@ -275,7 +272,7 @@ fn what_may_not_be_read_cannot_be_judged() {
     let scratch = Scratch::new();
     good(&scratch);
     scratch.write("conf.d/1.toml", "");
-    let hidden = Permissions::from_mode(0);
+    let hidden = Permissions::from_mode(0o000);
     let said_of = |name: &str| {
         format!(
             "opentelemetry-injector: {name}: not readable by this process; \
@@ -295,7 +292,7 @@ fn what_may_not_be_read_cannot_be_judged() {
 fn check_as_nobody(scratch: &Scratch) -> Outcome {
     // The build's folder may be closed to others.
     let copy = scratch.path().join("command");
-    fs::copy(built("opentelemetry-injector"), &copy).unwrap();
+    copy_program(&built("opentelemetry-injector"), &copy);
     let mut command = scratch.command(&copy, &["check", FILE]);
     if is_root() {
         fs::set_permissions(scratch.path(), Permissions::from_mode(0o755)).unwrap();

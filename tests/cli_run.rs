@@ -2,7 +2,7 @@
 
 mod cli_support;
 
-use cli_support::{Scratch, built, outcome, ran};
+use cli_support::{Scratch, built, copy_program, outcome, ran};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -25,8 +25,11 @@ fn shell(options: &[&str], line: &str) -> String {
 
 /// A command that is installed without its object; the folder is the prefix.
 fn installed(scratch: &Scratch, prefix: &str) -> PathBuf {
-    let command = scratch.write(&format!("{prefix}/bin/opentelemetry-injector"), "");
-    fs::copy(built("opentelemetry-injector"), &command).unwrap();
+    let command = scratch
+        .path()
+        .join(prefix)
+        .join("bin/opentelemetry-injector");
+    copy_program(&built("opentelemetry-injector"), &command);
     // The loader names paths without symbolic links.
     command.canonicalize().unwrap()
 }
@@ -193,7 +196,8 @@ fn a_configuration_file_that_no_process_can_use_is_refused() {
 #[test]
 fn what_cannot_be_started_exits_as_under_env() {
     let scratch = Scratch::new();
-    let script = scratch.write("script", "exit 3\n");
+    let script = scratch.path().join("script");
+    copy_program(&scratch.write("text", "exit 3\n"), &script);
     assert_eq!(
         scratch.run(&["run", "no-such-command", "-x"]),
         outcome(

@@ -92,6 +92,14 @@ pub fn built(name: &str) -> PathBuf {
     path
 }
 
+/// Copies a program by another process: while this one writes a file, what other tests start at the
+/// same time would hold it open, and then it could not be executed (ETXTBSY).
+pub fn copy_program(from: &Path, to: &Path) {
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    let copied = Command::new("cp").args([from, to]).status();
+    assert!(copied.unwrap().success());
+}
+
 fn is_for_injector(name: &str) -> bool {
     name.starts_with("OPENTELEMETRY_") || name.starts_with("OTEL_") || name == "LD_PRELOAD"
 }

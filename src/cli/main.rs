@@ -1,1 +1,56 @@
-fn main() {}
+//! `opentelemetry-injector` checks the injector's configuration and tries it out on a command.
+//!
+//! What it says of a configuration comes from the very functions that the preload object calls
+//! (crate `opentelemetry-injector-policy`).
+#![forbid(unsafe_code)]
+
+mod agent;
+mod check;
+mod diagnostics;
+mod files;
+mod help;
+mod near_miss;
+mod preload_object;
+mod process;
+mod report;
+mod run;
+
+use clap::{Parser, Subcommand};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Check the injector's configuration, and try the injector out on a command.
+#[derive(Parser)]
+#[command(name = NAME, version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Run(run::Arguments),
+}
+
+const NAME: &str = "opentelemetry-injector";
+
+const EXAMPLES: &str = "\
+Examples:
+  opentelemetry-injector check
+  opentelemetry-injector check ./configuration.toml
+  opentelemetry-injector run --debug -- java -jar shop.jar";
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+    }
+}
+
+/// One line on stderr that says who speaks: under `run` the command writes there, too. Where
+/// stderr is closed the exit code has to do.
+fn complain(message: &impl Display) {
+    let _ = writeln!(io::stderr(), "{NAME}: {message}");
+}

@@ -1,0 +1,69 @@
+//! `opentelemetry-injector check`: every problem of the configuration, with its place.
+
+use crate::complain;
+use crate::process::Prospect;
+use crate::report::Report;
+use opentelemetry_injector_policy::overrides;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Tell every problem of the configuration, and what to do about it.
+///
+/// Reads FILE and the conf.d/*.toml beside it by the rules that every process reads them by.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The configuration file [default: /etc/opentelemetry/injector/configuration.toml]
+    file: Option<PathBuf>,
+}
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  no problems; there may be warnings
+  1  problems
+  2  it cannot be told: a file is missing or may not be read
+
+Environment:
+  OPENTELEMETRY_INJECTOR_CONFIGURATION  the configuration file, where FILE is not given
+
+Examples:
+  opentelemetry-injector check
+  opentelemetry-injector check ./configuration.toml";
+
+const PROBLEMS: u8 = 1;
+const CANNOT_TELL: u8 = 2;
+
+/// Runs the command.
+pub fn check(arguments: &Arguments) -> ExitCode {
+    let path = match &arguments.file {
+        Some(file) => file.as_os_str().as_bytes().to_vec(),
+        None => overrides::configuration_path(&Prospect::WithOwnEnvironment),
+    };
+    let report = Report::of(&path);
+    if let Err(error) = print(&report.to_string()) {
+        complain(&format_args!("stdout: {error}"));
+        return CANNOT_TELL.into();
+    }
+    for untold in &report.untold {
+        complain(untold);
+    }
+    match (report.untold.is_empty(), report.has_problems()) {
+        (false, _) => CANNOT_TELL.into(),
+        (true, true) => PROBLEMS.into(),
+        (true, false) => ExitCode::SUCCESS,
+    }
+}
+
+/// A reader who has seen enough (`| head`) is no error.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,43 @@
+//! A process that is not there yet, as the policy sees it.
+
+use crate::files;
+use opentelemetry_injector_policy::Process;
+use std::env;
+use std::os::unix::ffi::OsStringExt;
+
+/// A process that the user of the command could start.
+pub enum Prospect {
+    /// With the environment of the command.
+    WithOwnEnvironment,
+    /// With nothing that speaks for or against injection.
+    Bare,
+}
+
+impl Process for Prospect {
+    fn executable(&self) -> &[u8] {
+        b""
+    }
+
+    fn started_as(&self) -> &[u8] {
+        b""
+    }
+
+    fn arguments(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::WithOwnEnvironment => env::var_os(name).map(OsStringExt::into_vec),
+            Self::Bare => None,
+        }
+    }
+
+    fn is_readable_file(&self, path: &[u8]) -> bool {
+        files::is_readable_file(path)
+    }
+
+    fn loaded_library(&self, _file_name: &str) -> Option<Vec<u8>> {
+        None
+    }
+}

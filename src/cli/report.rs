@@ -1,0 +1,203 @@
+//! What there is to say of a configuration: its files are read one after the other, then judged.
+
+use crate::diagnostics::{Diagnostic, Excerpt, Severity};
+use crate::files::FileSystem;
+use crate::{agent, help};
+use opentelemetry_injector_policy::configuration_files::{FileProblem, drop_ins};
+use opentelemetry_injector_policy::configuration_keys::{self, Problem};
+use opentelemetry_injector_policy::reason::Lossy;
+use opentelemetry_injector_policy::{Configuration, Files, Reason};
+use std::{fmt, io};
+
+/// What there is to say of a configuration. `Display` gives all of it but what is untold.
+#[derive(Default)]
+pub struct Report {
+    path: Vec<u8>,
+    /// How many files it is made of.
+    files: usize,
+    diagnostics: Vec<Diagnostic>,
+    /// What could not be looked at.
+    pub untold: Vec<Untold>,
+    configuration: Configuration,
+    /// Whether processes inject nothing, whatever else the files say.
+    is_unusable: bool,
+    /// The file that names the agent, or else the first one.
+    agent_file: Vec<u8>,
+    agent_place: Option<Excerpt>,
+}
+
+/// Why a file, or `conf.d`, could not be looked at.
+pub struct Untold(Reason);
+
+impl Report {
+    /// Reads the configuration that begins with the file `path`.
+    pub fn of(path: &[u8]) -> Self {
+        let mut report = Self {
+            path: path.to_vec(),
+            agent_file: path.to_vec(),
+            ..Self::default()
+        };
+        report.read(path);
+        // Without its first file there is no configuration to judge.
+        if report.untold.is_empty() {
+            report.read_drop_ins();
+            report.judge_agent();
+        }
+        report
+    }
+
+    /// Whether a file has to be changed.
+    pub fn has_problems(&self) -> bool {
+        self.count(Severity::Problem) > 0
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        let diagnostics = self.diagnostics.iter();
+        diagnostics
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    }
+
+    fn read_drop_ins(&mut self) {
+        match drop_ins(&FileSystem, &self.path) {
+            Ok(paths) => paths.iter().for_each(|path| self.read(path)),
+            Err(reason) => self.untold.push(Untold(reason)),
+        }
+    }
+
+    fn read(&mut self, path: &[u8]) {
+        self.files += 1;
+        let content = match FileSystem.read(path) {
+            Ok(content) => content,
+            Err(problem) => return self.add_file_problem(path, problem, &[]),
+        };
+        match str::from_utf8(&content) {
+            Ok(text) => self.read_text(path, text),
+            Err(error) => {
+                let problem = FileProblem::NotUtf8(error.valid_up_to());
+                self.add_file_problem(path, problem, &content);
+            }
+        }
+    }
+
+    fn read_text(&mut self, path: &[u8], text: &str) {
+        let agent_before = self.configuration.jvm.agent_path.take();
+        for problem in configuration_keys::read(text, &mut self.configuration) {
+            self.is_unusable |= problem.kind.is_fatal();
+            self.diagnostics.push(of_text(path, text, &problem));
+        }
+        if self.configuration.jvm.agent_path.is_none() {
+            self.configuration.jvm.agent_path = agent_before;
+            return;
+        }
+        let span = agent::span(text);
+        self.agent_file = path.to_vec();
+        self.agent_place = span.map(|span| Excerpt::new(text, &span));
+    }
+
+    fn add_file_problem(&mut self, path: &[u8], problem: FileProblem, content: &[u8]) {
+        let is_first = self.files == 1;
+        let is_untold = match problem {
+            FileProblem::NotPermitted | FileProblem::System(_) => true,
+            FileProblem::Missing => is_first,
+            _ => false,
+        };
+        if !is_untold {
+            self.is_unusable = true;
+            self.diagnostics.push(of_file(path, &problem, content));
+            return;
+        }
+        let path = path.to_vec();
+        let reason = Reason::Configuration { path, problem };
+        self.untold.push(Untold(reason));
+    }
+
+    fn judge_agent(&mut self) {
+        let may_be_elsewhere = self.is_unusable || !self.untold.is_empty();
+        if self.configuration.jvm.agent_path.is_none() && may_be_elsewhere {
+            return;
+        }
+        let place = self.agent_place.take();
+        let diagnostic = agent::judge(&self.configuration, &self.agent_file, place);
+        self.diagnostics.extend(diagnostic);
+    }
+}
+
+fn of_text(path: &[u8], text: &str, problem: &Problem) -> Diagnostic {
+    let consequence = match problem.kind.is_fatal() {
+        true => "processes inject nothing because of this",
+        false => "processes ignore this key",
+    };
+    let mut notes = Vec::from_iter(help::about(problem));
+    notes.push(consequence.into());
+    Diagnostic {
+        severity: Severity::Problem,
+        path: path.to_vec(),
+        excerpt: Some(Excerpt::new(text, &problem.span)),
+        message: problem.to_string(),
+        notes,
+        help: help::for_text(problem, text),
+    }
+}
+
+fn of_file(path: &[u8], problem: &FileProblem, content: &[u8]) -> Diagnostic {
+    let message = problem.to_string();
+    Diagnostic {
+        severity: Severity::Problem,
+        path: path.to_vec(),
+        excerpt: None,
+        message: message.trim_start_matches(": ").into(),
+        notes: vec!["processes inject nothing because of this".into()],
+        help: help::for_file(problem, content),
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for diagnostic in &self.diagnostics {
+            writeln!(f, "{diagnostic}")?;
+        }
+        let problems = self.count(Severity::Problem);
+        let warnings = self.count(Severity::Warning);
+        if problems == 0 && !self.untold.is_empty() {
+            return Ok(());
+        }
+        write!(f, "{}: ", Lossy(&self.path))?;
+        match problems {
+            0 => f.write_str("no problems")?,
+            count => f.write_str(&counted(count, "problem"))?,
+        }
+        if warnings > 0 {
+            write!(f, ", {}", counted(warnings, "warning"))?;
+        }
+        writeln!(f, " ({})", counted(self.files, "file"))
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+impl fmt::Display for Untold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Reason::Configuration { path, problem } = &self.0 else {
+            return self.0.fmt(f);
+        };
+        let path = Lossy(path);
+        match problem {
+            FileProblem::Missing => {
+                write!(f, "{path}{problem}; without it processes inject nothing")
+            }
+            FileProblem::NotPermitted => {
+                write!(f, "{path}{problem}; check it as a user who may read it")
+            }
+            FileProblem::System(number) => {
+                write!(f, "{path}: {}", io::Error::from_raw_os_error(*number))
+            }
+            _ => write!(f, "{path}{problem}"),
+        }
+    }
+}
