@@ -138,7 +138,8 @@ fn a_jdk_tool_is_denied_unless_it_is_included() {
     let scene = Scene::new();
     let program = scene.compile("ask");
     let tool = scene.path("jcmd");
-    fs::copy(&program, &tool).unwrap();
+    // By another process: a program that this one holds open for writing cannot be executed.
+    succeed(Command::new("cp").args([&program, &tool]));
     assert_skipped(&ask(&scene, &tool, |_| {}), "a JDK tool is left alone");
     scene.configure(&format!(
         "[jvm]\nagent_path = \"{}\"\n[processes]\ninclude = [\"jcmd\"]\n",

@@ -134,8 +134,6 @@ fn wrong_type(key: &str, expected: &str, found: &str, there: &str) -> String {
         ("a list of strings", _) => "write strings between brackets: `[\"one\", \"two\"]`".into(),
         ("a table", _) => format!("write its keys below a line `[{key}]`"),
         (_, "a list" | "a table") => "write one string: `\"one,two\"`".into(),
-        // The list as a whole is the place of what is wrong with an item.
-        _ if there.starts_with('[') => "write every item in quotes: `[\"one\", \"two\"]`".into(),
         _ => format!("write `{}`", quoted(there)),
     }
 }
@@ -215,10 +213,7 @@ mod tests {
                 "processes.include = 1",
                 "write strings between brackets: `[\"one\", \"two\"]`",
             ),
-            (
-                "processes.include = ['a', 1]",
-                "write every item in quotes: `[\"one\", \"two\"]`",
-            ),
+            ("processes.include = ['a', 1]", "write `\"1\"`"),
             (
                 "environment.OTEL_A = ['a']",
                 "write one string: `\"one,two\"`",

@@ -8,6 +8,7 @@ use crate::configuration::{Engine, Level};
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use core::fmt;
 use core::ops::Range;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Every key with a fixed name. Below `environment` and `resource_attributes` names are free.
@@ -164,7 +165,9 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
 pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(line_start..).unwrap_or_default().chars().count();
+    let line = before.get(line_start..).unwrap_or_default();
+    // A byte order mark is no character that anybody sees.
+    let column = line.trim_start_matches('\u{feff}').chars().count();
     (before.matches('\n').count() + 1, column + 1)
 }
 
@@ -187,9 +190,9 @@ impl Reader<'_> {
                 continue;
             }
             if let Err(kind) = self.set(&key, value.get_ref()) {
-                // An unknown key is wrong itself; otherwise its value is.
+                // An unknown key is wrong itself; otherwise its value is, or an item of that.
                 let span = match kind.is_fatal() && kind != ProblemKind::BadAttributeKey {
-                    true => value.span(),
+                    true => wrong_item(value).unwrap_or(value.span()),
                     false => name.span(),
                 };
                 self.problems.push(Problem { span, key, kind });
@@ -291,7 +294,22 @@ fn absolute_path(value: &DeValue<'_>) -> Result<String, ProblemKind> {
 fn patterns(value: &DeValue<'_>) -> Result<Vec<String>, ProblemKind> {
     let array = value.as_array();
     let array = array.ok_or_else(|| wrong_type("a list of strings", value))?;
-    array.iter().map(|item| text(item.get_ref())).collect()
+    let item = |item: &DeValue<'_>| match text(item) {
+        Err(ProblemKind::WrongType { found, .. }) => Err(ProblemKind::WrongType {
+            expected: "strings as items",
+            found,
+        }),
+        other => other,
+    };
+    array.iter().map(|value| item(value.get_ref())).collect()
+}
+
+/// The place of the first item of a list that is no string.
+fn wrong_item(value: &Spanned<DeValue<'_>>) -> Option<Range<usize>> {
+    let mut items = value.get_ref().as_array()?.iter();
+    items
+        .find(|item| text(item.get_ref()).is_err())
+        .map(Spanned::span)
 }
 
 fn one_of<T>(
@@ -416,6 +434,7 @@ mod tests {
             ("jvm.agent_path = 'a'", 17..20),
             ("hook.engine = 'zydis'", 14..21),
             ("processes.include = 'x'", 20..23),
+            ("processes.include = ['x', 1]", 26..27),
             ("environment.OTEL_X = 3", 21..22),
             ("resource_attributes.a = \"\\u0000\"", 24..32),
         ] {
@@ -446,5 +465,6 @@ mod tests {
     fn lines_and_columns_count_characters_from_one() {
         assert_eq!(line_and_column("", 0), (1, 1));
         assert_eq!(line_and_column("ä = 1\nö = 2", 9), (2, 2));
+        assert_eq!(line_and_column("\u{feff}a = 1", 3), (1, 1));
     }
 }
