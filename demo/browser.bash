@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2154 # root, cache, work and viewer_port are demo/run's
 
 need_browser() {
-    find_browser >/dev/null || missing+=(chromium)
+    find_browser >/dev/null || need chromium chromium fonts-liberation
 }
 
 find_browser() {

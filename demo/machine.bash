@@ -46,10 +46,11 @@ prepare() {
 # fetch COORDINATES FILE: from Maven's repository, unless the file is there.
 fetch() {
     if [[ ! -f $2 ]]; then
+        # Moved when complete: half a file would be taken for the whole one the next time.
+        rm -rf "$work/fetched"
         work "fetching ${2##*/}" "$work/maven.log" \
             mvn --batch-mode -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
             -Dartifact="$1" -DoutputDirectory="$work/fetched"
-        # Moved when complete: half a file would be taken for the whole one the next time.
         mv "$work/fetched/${2##*/}" "$2"
     fi
 }

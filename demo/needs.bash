@@ -3,11 +3,16 @@
 #
 # shellcheck shell=bash disable=SC2154 # root, cache, work and viewer_port are demo/run's
 
+# The missing commands, and the packages that bring them.
 missing=()
+packages=()
 
-# need COMMAND PACKAGE…: the Debian packages that bring a command.
+# need COMMAND PACKAGE…
 need() {
-    command -v "$1" >/dev/null || missing+=("${@:2}")
+    if ! command -v "$1" >/dev/null; then
+        missing+=("$1")
+        packages+=("${@:2}")
+    fi
 }
 
 need_rust() {
@@ -28,10 +33,11 @@ need_jdk() {
 # The trace viewer needs this much.
 require_java_17() {
     local version
-    # Nothing but the version is on stdout, whatever JAVA_TOOL_OPTIONS makes a JVM say.
-    version=$(javac -version 2>/dev/null)
+    version=$(javac -version 2>&1) || fail "javac does not run: ${version//$'\n'/; }"
+    # The line before may be a JVM's word on JAVA_TOOL_OPTIONS.
+    version=${version##*$'\n'}
     if [[ ! $version =~ ^javac\ ([0-9]+) ]] || ((BASH_REMATCH[1] < 17)); then
-        fail "the JDK is too old (${version:-javac 1.8}), 17 is needed: set JAVA_HOME to a newer one"
+        fail "the JDK is too old ($version), 17 is needed: set JAVA_HOME to a newer one"
     fi
 }
 
@@ -39,12 +45,17 @@ require_java_17() {
 install_missing() {
     ((${#missing[@]})) || return 0
     command -v apt-get >/dev/null ||
-        fail "missing: ${missing[*]} (Debian's names); install them with this system's package manager"
+        fail "missing: ${missing[*]}; install ${packages[*]} (Debian's names) with this system's package manager"
     ((EUID == 0)) ||
-        fail "missing; type: sudo apt-get update && sudo apt-get install --yes ${missing[*]}"
-    echo "  … installing ${missing[*]}"
+        fail "missing: ${missing[*]}; type: sudo apt-get update && sudo apt-get install --yes ${packages[*]}"
+    echo "  … installing ${packages[*]}"
     # Not in the background: a package manager is never stopped half-way.
-    { apt-get update && apt-get install --yes --no-install-recommends "${missing[@]}"; } \
+    { apt-get update && apt-get install --yes --no-install-recommends "${packages[@]}"; } \
         >"$work/apt.log" 2>&1 </dev/null 9>&- ||
-        fail "installing ${missing[*]} failed: $(reason "$work/apt.log") [$work/apt.log]"
+        fail "installing ${packages[*]} failed: $(reason "$work/apt.log") [$work/apt.log]"
+    hash -r
+    local name
+    for name in "${missing[@]}"; do
+        command -v "$name" >/dev/null || fail "$name is installed, but not in a directory of PATH"
+    done
 }

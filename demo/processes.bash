@@ -85,9 +85,19 @@ require_services() {
     done
 }
 
-# reason LOG: the line of a log that says best why a command failed.
+readonly common_reasons='No space left on device|Address already in use|Permission denied|'\
+'Unknown host [^ ]+|Could not resolve host[^)]*|Connection refused|Connection timed out'
+
+# reason LOG: what a log says best of why a command failed: a reason that needs no more words, else
+# the first line that is called an error, else the last line.
 reason() {
-    grep --max-count 1 --extended-regexp --ignore-case '^(\[error\]|error|E:) ?' "$1" || tail -n 1 "$1"
+    if [[ -s $1 ]]; then
+        grep --max-count 1 --only-matching --extended-regexp --ignore-case "$common_reasons" "$1" ||
+            grep --max-count 1 --extended-regexp --ignore-case '^(\[error\]|error|E:)' "$1" ||
+            tail -n 1 "$1"
+    else
+        echo "it said nothing; is the disk full?"
+    fi
 }
 
 progress_line=false
