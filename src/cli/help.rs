@@ -244,18 +244,24 @@ mod tests {
     fn unknown_names_get_a_near_one_or_what_there_is() {
         for (text, told) in [
             ("jvm.agnet_path = ''", "did you mean `jvm.agent_path`?"),
+            // Every runtime has one.
             (
                 "agent_path = ''",
-                "did you mean `jvm.agent_path`? It stands under `[jvm]`",
+                "the sections are [jvm], [nodejs], [python], [ruby], [php], [erlang], [dotnet], \
+                 [processes], [hook], [log], [environment], [resource_attributes]",
+            ),
+            (
+                "profiler = true",
+                "did you mean `dotnet.profiler`? It stands under `[dotnet]`",
             ),
             (
                 "jvm.xyz = ''",
                 "`[jvm]` takes enabled, agent_path, allow_other_agents",
             ),
             (
-                "[python]\nx = 1",
-                "the sections are [jvm], [processes], [hook], [log], [environment], \
-                 [resource_attributes]",
+                "[cobol]\nx = 1",
+                "the sections are [jvm], [nodejs], [python], [ruby], [php], [erlang], [dotnet], \
+                 [processes], [hook], [log], [environment], [resource_attributes]",
             ),
             (
                 "environment.otel-service-name = ''",

@@ -69,8 +69,7 @@ mod tests {
     #[test]
     fn keys_are_recognised_in_the_wrong_section_and_in_none() {
         for (unknown, meant) in [
-            ("agent_path", "jvm.agent_path"),
-            ("agnet_path", "jvm.agent_path"),
+            ("profiler", "dotnet.profiler"),
             ("jvm.level", "log.level"),
             ("jvm.environment", "environment"),
         ] {
@@ -80,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_is_like_nothing_is_not_guessed() {
-        for unknown in ["python", "java", "jvm.jar", "jvm.xyz", "log.path", ""] {
+        for unknown in ["agent_path", "java", "jvm.jar", "jvm.xyz", "log.path", ""] {
             assert_eq!(key(unknown), None, "{unknown}");
         }
         // There is `enabled` and `jvm.enabled`, of which neither is about the log.

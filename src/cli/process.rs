@@ -37,6 +37,10 @@ impl Process for Prospect {
         files::is_readable_file(path)
     }
 
+    fn boot_folder(&self) -> &[u8] {
+        b""
+    }
+
     fn loaded_library(&self, _file_name: &str) -> Option<Vec<u8>> {
         None
     }

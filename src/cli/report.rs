@@ -6,7 +6,7 @@ use crate::{agent, help};
 use opentelemetry_injector_policy::configuration_files::{FileProblem, drop_ins};
 use opentelemetry_injector_policy::configuration_keys::{self, Problem};
 use opentelemetry_injector_policy::reason::Lossy;
-use opentelemetry_injector_policy::{Configuration, Files, Reason};
+use opentelemetry_injector_policy::{Configuration, Files, Reason, Runtime};
 use std::{fmt, io};
 
 /// What there is to say of a configuration. `Display` gives all of it but what is untold.
@@ -21,9 +21,8 @@ pub struct Report {
     configuration: Configuration,
     /// Whether processes inject nothing, whatever else the files say.
     is_unusable: bool,
-    /// The file that names the agent, or else the first one.
-    agent_file: Vec<u8>,
-    agent_place: Option<Excerpt>,
+    /// The file that names each runtime's agent, and where.
+    agent_places: [Option<(Vec<u8>, Excerpt)>; Runtime::ALL.len()],
 }
 
 /// Why a file, or `conf.d`, could not be looked at.
@@ -34,14 +33,13 @@ impl Report {
     pub fn of(path: &[u8]) -> Self {
         let mut report = Self {
             path: path.to_vec(),
-            agent_file: path.to_vec(),
             ..Self::default()
         };
         report.read(path);
         // Without its first file there is no configuration to judge.
         if report.untold.is_empty() {
             report.read_drop_ins();
-            report.judge_agent();
+            report.judge_agents();
         }
         report
     }
@@ -81,18 +79,16 @@ impl Report {
     }
 
     fn read_text(&mut self, path: &[u8], text: &str) {
-        let agent_before = self.configuration.jvm.agent_path.take();
         for problem in configuration_keys::read(text, &mut self.configuration) {
             self.is_unusable |= problem.kind.is_fatal();
             self.diagnostics.push(of_text(path, text, &problem));
         }
-        if self.configuration.jvm.agent_path.is_none() {
-            self.configuration.jvm.agent_path = agent_before;
-            return;
+        for runtime in Runtime::ALL {
+            if let Some(span) = agent::span(runtime, text) {
+                let place = (path.to_vec(), Excerpt::new(text, &span));
+                self.agent_places[runtime as usize] = Some(place);
+            }
         }
-        let span = agent::span(text);
-        self.agent_file = path.to_vec();
-        self.agent_place = span.map(|span| Excerpt::new(text, &span));
     }
 
     fn add_file_problem(&mut self, path: &[u8], problem: FileProblem, content: &[u8]) {
@@ -112,14 +108,19 @@ impl Report {
         self.untold.push(Untold(reason));
     }
 
-    fn judge_agent(&mut self) {
-        let may_be_elsewhere = self.is_unusable || !self.untold.is_empty();
-        if self.configuration.jvm.agent_path.is_none() && may_be_elsewhere {
-            return;
+    fn judge_agents(&mut self) {
+        let mut any = false;
+        for runtime in Runtime::ALL {
+            if let Some((file, place)) = self.agent_places[runtime as usize].take() {
+                any = true;
+                let diagnostic = agent::judge(runtime, &self.configuration, &file, place);
+                self.diagnostics.extend(diagnostic);
+            }
         }
-        let place = self.agent_place.take();
-        let diagnostic = agent::judge(&self.configuration, &self.agent_file, place);
-        self.diagnostics.extend(diagnostic);
+        let may_be_elsewhere = self.is_unusable || !self.untold.is_empty();
+        if !any && !may_be_elsewhere {
+            self.diagnostics.push(agent::none(&self.path));
+        }
     }
 }
 

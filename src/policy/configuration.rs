@@ -1,5 +1,6 @@
 //! The configuration as the injector uses it; `configuration_keys` reads it from TOML.
 
+use crate::Runtime;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 /// What all configuration files together say.
@@ -7,8 +8,12 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 pub struct Configuration {
     /// False: no process is injected.
     pub enabled: bool,
-    /// The JVM's agent.
-    pub jvm: Jvm,
+    /// The agents, by [`Runtime`].
+    agents: [Agent; Runtime::ALL.len()],
+    /// `nodejs.esm`: true loads Node's hook for ECMAScript modules as well.
+    pub nodejs_esm: bool,
+    /// `dotnet.profiler`: true sets the variables of the bytecode profiler, in the environment.
+    pub dotnet_profiler: bool,
     /// Defaults for the agent's settings, by `OTEL_…` name.
     pub environment: BTreeMap<String, String>,
     /// Resource attributes added to those of the user, by key.
@@ -21,15 +26,28 @@ pub struct Configuration {
     pub log: Log,
 }
 
-/// Section `[jvm]`.
+/// A runtime's section: `[jvm]`, `[nodejs]`, …
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Jvm {
-    /// False: no JVM is injected.
+pub struct Agent {
+    /// False: this runtime is not injected.
     pub enabled: bool,
-    /// The absolute path of the agent's jar.
+    /// The absolute path of the agent: a file or a folder, as the runtime's own file in this crate
+    /// says.
     pub agent_path: Option<String>,
     /// True: inject beside another vendor's agent.
     pub allow_other_agents: bool,
+}
+
+impl Configuration {
+    /// What is said of one runtime.
+    pub fn agent(&self, runtime: Runtime) -> &Agent {
+        &self.agents[runtime as usize]
+    }
+
+    /// The same, to be changed.
+    pub fn agent_mut(&mut self, runtime: Runtime) -> &mut Agent {
+        &mut self.agents[runtime as usize]
+    }
 }
 
 /// Section `[processes]`: patterns as [`crate::glob`] reads them.
@@ -110,7 +128,7 @@ impl Level {
     }
 }
 
-impl Default for Jvm {
+impl Default for Agent {
     fn default() -> Self {
         Self {
             enabled: true,
@@ -124,7 +142,9 @@ impl Default for Configuration {
     fn default() -> Self {
         Self {
             enabled: true,
-            jvm: Jvm::default(),
+            agents: Default::default(),
+            nodejs_esm: false,
+            dotnet_profiler: false,
             environment: BTreeMap::new(),
             resource_attributes: BTreeMap::new(),
             processes: Processes::default(),

@@ -164,7 +164,13 @@ mod tests {
             ("/e/conf.d/.hidden.toml", b"nonsense"),
         ]));
         let configuration = load(&files, b"/e/c.toml").unwrap();
-        assert_eq!(configuration.jvm.agent_path.as_deref(), Some("/third"));
+        assert_eq!(
+            configuration
+                .agent(crate::Runtime::Jvm)
+                .agent_path
+                .as_deref(),
+            Some("/third")
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! The reader walks the spanned tree of the `toml` crate instead of deriving a deserializer, so
 //! that it finds every problem of a text, not the first one, each with its place.
 
-use crate::Configuration;
 use crate::configuration::{Engine, Level};
+use crate::{Configuration, Runtime};
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use core::fmt;
 use core::ops::Range;
@@ -12,11 +12,31 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Every key with a fixed name. Below `environment` and `resource_attributes` names are free.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 34] = [
     "enabled",
     "jvm.enabled",
     "jvm.agent_path",
     "jvm.allow_other_agents",
+    "nodejs.enabled",
+    "nodejs.agent_path",
+    "nodejs.allow_other_agents",
+    "nodejs.esm",
+    "python.enabled",
+    "python.agent_path",
+    "python.allow_other_agents",
+    "ruby.enabled",
+    "ruby.agent_path",
+    "ruby.allow_other_agents",
+    "php.enabled",
+    "php.agent_path",
+    "php.allow_other_agents",
+    "erlang.enabled",
+    "erlang.agent_path",
+    "erlang.allow_other_agents",
+    "dotnet.enabled",
+    "dotnet.agent_path",
+    "dotnet.allow_other_agents",
+    "dotnet.profiler",
     "environment",
     "resource_attributes",
     "processes.include",
@@ -30,16 +50,41 @@ pub const KEYS: [&str; 14] = [
 ];
 
 /// The tables that hold them.
-pub const SECTIONS: [&str; 4] = ["jvm", "processes", "hook", "log"];
+pub const SECTIONS: [&str; 10] = [
+    "jvm",
+    "nodejs",
+    "python",
+    "ruby",
+    "php",
+    "erlang",
+    "dotnet",
+    "processes",
+    "hook",
+    "log",
+];
 
 /// What a key means, in one line; empty for a key that does not exist.
 pub fn meaning(key: &str) -> &'static str {
     match key {
         "enabled" => "false: no process is injected",
         "jvm" => "the Java virtual machine's section",
-        "jvm.enabled" => "false: no JVM is injected",
         "jvm.agent_path" => "absolute path of the OpenTelemetry Java agent's jar",
-        "jvm.allow_other_agents" => "true: inject even where another vendor's agent is present",
+        "nodejs" => "the section of Node.js",
+        "nodejs.agent_path" => "absolute path of the folder that holds the agent's node_modules",
+        "nodejs.esm" => "true: load the hook for ECMAScript modules as well",
+        "python" => "the section of Python",
+        "python.agent_path" => {
+            "absolute path of the folder with the agent's packages; {version} stands for 3.11"
+        }
+        "ruby" => "the section of Ruby",
+        "ruby.agent_path" => "absolute path of the Ruby file that starts the agent",
+        "php" => "the section of PHP",
+        "php.agent_path" => "absolute path of the folder with the agent's autoload.php",
+        "erlang" => "the section of Erlang and Elixir",
+        "erlang.agent_path" => "absolute path of the folder that holds the agent's applications",
+        "dotnet" => "the section of .NET",
+        "dotnet.agent_path" => "absolute path of the automatic instrumentation's folder",
+        "dotnet.profiler" => "true: set the bytecode profiler's variables, in the environment",
         "environment" => "defaults for the agent's settings, by names that begin with OTEL_",
         "resource_attributes" => {
             "attributes added to the resource, where the user has not set them"
@@ -59,10 +104,24 @@ pub fn meaning(key: &str) -> &'static str {
         "log.level" => "how much is told: off, debug (decisions), trace (every hooked call)",
         "log.file" => "absolute path of the file that lines are appended to, instead of stderr",
         "log.backtrace" => "true: with the Gum engine, hook tracing adds a backtrace to every call",
+        _ if key.ends_with(".enabled") && runtime_key(key).is_some() => {
+            "false: this runtime is not injected"
+        }
+        _ if key.ends_with(".allow_other_agents") && runtime_key(key).is_some() => {
+            "true: inject even where another vendor's agent is present"
+        }
         key if key.starts_with("environment.") => meaning("environment"),
         key if key.starts_with("resource_attributes.") => meaning("resource_attributes"),
         _ => "",
     }
+}
+
+/// The runtime and the name below its section, for a key of a runtime.
+fn runtime_key(key: &str) -> Option<(Runtime, &str)> {
+    let (section, name) = key.split_once('.')?;
+    let mut runtimes = Runtime::ALL.into_iter();
+    let runtime = runtimes.find(|runtime| runtime.section() == section)?;
+    Some((runtime, name))
 }
 
 /// One thing that is wrong with a text.
@@ -213,9 +272,8 @@ impl Reader<'_> {
         let configuration = &mut *self.configuration;
         match key {
             "enabled" => configuration.enabled = boolean(value)?,
-            "jvm.enabled" => configuration.jvm.enabled = boolean(value)?,
-            "jvm.agent_path" => configuration.jvm.agent_path = Some(absolute_path(value)?),
-            "jvm.allow_other_agents" => configuration.jvm.allow_other_agents = boolean(value)?,
+            "nodejs.esm" => configuration.nodejs_esm = boolean(value)?,
+            "dotnet.profiler" => configuration.dotnet_profiler = boolean(value)?,
             "processes.include" => configuration.processes.include = Some(patterns(value)?),
             "processes.exclude" => configuration.processes.exclude = patterns(value)?,
             "processes.include_arguments" => {
@@ -232,7 +290,21 @@ impl Reader<'_> {
             }
             "log.file" => configuration.log.file = Some(absolute_path(value)?),
             "log.backtrace" => configuration.log.backtrace = boolean(value)?,
-            _ => return self.set_free_name(key, value),
+            _ => match runtime_key(key) {
+                Some((runtime, name)) => return self.set_agent(runtime, name, value),
+                None => return self.set_free_name(key, value),
+            },
+        }
+        Ok(())
+    }
+
+    fn set_agent(&mut self, runtime: Runtime, name: &str, value: &DeValue<'_>) -> Set {
+        let agent = self.configuration.agent_mut(runtime);
+        match name {
+            "enabled" => agent.enabled = boolean(value)?,
+            "agent_path" => agent.agent_path = Some(absolute_path(value)?),
+            "allow_other_agents" => agent.allow_other_agents = boolean(value)?,
+            _ => return Err(ProblemKind::UnknownKey),
         }
         Ok(())
     }
@@ -378,8 +450,9 @@ mod tests {
             "#,
         );
         assert_eq!(problems, []);
-        assert!(!c.enabled && !c.jvm.enabled && c.jvm.allow_other_agents && c.log.backtrace);
-        assert_eq!(c.jvm.agent_path.as_deref(), Some("/a.jar"));
+        let jvm = c.agent(Runtime::Jvm);
+        assert!(!c.enabled && !jvm.enabled && jvm.allow_other_agents && c.log.backtrace);
+        assert_eq!(c.agent(Runtime::Jvm).agent_path.as_deref(), Some("/a.jar"));
         assert_eq!(
             c.environment["OTEL_EXPORTER_OTLP_PROTOCOL"],
             "http/protobuf"
@@ -408,7 +481,7 @@ mod tests {
     fn later_texts_win_key_by_key() {
         let (mut c, _) = read_new("[jvm]\nagent_path='/a'\n[environment]\nOTEL_A='1'\nOTEL_B='1'");
         assert_eq!(read("[environment]\nOTEL_B='2'", &mut c), []);
-        assert_eq!(c.jvm.agent_path.as_deref(), Some("/a"));
+        assert_eq!(c.agent(Runtime::Jvm).agent_path.as_deref(), Some("/a"));
         assert_eq!(c.environment["OTEL_A"], "1");
         assert_eq!(c.environment["OTEL_B"], "2");
     }
@@ -417,7 +490,7 @@ mod tests {
     fn unknown_keys_are_not_fatal_and_their_place_is_the_name() {
         for text in [
             "jvm.agnet_path = '/a'",
-            "[python]\nx = 1",
+            "[cobol]\nx = 1",
             "[environment]\nPATH = '/x'",
         ] {
             assert!(!only_problem(text).kind.is_fatal(), "{text}");

@@ -1,7 +1,7 @@
 //! Whether a process is injected at all, before any variable is asked for.
 
 use crate::configuration::Processes;
-use crate::{Configuration, Process, Reason, denials, glob};
+use crate::{Configuration, Process, Reason, Runtime, denials, glob};
 use alloc::string::String;
 
 /// Decides on a process.
@@ -14,13 +14,16 @@ pub fn decide(process: &impl Process, configuration: &Configuration) -> Result<(
     }
     by_executable(process, &configuration.processes)?;
     by_arguments(process, &configuration.processes)?;
-    if configuration.jvm.agent_path.is_none() {
-        return Err(Reason::NoAgentConfigured);
-    }
-    if !configuration.jvm.enabled {
-        return Err(Reason::DisabledBy("jvm.enabled"));
-    }
-    Ok(())
+    any_agent(configuration)
+}
+
+/// Whether any runtime has an agent; otherwise the first reason for it.
+fn any_agent(configuration: &Configuration) -> Result<(), Reason> {
+    let outcomes = Runtime::ALL.map(|runtime| runtime.agent(configuration).map(|_| ()));
+    let switched_off = |outcome: &&Result<(), Reason>| **outcome != Err(Reason::NoAgentConfigured);
+    let best = outcomes.iter().find(|outcome| outcome.is_ok());
+    let best = best.or_else(|| outcomes.iter().find(switched_off));
+    best.cloned().unwrap_or(Err(Reason::NoAgentConfigured))
 }
 
 fn by_executable(process: &impl Process, processes: &Processes) -> Result<(), Reason> {
@@ -83,7 +86,7 @@ mod tests {
 
     fn configuration() -> Configuration {
         let mut configuration = Configuration::default();
-        configuration.jvm.agent_path = Some("/agent.jar".into());
+        configuration.agent_mut(Runtime::Jvm).agent_path = Some("/agent.jar".into());
         configuration
     }
 

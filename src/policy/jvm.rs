@@ -3,9 +3,9 @@
 //! The agent's settings travel as `-Dotel.…` options in the same value, because
 //! `System.getenv()` copies `environ` and sees no hook.
 
-use crate::process::{directory, file_name};
+use crate::process::directory;
 use crate::{
-    Configuration, Process, Reason, jvm_agents, jvm_options, resource_attributes, settings,
+    Configuration, Process, Reason, Runtime, jvm_agents, jvm_options, resource_attributes, settings,
 };
 use alloc::{string::String, vec::Vec};
 
@@ -19,12 +19,6 @@ const OTHER_VARIABLES: [&str; 2] = ["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
 /// not fit (`OPTION_BUFFER_SIZE` in its `arguments.cpp`).
 const JDK8_LIMIT: usize = 1023;
 
-/// Whether a program is the JVM's launcher, by the path it was started by. Programs that create a
-/// JVM by themselves are told by nothing before they do.
-pub fn is_runtime(started_as: &[u8]) -> bool {
-    file_name(started_as) == b"java"
-}
-
 /// The value of `JAVA_TOOL_OPTIONS` for this process.
 ///
 /// # Errors
@@ -34,15 +28,14 @@ pub fn value(
     process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let jvm = &configuration.jvm;
-    let agent = jvm.agent_path.as_deref().ok_or(Reason::NoAgentConfigured)?;
-    if !jvm.enabled {
-        return Err(Reason::DisabledBy("jvm.enabled"));
-    }
+    let (jvm, agent) = Runtime::Jvm.agent(configuration)?;
     let original = original.unwrap_or_default();
     let options = jvm_options::split(original)?;
     if agent.contains('=') {
-        return Err(Reason::AgentPathUnusable(agent.into()));
+        return Err(Reason::AgentPathUnusable {
+            path: agent.into(),
+            why: "the JVM takes what follows `=` for the agent's options",
+        });
     }
     if options.iter().any(|option| loads(option, agent)) {
         return Err(Reason::AlreadyInjected);
@@ -187,7 +180,7 @@ mod tests {
 
     fn configuration() -> Configuration {
         let mut configuration = Configuration::default();
-        configuration.jvm.agent_path = Some(AGENT.into());
+        configuration.agent_mut(Runtime::Jvm).agent_path = Some(AGENT.into());
         configuration
     }
 
@@ -215,7 +208,7 @@ mod tests {
     fn applying_it_twice_changes_nothing() {
         let (mut p, mut c) = (process(), configuration());
         let agent = "/with blank/agent's.jar";
-        c.jvm.agent_path = Some(agent.into());
+        c.agent_mut(Runtime::Jvm).agent_path = Some(agent.into());
         p.readable.push(agent.into());
         let once = text(Some("-Da=b"), &p, &c);
         assert_eq!(once, "\"-javaagent:/with blank/agent's.jar\" -Da=b");
@@ -230,11 +223,11 @@ mod tests {
         assert!(matches!(reason("", &p, &c), Reason::NoInstrumentLibrary(_)));
         p.readable.clear();
         assert_eq!(reason("", &p, &c), Reason::AgentUnreadable(AGENT.into()));
-        c.jvm.agent_path = Some("/a=b.jar".into());
-        assert_eq!(
+        c.agent_mut(Runtime::Jvm).agent_path = Some("/a=b.jar".into());
+        assert!(matches!(
             reason("", &p, &c),
-            Reason::AgentPathUnusable("/a=b.jar".into())
-        );
+            Reason::AgentPathUnusable { .. }
+        ));
     }
 
     #[test]
@@ -267,7 +260,7 @@ mod tests {
         assert_eq!(place(&p, ""), ("Datadog", "command line"));
 
         let mut both = configuration();
-        both.jvm.allow_other_agents = true;
+        both.agent_mut(Runtime::Jvm).allow_other_agents = true;
         assert_eq!(text(None, &p, &both), "-javaagent:/otel/agent.jar");
     }
 

@@ -12,19 +12,27 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod boot;
 pub mod configuration;
 pub mod configuration_files;
 pub mod configuration_keys;
 pub mod decision;
 pub mod denials;
+pub mod dotnet;
+pub mod erlang;
 pub mod glob;
 pub mod jvm;
 pub mod jvm_agents;
 pub mod jvm_options;
+pub mod nodejs;
 pub mod overrides;
+pub mod php;
 pub mod process;
+pub mod python;
 pub mod reason;
 pub mod resource_attributes;
+pub mod ruby;
+pub mod runtime;
 pub mod settings;
 pub mod variable;
 
@@ -32,4 +40,5 @@ pub use configuration::Configuration;
 pub use configuration_files::Files;
 pub use process::Process;
 pub use reason::Reason;
-pub use variable::Variable;
+pub use runtime::Runtime;
+pub use variable::{Variable, Watched};

@@ -26,6 +26,9 @@ pub trait Process {
     /// looked at.
     fn is_readable_file(&self, path: &[u8]) -> bool;
 
+    /// The folder of the boot files: `boot` beside the preload object.
+    fn boot_folder(&self) -> &[u8];
+
     /// The path of a loaded shared library by its file name, for example `libjvm.so`.
     fn loaded_library(&self, file_name: &str) -> Option<Vec<u8>>;
 }
@@ -75,6 +78,9 @@ pub(crate) mod fixture {
         }
         fn is_readable_file(&self, path: &[u8]) -> bool {
             self.readable.iter().any(|file| file.as_bytes() == path)
+        }
+        fn boot_folder(&self) -> &[u8] {
+            b"/boot"
         }
         fn loaded_library(&self, file_name: &str) -> Option<Vec<u8>> {
             let found = self

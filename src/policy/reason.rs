@@ -36,7 +36,18 @@ pub enum Reason {
     /// The agent is missing, not a regular file, or not readable by this process.
     AgentUnreadable(String),
     /// The agent's path cannot be written in the variable without changing its meaning.
-    AgentPathUnusable(String),
+    AgentPathUnusable {
+        /// The path.
+        path: String,
+        /// What would happen.
+        why: &'static str,
+    },
+    /// A boot file is not installed beside the preload object; its path.
+    BootFileMissing(Vec<u8>),
+    /// Not answered before an agent has been injected in this process.
+    NotActivated,
+    /// The user has set this variable, or nothing is configured for it.
+    SetByUser,
     /// The agent is already in the value.
     AlreadyInjected,
     /// The user's value has a quote without its partner, with which the JVM does not start.
@@ -97,12 +108,16 @@ impl fmt::Display for Reason {
             Self::AgentUnreadable(path) => {
                 write!(f, "{path} is missing or not readable by this process")
             }
-            Self::AgentPathUnusable(path) => {
+            Self::AgentPathUnusable { path, why } => write!(f, "{path}: {why}"),
+            Self::BootFileMissing(path) => {
                 write!(
                     f,
-                    "{path}: the JVM takes what follows `=` for the agent's options"
+                    "{} is not installed beside the preload object",
+                    Lossy(path)
                 )
             }
+            Self::NotActivated => f.write_str("no agent has been injected in this process"),
+            Self::SetByUser => f.write_str("the user's own value counts"),
             Self::AlreadyInjected => f.write_str("the agent is already in the value"),
             Self::UnmatchedQuote => f.write_str("the value has an unmatched quote"),
             Self::OtherAgent { vendor, place } => write!(

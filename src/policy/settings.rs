@@ -1,8 +1,26 @@
 //! The agent's settings (`OTEL_…`) that a process gets: those of `[environment]` that its user has
 //! not set.
 
-use crate::{Configuration, Process, resource_attributes};
+use crate::resource_attributes::{self, has_key, merge};
+use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
+
+/// What a runtime's agent needs where neither the user nor the configuration says otherwise.
+/// The Python distribution's own default is grpc, which fails where only the http exporter is
+/// installed; Node's detectors ask cloud services that may not be there, and warn.
+fn default(name: &str, runtime: Runtime) -> Option<&'static str> {
+    match (runtime, name) {
+        (Runtime::Python, "OTEL_EXPORTER_OTLP_PROTOCOL") => Some("http/protobuf"),
+        (Runtime::Nodejs, "OTEL_NODE_RESOURCE_DETECTORS") => Some("env,host,os,process"),
+        _ => None,
+    }
+}
+
+/// The names that [`default`] knows.
+const DEFAULTS: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "OTEL_NODE_RESOURCE_DETECTORS",
+];
 
 /// Names and values of `[environment]` that this process lacks.
 ///
@@ -17,9 +35,7 @@ pub fn missing<'c>(
 ) -> Vec<(&'c str, &'c str)> {
     let is_missing = |name: &str| match name {
         resource_attributes::VARIABLE => false,
-        "OTEL_SERVICE_NAME" if resource_attributes::has_key(user_attributes, "service.name") => {
-            false
-        }
+        "OTEL_SERVICE_NAME" if has_key(user_attributes, "service.name") => false,
         _ => process.variable(name).is_none_or(|value| value.is_empty()),
     };
     let settings = configuration.environment.iter();
@@ -27,4 +43,99 @@ pub fn missing<'c>(
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .filter(|(name, _)| is_missing(name))
         .collect()
+}
+
+/// Whether `[environment]`, `[resource_attributes]` or a default says anything of a name.
+pub fn is_configured(name: &str, runtime: Runtime, configuration: &Configuration) -> bool {
+    let attributes = !configuration.resource_attributes.is_empty();
+    configuration.environment.contains_key(name)
+        || name == resource_attributes::VARIABLE && attributes
+        || default(name, runtime).is_some()
+}
+
+/// The value of one setting, for runtimes whose agents ask libc's `getenv`.
+///
+/// # Errors
+/// The user's own value counts, or there is none.
+pub fn value(
+    name: &str,
+    original: Option<&[u8]>,
+    runtime: Runtime,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Result<Vec<u8>, Reason> {
+    let user_attributes = process.variable(resource_attributes::VARIABLE);
+    let user_attributes = user_attributes.unwrap_or_default();
+    if name == resource_attributes::VARIABLE {
+        return merge(&user_attributes, configuration).ok_or(Reason::SetByUser);
+    }
+    if original.is_some_and(|value| !value.is_empty()) {
+        return Err(Reason::SetByUser);
+    }
+    let missing = missing(process, configuration, &user_attributes);
+    let configured = missing.into_iter().find(|(missing, _)| *missing == name);
+    let value = configured
+        .map(|(_, value)| value)
+        .or(default(name, runtime));
+    value.map(Into::into).ok_or(Reason::SetByUser)
+}
+
+/// All that [`value`] would answer, as `NAME=value` and a line end each; a line end within a value
+/// becomes a blank.
+pub fn lines(runtime: Runtime, process: &impl Process, configuration: &Configuration) -> Vec<u8> {
+    let configured = configuration
+        .environment
+        .keys()
+        .map(alloc::string::String::as_str);
+    let others = [resource_attributes::VARIABLE].into_iter().chain(DEFAULTS);
+    let mut names: Vec<&str> = configured.chain(others).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut lines = Vec::new();
+    for name in names {
+        let original = process.variable(name);
+        let value = value(name, original.as_deref(), runtime, process, configuration);
+        if let Ok(value) = value {
+            lines.extend(name.as_bytes());
+            lines.push(b'=');
+            lines.extend(
+                value
+                    .iter()
+                    .map(|byte| if *byte == b'\n' { b' ' } else { *byte }),
+            );
+            lines.push(b'\n');
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixture::Fixture;
+
+    #[test]
+    fn the_users_values_count_and_defaults_come_last() {
+        let mut configuration = Configuration::default();
+        for name in ["OTEL_A", "OTEL_B"] {
+            configuration.environment.insert(name.into(), "ours".into());
+        }
+        configuration
+            .resource_attributes
+            .insert("team".into(), "a b".into());
+        let mut process = Fixture::default();
+        process.variables.insert("OTEL_B".into(), "theirs".into());
+        let told = lines(Runtime::Python, &process, &configuration);
+        let wanted = "OTEL_A=ours\nOTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\
+                      OTEL_RESOURCE_ATTRIBUTES=team=a%20b\n";
+        assert_eq!(core::str::from_utf8(&told).unwrap(), wanted);
+        let told = value(
+            "OTEL_B",
+            Some(b"theirs"),
+            Runtime::Ruby,
+            &process,
+            &configuration,
+        );
+        assert_eq!(told, Err(Reason::SetByUser));
+    }
 }

@@ -1,23 +1,73 @@
-//! The variables whose answers may change, and the value of each.
+//! The names whose answers may change, and the value of each.
 
-use crate::{Configuration, Process, Reason, jvm};
+use crate::{Configuration, Process, Reason, Runtime};
+use crate::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby, settings};
 use alloc::vec::Vec;
 
-/// A watched variable.
+/// A variable by which a runtime is made to load something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variable {
-    /// `JAVA_TOOL_OPTIONS`, read by every JVM when it is created.
+    /// Read by every JVM when it is created.
     JavaToolOptions,
+    /// Read by Node.js when it starts.
+    NodeOptions,
+    /// Read by CPython when it starts.
+    Pythonpath,
+    /// Read by CRuby when it starts.
+    Rubyopt,
+    /// Read by PHP when it starts.
+    PhpIniScanDir,
+    /// Read by Erlang's launcher.
+    ErlAflags,
+    /// Read by the .NET host.
+    DotnetStartupHooks,
+    /// Read by the .NET host.
+    DotnetAdditionalDeps,
+    /// Read by the .NET host.
+    DotnetSharedStore,
 }
 
 impl Variable {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 1] = [Self::JavaToolOptions];
+    pub const ALL: [Self; 9] = [
+        Self::JavaToolOptions,
+        Self::NodeOptions,
+        Self::Pythonpath,
+        Self::Rubyopt,
+        Self::PhpIniScanDir,
+        Self::ErlAflags,
+        Self::DotnetStartupHooks,
+        Self::DotnetAdditionalDeps,
+        Self::DotnetSharedStore,
+    ];
 
     /// The variable's name in the environment.
     pub const fn name(self) -> &'static str {
         match self {
             Self::JavaToolOptions => "JAVA_TOOL_OPTIONS",
+            Self::NodeOptions => "NODE_OPTIONS",
+            Self::Pythonpath => "PYTHONPATH",
+            Self::Rubyopt => "RUBYOPT",
+            Self::PhpIniScanDir => "PHP_INI_SCAN_DIR",
+            Self::ErlAflags => "ERL_AFLAGS",
+            Self::DotnetStartupHooks => "DOTNET_STARTUP_HOOKS",
+            Self::DotnetAdditionalDeps => "DOTNET_ADDITIONAL_DEPS",
+            Self::DotnetSharedStore => "DOTNET_SHARED_STORE",
+        }
+    }
+
+    /// The runtime that reads it.
+    pub const fn runtime(self) -> Runtime {
+        match self {
+            Self::JavaToolOptions => Runtime::Jvm,
+            Self::NodeOptions => Runtime::Nodejs,
+            Self::Pythonpath => Runtime::Python,
+            Self::Rubyopt => Runtime::Ruby,
+            Self::PhpIniScanDir => Runtime::Php,
+            Self::ErlAflags => Runtime::Erlang,
+            Self::DotnetStartupHooks | Self::DotnetAdditionalDeps | Self::DotnetSharedStore => {
+                Runtime::Dotnet
+            }
         }
     }
 
@@ -33,6 +83,108 @@ impl Variable {
     ) -> Result<Vec<u8>, Reason> {
         match self {
             Self::JavaToolOptions => jvm::value(original, process, configuration),
+            Self::NodeOptions => nodejs::value(original, process, configuration),
+            Self::Pythonpath => python::value(original, process, configuration),
+            Self::Rubyopt => ruby::value(original, process, configuration),
+            Self::PhpIniScanDir => php::value(original, process, configuration),
+            Self::ErlAflags => erlang::value(original, process, configuration),
+            Self::DotnetStartupHooks => dotnet::startup_hooks(original, process, configuration),
+            Self::DotnetAdditionalDeps => dotnet::additional_deps(original, process, configuration),
+            Self::DotnetSharedStore => dotnet::shared_store(original, process, configuration),
         }
+    }
+}
+
+/// A name that is looked at more closely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched<'n> {
+    /// A variable that activates an agent; answered until the runtime has started.
+    Activation(Variable),
+    /// A setting of the agent (`OTEL_…`); answered once an agent has been injected here.
+    Setting(&'n str),
+    /// A question of our own boot files; answered once an agent has been injected here.
+    Question(boot::Question),
+    /// The boot files' word that the runtime has started.
+    Started,
+}
+
+/// The prefix of the agents' settings.
+const SETTINGS: &str = "OTEL_";
+
+/// Every name, or beginning of names, that may be watched: what the hook looks for first.
+pub const BEGINNINGS: [&str; Variable::ALL.len() + 2] = {
+    let mut beginnings = [SETTINGS; Variable::ALL.len() + 2];
+    beginnings[1] = boot::PREFIX;
+    let mut index = 0;
+    while index < Variable::ALL.len() {
+        beginnings[index + 2] = Variable::ALL[index].name();
+        index += 1;
+    }
+    beginnings
+};
+
+/// What a name is watched for.
+pub fn watched(name: &[u8]) -> Option<Watched<'_>> {
+    let is = |variable: &Variable| variable.name().as_bytes() == name;
+    if let Some(variable) = Variable::ALL.into_iter().find(is) {
+        return Some(Watched::Activation(variable));
+    }
+    if name == boot::STARTED.as_bytes() {
+        return Some(Watched::Started);
+    }
+    if let Some(question) = boot::Question::from_name(name) {
+        return Some(Watched::Question(question));
+    }
+    let name = core::str::from_utf8(name).ok()?;
+    name.starts_with(SETTINGS).then_some(Watched::Setting(name))
+}
+
+impl Watched<'_> {
+    /// The value that the process gets instead of `original`. `activated` is the runtime whose
+    /// agent has been injected here, if one has.
+    ///
+    /// # Errors
+    /// The reason for which the process gets the original.
+    pub fn value(
+        self,
+        original: Option<&[u8]>,
+        activated: Option<Runtime>,
+        process: &impl Process,
+        configuration: &Configuration,
+    ) -> Result<Vec<u8>, Reason> {
+        match (self, activated) {
+            (Self::Activation(variable), _) => variable.value(original, process, configuration),
+            (Self::Setting(name), Some(runtime)) => {
+                settings::value(name, original, runtime, process, configuration)
+            }
+            (Self::Question(question), Some(runtime)) => {
+                question.answer(runtime, process, configuration)
+            }
+            _ => Err(Reason::NotActivated),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart() {
+        let activation = Watched::Activation(Variable::Rubyopt);
+        assert_eq!(watched(b"RUBYOPT"), Some(activation));
+        assert_eq!(watched(b"OTEL_X"), Some(Watched::Setting("OTEL_X")));
+        assert_eq!(watched(boot::STARTED.as_bytes()), Some(Watched::Started));
+        for name in [&b"RUBY"[..], b"RUBYOPTS", b"PATH", b"", b"OTEL"] {
+            assert_eq!(watched(name), None);
+        }
+    }
+
+    #[test]
+    fn discriminants_are_indexes() {
+        let mut variables = Variable::ALL.into_iter().enumerate();
+        assert!(variables.all(|(index, variable)| variable as usize == index));
+        let mut runtimes = Runtime::ALL.into_iter().enumerate();
+        assert!(runtimes.all(|(index, runtime)| runtime as usize == index));
     }
 }

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use opentelemetry_injector_policy::configuration::{Engine, Level, Log};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{
-    Configuration, Process, Reason, configuration_files, decision, jvm, overrides,
+    Configuration, Process, Reason, configuration_files, decision, overrides, runtime,
 };
 
 #[used]
@@ -56,7 +56,7 @@ fn hook(host: &Host, configuration: &Configuration, level: Level) -> Result<(), 
     match wanted {
         Engine::Direct => with_direct(),
         Engine::Gum => with_gum(&configuration.log),
-        Engine::Auto if level == Level::Trace || jvm::is_runtime(host.started_as()) => {
+        Engine::Auto if level == Level::Trace || runtime::is_runtime(host) => {
             with_gum(&configuration.log).or_else(|problem| {
                 log::debug!("the engine is direct: {problem}");
                 with_direct()

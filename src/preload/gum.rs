@@ -11,7 +11,6 @@ use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use opentelemetry_injector_policy::process::directory;
 use opentelemetry_injector_policy::reason::EngineProblem;
 
 /// The file name of the Gum engine's object.
@@ -30,13 +29,8 @@ type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
 
 /// The path of the Gum object, where it is installed.
 pub fn installed() -> Option<CString> {
-    let ours = x86_64::entry as *const () as usize;
-    let own_path = loaded_objects::find(|object| {
-        object
-            .contains(ours)
-            .then(|| object.path.to_bytes().to_vec())
-    })?;
-    let path = CString::new([directory(&own_path), b"/", OBJECT].concat()).ok()?;
+    let folder = loaded_objects::own_folder();
+    let path = CString::new([&folder, b"/".as_slice(), OBJECT].concat()).ok()?;
     kernel::may_read(&path).then_some(path)
 }
 

@@ -5,10 +5,10 @@
 //! thread. Both functions here have the same reach while nothing has to be computed.
 
 use crate::{answers, environment, trace};
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char};
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use opentelemetry_injector_policy::Variable;
+use opentelemetry_injector_policy::variable;
 
 type Getenv = unsafe extern "C" fn(*const c_char) -> *const c_char;
 
@@ -41,25 +41,12 @@ pub unsafe extern "C" fn answer_watched(
     name: *const c_char,
     original: *const c_char,
 ) -> *const c_char {
-    // SAFETY: the caller's promise.
-    let same = |variable: &Variable| unsafe { is_same(name, variable.name().as_bytes()) };
-    match Variable::ALL.into_iter().find(same) {
+    // SAFETY: a C string.
+    let name = unsafe { CStr::from_ptr(name) };
+    match variable::watched(name.to_bytes()) {
         None => original,
-        Some(variable) => answers::answer(variable, original),
+        Some(watched) => answers::answer(name, watched, original),
     }
-}
-
-/// Compares up to the first difference, which in `JAVA_HOME` comes soon.
-unsafe fn is_same(name: *const c_char, watched: &[u8]) -> bool {
-    let name = name.cast::<u8>();
-    for (index, byte) in watched.iter().enumerate() {
-        // SAFETY: the C string was the same, without an end, up to here.
-        if unsafe { *name.add(index) } != *byte {
-            return false;
-        }
-    }
-    // SAFETY: as above.
-    unsafe { *name.add(watched.len()) == 0 }
 }
 
 /// Answers any name through Gum's trampoline or with a trace; `caller` is the return address.

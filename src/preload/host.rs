@@ -11,6 +11,7 @@ use opentelemetry_injector_policy::{Process, process::file_name};
 #[derive(Default)]
 pub struct Host {
     executable: OnceCell<Vec<u8>>,
+    boot_folder: OnceCell<Vec<u8>>,
 }
 
 /// The executable's path without its mark for a file that was replaced since (proc(5)).
@@ -62,6 +63,11 @@ impl Process for Host {
         };
         let is_regular = |status: libc::stat| status.st_mode & libc::S_IFMT == libc::S_IFREG;
         kernel::status_of(&path).is_ok_and(is_regular) && kernel::may_read(&path)
+    }
+
+    fn boot_folder(&self) -> &[u8] {
+        let folder = || [&loaded_objects::own_folder(), b"/boot".as_slice()].concat();
+        self.boot_folder.get_or_init(folder)
     }
 
     fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {

@@ -3,10 +3,13 @@
 //! libc's functions are looked up in libc's own symbol table: a program may define a `getenv` of
 //! its own (bash does), and `dlsym` would need a newer glibc than this object does.
 
+use crate::x86_64;
+use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::{ptr, slice};
 use libc::{Elf64_Addr as Address, Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
 use libc::{PT_DYNAMIC, PT_LOAD};
+use opentelemetry_injector_policy::process::{directory, file_name};
 
 /// One loaded object, for the duration of a visit.
 pub struct Object<'a> {
@@ -70,6 +73,13 @@ pub fn find<R>(mut visit: impl FnMut(&Object<'_>) -> Option<R>) -> Option<R> {
     search.found
 }
 
+/// The folder that the preload object was loaded from; empty where it cannot be told.
+pub fn own_folder() -> Vec<u8> {
+    let ours = x86_64::entry as *const () as usize;
+    let folder = |object: &Object<'_>| directory(object.path.to_bytes()).to_vec();
+    find(|object| object.contains(ours).then(|| folder(object))).unwrap_or_default()
+}
+
 impl Object<'_> {
     /// Where the object begins in memory.
     pub fn base(&self) -> usize {
@@ -125,7 +135,7 @@ impl Object<'_> {
 
 /// musl's libc is its loader, by either of its names; Debian's has no DT_SONAME.
 fn is_musl(path: &[u8]) -> bool {
-    let name = opentelemetry_injector_policy::process::file_name(path);
+    let name = file_name(path);
     name.starts_with(b"ld-musl-") || name == b"libc.so"
 }
 

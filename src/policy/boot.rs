@@ -1,0 +1,70 @@
+//! What our own boot files (src/boot) are and what they may ask the preload object.
+//!
+//! A boot file runs inside a runtime, before the application, and checks what only the runtime can
+//! tell (its version). It asks through libc's `getenv`, so that nothing has to stand in the
+//! environment: names that begin with [`PREFIX`] are answered to a process in which an agent has
+//! been injected, and to no other.
+
+use crate::{Configuration, Process, Reason, Runtime, settings};
+use alloc::vec::Vec;
+
+/// How the names of questions begin.
+pub const PREFIX: &str = "OPENTELEMETRY_INJECTOR_BOOT_";
+
+/// Asked when the runtime has read its own variables: from then on they are answered as they are
+/// in the environment, so that no copy of ours reaches a child.
+pub const STARTED: &str = "OPENTELEMETRY_INJECTOR_BOOT_STARTED";
+
+/// A question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// `…AGENT_PATH`: the runtime's `agent_path`.
+    AgentPath,
+    /// `…SETTINGS`: every setting that the user lacks, the merged resource attributes among them,
+    /// as `NAME=value` and a NUL-free line end (`\n`) each.
+    Settings,
+    /// `…ESM`: `1` where `nodejs.esm` is true.
+    Esm,
+}
+
+impl Question {
+    /// The question of that name.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        match name.strip_prefix(PREFIX.as_bytes())? {
+            b"AGENT_PATH" => Some(Self::AgentPath),
+            b"SETTINGS" => Some(Self::Settings),
+            b"ESM" => Some(Self::Esm),
+            _ => None,
+        }
+    }
+
+    /// The answer.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn answer(
+        self,
+        runtime: Runtime,
+        process: &impl Process,
+        configuration: &Configuration,
+    ) -> Result<Vec<u8>, Reason> {
+        match self {
+            Self::AgentPath => Ok(runtime.agent(configuration)?.1.into()),
+            Self::Settings => Ok(settings::lines(runtime, process, configuration)),
+            Self::Esm if configuration.nodejs_esm => Ok(b"1".to_vec()),
+            Self::Esm => Err(Reason::DisabledBy("nodejs.esm")),
+        }
+    }
+}
+
+/// The path of a boot file, for example `nodejs/register.js`.
+///
+/// # Errors
+/// It is not installed beside the preload object.
+pub fn file(process: &impl Process, name: &str) -> Result<Vec<u8>, Reason> {
+    let path = [process.boot_folder(), b"/", name.as_bytes()].concat();
+    match process.is_readable_file(&path) {
+        true => Ok(path),
+        false => Err(Reason::BootFileMissing(path)),
+    }
+}

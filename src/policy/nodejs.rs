@@ -1,0 +1,17 @@
+//! Node.js: `NODE_OPTIONS`.
+
+use crate::{Configuration, Process, Reason, Runtime};
+use alloc::vec::Vec;
+
+/// The value of `NODE_OPTIONS` for this process.
+///
+/// # Errors
+/// Why the process gets the original value.
+pub fn value(
+    _original: Option<&[u8]>,
+    _process: &impl Process,
+    configuration: &Configuration,
+) -> Result<Vec<u8>, Reason> {
+    let (_agent, _path) = Runtime::Nodejs.agent(configuration)?;
+    Err(Reason::NoAgentConfigured)
+}

@@ -1,0 +1,17 @@
+//! Python: `PYTHONPATH`.
+
+use crate::{Configuration, Process, Reason, Runtime};
+use alloc::vec::Vec;
+
+/// The value of `PYTHONPATH` for this process.
+///
+/// # Errors
+/// Why the process gets the original value.
+pub fn value(
+    _original: Option<&[u8]>,
+    _process: &impl Process,
+    configuration: &Configuration,
+) -> Result<Vec<u8>, Reason> {
+    let (_agent, _path) = Runtime::Python.agent(configuration)?;
+    Err(Reason::NoAgentConfigured)
+}

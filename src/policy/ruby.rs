@@ -1,0 +1,17 @@
+//! Ruby: `RUBYOPT`.
+
+use crate::{Configuration, Process, Reason, Runtime};
+use alloc::vec::Vec;
+
+/// The value of `RUBYOPT` for this process.
+///
+/// # Errors
+/// Why the process gets the original value.
+pub fn value(
+    _original: Option<&[u8]>,
+    _process: &impl Process,
+    configuration: &Configuration,
+) -> Result<Vec<u8>, Reason> {
+    let (_agent, _path) = Runtime::Ruby.agent(configuration)?;
+    Err(Reason::NoAgentConfigured)
+}

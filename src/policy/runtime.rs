@@ -1,0 +1,100 @@
+//! The runtimes that agents exist for.
+
+use crate::configuration::Agent;
+use crate::process::{Process, file_name};
+use crate::{Configuration, Reason};
+
+/// A runtime with a section of the configuration and variables of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// Any Java virtual machine.
+    Jvm,
+    /// Node.js.
+    Nodejs,
+    /// CPython.
+    Python,
+    /// CRuby.
+    Ruby,
+    /// PHP: CLI, FPM, Apache's module.
+    Php,
+    /// Erlang/OTP, and so Elixir.
+    Erlang,
+    /// .NET.
+    Dotnet,
+}
+
+impl Runtime {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 7] = [
+        Self::Jvm,
+        Self::Nodejs,
+        Self::Python,
+        Self::Ruby,
+        Self::Php,
+        Self::Erlang,
+        Self::Dotnet,
+    ];
+
+    /// The name of the runtime's section.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::Jvm => "jvm",
+            Self::Nodejs => "nodejs",
+            Self::Python => "python",
+            Self::Ruby => "ruby",
+            Self::Php => "php",
+            Self::Erlang => "erlang",
+            Self::Dotnet => "dotnet",
+        }
+    }
+
+    /// The key that turns the runtime off.
+    const fn switch(self) -> &'static str {
+        match self {
+            Self::Jvm => "jvm.enabled",
+            Self::Nodejs => "nodejs.enabled",
+            Self::Python => "python.enabled",
+            Self::Ruby => "ruby.enabled",
+            Self::Php => "php.enabled",
+            Self::Erlang => "erlang.enabled",
+            Self::Dotnet => "dotnet.enabled",
+        }
+    }
+
+    /// The runtime's agent, where it is to be injected at all.
+    ///
+    /// # Errors
+    /// The configuration names none or turns it off.
+    pub fn agent(self, configuration: &Configuration) -> Result<(&Agent, &str), Reason> {
+        let agent = configuration.agent(self);
+        let path = agent.agent_path.as_deref();
+        let path = path.ok_or(Reason::NoAgentConfigured)?;
+        match agent.enabled {
+            true => Ok((agent, path)),
+            false => Err(Reason::DisabledBy(self.switch())),
+        }
+    }
+
+    /// Whether a program is one of the launchers of this runtime, by the path it was started by.
+    /// Programs that embed a runtime are told by nothing before they ask for its variable.
+    fn launches(self, name: &[u8]) -> bool {
+        let starts = |prefix: &[u8]| name.starts_with(prefix);
+        match self {
+            Self::Jvm => name == b"java",
+            Self::Nodejs => name == b"node" || name == b"nodejs",
+            Self::Python => starts(b"python"),
+            Self::Ruby => starts(b"ruby"),
+            Self::Php => starts(b"php") || name == b"apache2" || name == b"httpd",
+            Self::Erlang => name == b"erlexec" || name == b"beam.smp",
+            Self::Dotnet => name == b"dotnet",
+        }
+    }
+}
+
+/// Whether a process is recognised as a runtime before it has asked for anything.
+pub fn is_runtime(process: &impl Process) -> bool {
+    let name = file_name(process.started_as());
+    Runtime::ALL
+        .into_iter()
+        .any(|runtime| runtime.launches(name))
+}
