@@ -36,7 +36,7 @@ int main(void) {
     unsetenv(NAME);
     if (getenv(NAME) != unset) return 3;
     if (strcmp(kept[0], unset) || strcmp(kept[1], one) || strcmp(kept[2], two)) return 4;
-    if (resident_pages() - before > 16) return 5; /* 900,000 values would be 10,000 pages */
+    if (resident_pages() - before > 1000) return 5; /* 900,000 values would be over 10,000; the kernel counts roughly */
     printf("%s\n%s\n%s\n", unset, one, two);
     return 0;
 }
