@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Background, Scene, engines, has, is_root, root, skip, stderr, stdout, succeed};
+use support::{
+    Background, Scene, Sink, engines, has, is_root, root, skip, stderr, stdout, succeed,
+};
 
 const NAME: &str = "JAVA_TOOL_OPTIONS";
 
@@ -35,7 +37,7 @@ fn jdks() -> Vec<PathBuf> {
 fn scene(agent: &Path, sink: Option<&str>, more: &str) -> Scene {
     let scene = Scene::new();
     let exporter = match sink {
-        Some(address) => format!("OTEL_EXPORTER_OTLP_ENDPOINT = \"http://{address}\"\n"),
+        Some(address) => format!("OTEL_EXPORTER_OTLP_ENDPOINT = \"{address}\"\n"),
         None => "OTEL_TRACES_EXPORTER = \"none\"\n".to_owned(),
     };
     scene.configure(&format!(
@@ -86,16 +88,15 @@ fn look_inside(command: &mut Command, properties: &[&str]) -> (HashMap<String, S
 }
 
 /// A client's and a server's span of one trace, the server's a child of the client's.
-fn linked_spans(sink: &Background) -> (Value, Value) {
+fn linked_spans(sink: &Sink) -> (Value, Value) {
     let mut clients: HashMap<String, Value> = HashMap::new();
     let mut servers: Vec<Value> = Vec::new();
-    sink.wait_for("trace of a CLIENT and a SERVER span", |line| {
-        let span: Value = serde_json::from_str(line).ok()?;
+    sink.wait_for("trace of a CLIENT and a SERVER span", |span| {
         match (span["kind"].as_str()?, span["service"].as_str()?) {
             ("CLIENT", "customer") => {
-                clients.insert(span["span_id"].as_str()?.to_owned(), span);
+                clients.insert(span["span_id"].as_str()?.to_owned(), span.clone());
             }
-            ("SERVER", "shop") => servers.push(span),
+            ("SERVER", "shop") => servers.push(span.clone()),
             _ => return None,
         }
         servers.iter().find_map(|server| {
@@ -125,16 +126,12 @@ fn a_client_and_a_server_yield_one_trace() {
 }
 
 fn one_trace(jdk: &Path, engine: &str, agent: &Path) {
-    let sink = Background::start(&mut Command::new(env!("CARGO_BIN_EXE_otlp-sink")));
-    let address = sink.wait_for("address", |line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        Some(line["listening"].as_str()?.to_owned())
-    });
+    let sink = Sink::start();
     // What a user may write, and what the agent's parser must give back.
     let motto = "a,b=c d%20 \"\u{e4}\" 'x' \\y";
     let more = "[resource_attributes]\nshop.motto = '''a,b=c d%20 \"\u{e4}\" 'x' \\y'''\n\
                 user.key = \"ours\"\n";
-    let scene = scene(agent, Some(&address), more);
+    let scene = scene(agent, Some(&sink.endpoint), more);
     compile(&scene, jdk, "demo/Server.java");
     let classes = compile(&scene, jdk, "demo/Client.java");
 

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: where the built objects are, how programs are compiled and
 //! started, and how a test says that it was skipped.
 
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -176,6 +177,36 @@ pub fn has(program: &str) -> bool {
 pub fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().any(|line| line.starts_with("Uid:\t0\t0\t"))
+}
+
+/// An OTLP sink of the test's own.
+pub struct Sink {
+    program: Background,
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub endpoint: String,
+}
+
+impl Sink {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let tests = std::env::current_exe().expect("the test's own path");
+        let folder = tests.ancestors().nth(2).expect("target/PROFILE");
+        let program = Background::start(&mut Command::new(folder.join("otlp-sink")));
+        let address = program.wait_for("address of the sink", |line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            Some(line["listening"].as_str()?.to_owned())
+        });
+        let endpoint = format!("http://{address}");
+        Self { program, endpoint }
+    }
+
+    /// The first thing that `wanted` makes of the spans that arrive within two minutes.
+    pub fn wait_for<T>(&self, what: &str, mut wanted: impl FnMut(&Value) -> Option<T>) -> T {
+        self.program.wait_for(what, |line| {
+            let span = serde_json::from_str(line).ok()?;
+            wanted(&span)
+        })
+    }
 }
 
 /// A program in the background whose output is read line by line; killed when dropped.
