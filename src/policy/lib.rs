@@ -20,6 +20,7 @@ pub mod denials;
 pub mod glob;
 pub mod jvm;
 pub mod jvm_agents;
+pub mod jvm_launcher;
 pub mod jvm_options;
 pub mod overrides;
 pub mod process;

@@ -1,6 +1,6 @@
 //! What happens when the loader hands a process over: the checks in their order, then the hooks.
 
-use crate::attempt::{Memory, attempt};
+use crate::attempt::{attempt, keep};
 use crate::files::FileSystem;
 use crate::host::Host;
 use crate::{answers, direct, gum, hooks, log};
@@ -21,12 +21,9 @@ extern "C" fn construct() {
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;
     }
-    attempt(|| match inject() {
-        // The configuration lives as long as the hooks.
-        Ok(()) => ((), Memory::Kept),
-        Err(reason) => {
+    attempt(|| {
+        if let Err(reason) = inject() {
             log::debug!("nothing is injected: {reason}");
-            ((), Memory::Freed)
         }
     });
 }
@@ -40,6 +37,8 @@ fn inject() -> Result<(), Reason> {
     let level = log::configure(&configuration.log, &host);
     log::debug!("configuration: {}", Lossy(&path));
     decision::decide(&host, &configuration)?;
+    // The configuration lives as long as the hooks, whatever happens from here on.
+    keep();
     let configuration = Box::leak(Box::new(configuration));
     answers::configure(configuration);
     if level == Level::Trace {

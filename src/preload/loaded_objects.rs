@@ -71,11 +71,6 @@ pub fn find<R>(mut visit: impl FnMut(&Object<'_>) -> Option<R>) -> Option<R> {
 }
 
 impl Object<'_> {
-    /// Where the object begins in memory.
-    pub fn base(&self) -> usize {
-        self.base
-    }
-
     /// Whether one of the object's mappings holds an address.
     pub fn contains(&self, address: usize) -> bool {
         let mut loaded = self
@@ -90,9 +85,18 @@ impl Object<'_> {
 
     /// Whether this is the process's libc: glibc's or musl's.
     pub fn is_libc(&self) -> bool {
+        self.is_glibc() || is_musl(self.path.to_bytes())
+    }
+
+    /// Whether this is glibc.
+    pub fn is_glibc(&self) -> bool {
+        self.is_named(c"libc.so.6")
+    }
+
+    /// Whether the object calls itself so (DT_SONAME).
+    pub fn is_named(&self, name: &CStr) -> bool {
         let tables = self.tables();
-        tables.is_some_and(|tables| tables.name() == Some(c"libc.so.6"))
-            || is_musl(self.path.to_bytes())
+        tables.is_some_and(|tables| tables.name() == Some(name))
     }
 
     /// A function that the object defines.
