@@ -19,7 +19,7 @@ check_page() {
     local service page=$work/page.html profile=$work/browser
     # A new profile, and nothing that reaches for the network.
     rm -rf "$profile" "$2"
-    work "loading the trace's page" "$page" timeout 60 "$(find_browser)" \
+    work "loading the trace's page" "$page" timeout 180 "$(find_browser)" \
         --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
         --disable-background-networking --disable-component-update --disable-sync \
         --user-data-dir="$profile" --window-size=1280,720 --hide-scrollbars \

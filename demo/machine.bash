@@ -4,10 +4,7 @@
 # shellcheck shell=bash disable=SC2154 # root, cache, work and viewer_port are demo/run's
 
 readonly otlp_port=4318
-readonly agent_version=2.33.1
-readonly zipkin_version=3.6.1
-readonly agent=$cache/opentelemetry-javaagent-$agent_version.jar
-readonly zipkin=$cache/zipkin-server-$zipkin_version-slim.jar
+readonly zipkin=$cache/zipkin-server-3.6.1-slim.jar
 readonly injector=$root/target/release/libopentelemetry_injector.so
 readonly sink=$root/target/debug/otlp-sink
 readonly configuration=$work/configuration.toml
@@ -34,24 +31,25 @@ prepare() {
         cargo build --release --target-dir "$root/target"
     work "building the OTLP receiver" "$work/cargo.log" \
         cargo build --package opentelemetry-injector-tests --bin otlp-sink --target-dir "$root/target"
-    fetch "io.opentelemetry.javaagent:opentelemetry-javaagent:$agent_version" "$agent"
-    fetch "io.zipkin:zipkin-server:$zipkin_version:jar:slim" "$zipkin"
+    work "fetching the Java agent" "$work/agent.log" scripts/fetch-java-agent
+    fetch_zipkin
     work "compiling the applications" "$work/javac.log" \
         javac -d "$work/classes" demo/Server.java demo/Client.java
     archive Server
     archive Client
     write_configuration
+    work "checking the injector's configuration" "$work/check.log" \
+        target/release/opentelemetry-injector check "$configuration"
 }
 
-# fetch COORDINATES FILE: from Maven's repository, unless the file is there.
-fetch() {
-    if [[ ! -f $2 ]]; then
+fetch_zipkin() {
+    if [[ ! -s $zipkin ]]; then
         # Moved when complete: half a file would be taken for the whole one the next time.
         rm -rf "$work/fetched"
-        work "fetching ${2##*/}" "$work/maven.log" \
-            mvn --batch-mode -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-            -Dartifact="$1" -DoutputDirectory="$work/fetched"
-        mv "$work/fetched/${2##*/}" "$2"
+        work "fetching the trace viewer" "$work/zipkin-fetch.log" \
+            mvn --batch-mode -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+            -Dartifact=io.zipkin:zipkin-server:3.6.1:jar:slim -DoutputDirectory="$work/fetched"
+        mv "$work/fetched/${zipkin##*/}" "$zipkin"
     fi
 }
 
@@ -62,6 +60,8 @@ archive() {
 }
 
 write_configuration() {
+    local agent
+    agent=$(scripts/fetch-java-agent)
     cat >"$configuration" <<END
 [jvm]
 agent_path = "$agent"
@@ -82,11 +82,11 @@ start_all() {
         '--armeria.ports[0].protocols[0]=http'
     start_clean "$work/spans.jsonl" "$sink" --listen "127.0.0.1:$otlp_port" \
         --forward-zipkin "http://127.0.0.1:$viewer_port/api/v2/spans"
-    await "starting the trace viewer" 60 viewer_answers
+    await "starting the trace viewer" 180 viewer_answers
     await "starting the OTLP receiver" 10 grep listening "$work/spans.jsonl"
 
     start_injected "$work/server.log" java -jar "$work/demo-server.jar" 0
-    await "starting the server" 60 server_address
+    await "starting the server" 180 server_address
     start_injected "$work/client.log" java -jar "$work/demo-client.jar" "$(server_address)"
 }
 

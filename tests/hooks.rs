@@ -91,7 +91,11 @@ fn threads_ask_while_one_sets_and_unsets() {
     let scene = Scene::new();
     let program = scene.compile("threads");
     for engine in engines() {
-        let printed = succeed(scene.command(&program, engine).arg(scene.injected()));
+        let printed = succeed(
+            scene
+                .command(&program, engine)
+                .env("WANTED", scene.injected()),
+        );
         assert_eq!(printed, "wrong answers: 0\n");
     }
 }
@@ -101,7 +105,11 @@ fn children_get_answers_after_fork_and_vfork() {
     let scene = Scene::new();
     let program = scene.compile("children");
     for engine in engines() {
-        let printed = succeed(scene.command(&program, engine).arg(scene.injected()));
+        let printed = succeed(
+            scene
+                .command(&program, engine)
+                .env("WANTED", scene.injected()),
+        );
         assert_eq!(printed, "fork: 0\nvfork: 0\nfork beside threads: 0\n");
     }
 }
@@ -311,4 +319,57 @@ fn a_second_copy_of_the_object_does_not_hook_again() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn a_function_that_another_library_has_hooked_is_left_to_it() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let foreign = scene.compile_with("cc", "foreign_hook", &["-shared", "-fPIC", "-ldl"]);
+    for engine in engines() {
+        let mut command = scene.command(&program, engine);
+        // Constructors run from the last object to the first.
+        let both = format!("{}:{}", support::object().display(), foreign.display());
+        command
+            .env("LD_PRELOAD", both)
+            .env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+        let output = command
+            .args(["HOME", "JAVA_TOOL_OPTIONS"])
+            .output()
+            .unwrap();
+        // Gum goes on to what it finds; the direct engine would replace it.
+        let value = match engine {
+            "gum" => scene.injected(),
+            _ => "(null)".to_owned(),
+        };
+        let wanted = format!("HOME=/foreign\nJAVA_TOOL_OPTIONS={value}\n");
+        assert_eq!(stdout(&output), wanted, "{engine}: {}", stderr(&output));
+        let told = stderr(&output).contains("already patched");
+        assert_eq!(told, engine == "direct", "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn nothing_is_patched_while_threads_are_running() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let threads = scene.compile_with("cc", "early_threads", &["-shared", "-fPIC", "-pthread"]);
+    for engine in engines() {
+        let mut command = scene.command(&program, engine);
+        let both = format!("{}:{}", support::object().display(), threads.display());
+        command
+            .env("LD_PRELOAD", both)
+            .env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+        let output = command
+            .args(["HOME", "JAVA_TOOL_OPTIONS"])
+            .output()
+            .unwrap();
+        assert_eq!(stdout(&output), "HOME=/here\nJAVA_TOOL_OPTIONS=(null)\n");
+        let reason = "engine: threads are already running";
+        assert!(
+            stderr(&output).contains(reason),
+            "{engine}: {}",
+            stderr(&output)
+        );
+    }
 }

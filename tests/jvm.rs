@@ -279,13 +279,28 @@ fn jdk_tools_are_left_alone() {
         assert!(output.status.success());
         assert_eq!(stderr(&output), "", "{tool}");
     }
-    // And `java` itself is not: the banner is the JVM's own word for it.
-    let output = scene
-        .command(jdk.join("bin/java"), "auto")
+    // Nor is `java` where it is only asked for information: scripts read that.
+    let mut plain = scene.command(jdk.join("bin/java"), "auto");
+    let plain = plain
         .arg("-version")
-        .output();
-    let banner = format!("Picked up {NAME}: -javaagent:{}", agent.display());
-    assert!(stderr(&output.unwrap()).contains(&banner));
+        .env_remove("LD_PRELOAD")
+        .output()
+        .unwrap();
+    let mut with = scene.command(jdk.join("bin/java"), "auto");
+    let with = with.arg("-version").output().unwrap();
+    assert_eq!(stderr(&with), stderr(&plain));
+}
+
+#[test]
+fn a_jvm_that_writes_an_archive_of_classes_succeeds() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    let scene = scene(&agent, None, "");
+    let archive = format!("-XX:SharedArchiveFile={}", scene.path("archive").display());
+    let mut command = scene.command(jdk.join("bin/java"), "direct");
+    succeed(command.args(["-Xshare:dump", &archive]));
+    assert!(scene.path("archive").exists());
 }
 
 #[test]
@@ -309,6 +324,16 @@ fn an_image_without_instrumentation_starts() {
     let (facts, errors) = look_inside(&mut command, &[]);
     assert_eq!(facts["agent"], "false");
     assert!(errors.contains("no libinstrument.so beside "), "{errors}");
+
+    // Nor does a program stop that has asked for the variable before it loads this image.
+    let headers = jdk.join("include").canonicalize().unwrap();
+    let include = [
+        format!("-I{}", headers.display()),
+        format!("-I{}/linux", headers.display()),
+    ];
+    let program = scene.compile_with("cc", "jni_embedder", &[&include[0], &include[1], "-ldl"]);
+    let mut command = scene.command(&program, "direct");
+    succeed(command.arg(image.join("lib/server/libjvm.so")));
 }
 
 #[test]

@@ -263,9 +263,15 @@ fn hook_tracing_tells_every_call_and_its_caller() {
         let output = command.args([NAME, "HOME", "NOT_THERE"]).output().unwrap();
         let lines = stderr(&output);
         for part in [
-            format!("getenv(\"{NAME}\") injected, called from executable+0x"),
-            "getenv(\"HOME\") hit, called from executable+0x".to_owned(),
-            "getenv(\"NOT_THERE\") miss, called from executable+0x".to_owned(),
+            format!(
+                "getenv(\"{NAME}\") injected, called from {}+0x",
+                program.display()
+            ),
+            format!("getenv(\"HOME\") hit, called from {}+0x", program.display()),
+            format!(
+                "getenv(\"NOT_THERE\") miss, called from {}+0x",
+                program.display()
+            ),
         ] {
             // Once by getenv, once by secure_getenv.
             assert_eq!(lines.matches(&part).count(), 2, "{part}: {lines}");
@@ -332,4 +338,78 @@ fn the_log_file_is_appended_to_and_never_through_a_link() {
         .unwrap();
     assert!(is_injected(&scene, &output));
     assert_eq!(fs::read_to_string(&target).unwrap(), "");
+}
+
+#[test]
+fn an_interpreter_of_another_language_sees_its_own_environment() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let interpreter = scene.path("ruby3.1");
+    succeed(Command::new("cp").args([&program, &interpreter]));
+    let output = ask(&scene, &interpreter, |_| {});
+    assert_skipped(
+        &output,
+        "an interpreter of another language asks, and no JVM is loaded",
+    );
+}
+
+#[test]
+fn settings_with_long_names_are_the_users() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let name = "OTEL_INSTRUMENTATION_LOGBACK_APPENDER_EXPERIMENTAL_CAPTURE_CODE_ATTRIBUTES";
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\n[environment]\n{name} = \"ours\"\n",
+        scene.agent
+    ));
+    let output = ask(&scene, &program, |command| {
+        command.env(name, "theirs");
+    });
+    assert!(is_injected(&scene, &output), "{}", stdout(&output));
+}
+
+#[test]
+fn a_closed_pipe_and_a_full_log_do_not_harm_the_process() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    // Standard error is a pipe that nobody reads any more.
+    let mut command = scene.command("bash", "direct");
+    command.args([
+        "-c",
+        "exec 2> >(exec 0<&-; exit); sleep 0.3; exec \"$0\" \"$@\"",
+    ]);
+    command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+    let output = command.arg(&program).arg(NAME).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(is_injected(&scene, &output));
+    // A file that may not grow.
+    let file = scene.path("full.log");
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\n[log]\nlevel = \"debug\"\nfile = \"{}\"\n",
+        scene.agent,
+        file.display()
+    ));
+    fs::write(&file, vec![b'\n'; 1024]).unwrap();
+    let mut command = scene.command("bash", "direct");
+    command.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""]);
+    let output = command.arg(&program).arg(NAME).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(is_injected(&scene, &output));
+    let told = fs::read_to_string(&file).unwrap();
+    // The shell's own lines came before the limit.
+    assert!(
+        told.contains(" bash]: ") && !told.contains(" ask-cc]: "),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_file_that_gets_stderrs_number_gets_no_line() {
+    let scene = Scene::new();
+    let program = scene.compile("reused_stderr");
+    let data = scene.path("data");
+    let mut command = scene.command(&program, "direct");
+    command.env("OPENTELEMETRY_INJECTOR_DEBUG", "trace");
+    succeed(command.arg(&data));
+    assert_eq!(fs::read_to_string(data).unwrap(), "data\n");
 }

@@ -142,7 +142,8 @@ pub enum ProblemKind {
     Syntax(String),
     /// No such key. The only kind that a process ignores.
     UnknownKey,
-    /// A name below `[environment]` that does not begin with `OTEL_`. Ignored like an unknown key.
+    /// A name below `[environment]` that is not `OTEL_` and letters, digits or underscores. Ignored
+    /// like an unknown key.
     NotOtelName,
     /// The value has another type than the key takes.
     WrongType {
@@ -174,7 +175,9 @@ impl fmt::Display for Problem {
         match &self.kind {
             ProblemKind::Syntax(message) => f.write_str(message),
             ProblemKind::UnknownKey => write!(f, "unknown key `{key}`"),
-            ProblemKind::NotOtelName => write!(f, "`{key}` does not begin with OTEL_"),
+            ProblemKind::NotOtelName => {
+                write!(f, "`{key}` is not OTEL_ and letters, digits or underscores")
+            }
             ProblemKind::WrongType { expected, found } => {
                 write!(f, "`{key}` takes {expected}, not {found}")
             }
@@ -311,7 +314,8 @@ impl Reader<'_> {
 
     fn set_free_name(&mut self, key: &str, value: &DeValue<'_>) -> Set {
         if let Some(name) = key.strip_prefix("environment.") {
-            if !name.starts_with("OTEL_") {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            if !name.starts_with("OTEL_") || !name.bytes().all(fits) {
                 return Err(ProblemKind::NotOtelName);
             }
             let text = text(value)?;
@@ -492,6 +496,7 @@ mod tests {
             "jvm.agnet_path = '/a'",
             "[cobol]\nx = 1",
             "[environment]\nPATH = '/x'",
+            "[environment]\n\"OTEL_A\\u0000B\" = '/x'",
         ] {
             assert!(!only_problem(text).kind.is_fatal(), "{text}");
         }

@@ -5,7 +5,8 @@
 
 use crate::process::directory;
 use crate::{
-    Configuration, Process, Reason, Runtime, jvm_agents, jvm_options, resource_attributes, settings,
+    Configuration, Process, Reason, Runtime, jvm_agents, jvm_launcher, jvm_options,
+    resource_attributes, settings,
 };
 use alloc::{string::String, vec::Vec};
 
@@ -30,23 +31,29 @@ pub fn value(
 ) -> Result<Vec<u8>, Reason> {
     let (jvm, agent) = Runtime::Jvm.agent(configuration)?;
     let original = original.unwrap_or_default();
-    let options = jvm_options::split(original)?;
+    let library = process.loaded_library("libjvm.so");
+    // A script can ask libc for a variable and hand the answer on to children.
+    if library.is_none() && Runtime::of(process).is_some_and(|runtime| runtime != Runtime::Jvm) {
+        return Err(Reason::OtherInterpreter);
+    }
     if agent.contains('=') {
         return Err(Reason::AgentPathUnusable {
             path: agent.into(),
             why: "the JVM takes what follows `=` for the agent's options",
         });
     }
-    if options.iter().any(|option| loads(option, agent)) {
-        return Err(Reason::AlreadyInjected);
+    let options = jvm_options::split(original)?;
+    let arguments = process.arguments();
+    let launch = jvm_launcher::launch(process.started_as(), &arguments);
+    if let Some(option) = launch.information {
+        return Err(Reason::InformationOnly(shown(option)));
     }
-    if !jvm.allow_other_agents {
-        no_other_agent(&options, process)?;
+    for (place, options) in everywhere(&options, launch.options, process) {
+        look_at(&options, place, agent, jvm.allow_other_agents)?;
     }
     if !process.is_readable_file(agent.as_bytes()) {
         return Err(Reason::AgentUnreadable(agent.into()));
     }
-    let library = process.loaded_library("libjvm.so");
     if let Some(library) = &library {
         has_instrument_library(library, process)?;
     }
@@ -57,25 +64,70 @@ pub fn value(
     Ok(value)
 }
 
-fn loads(option: &[u8], agent: &str) -> bool {
-    jvm_agents::agent_file(option) == Some(agent.as_bytes())
-}
-
-fn no_other_agent(options: &[Vec<u8>], process: &impl Process) -> Result<(), Reason> {
-    let find = |options: &[Vec<u8>], place| {
-        let vendor = options.iter().find_map(|option| jvm_agents::vendor(option));
-        match vendor {
-            Some(vendor) => Err(Reason::OtherAgent { vendor, place }),
-            None => Ok(()),
-        }
-    };
-    find(options, VARIABLE)?;
-    for name in OTHER_VARIABLES {
+/// Every place that a JVM takes options from, with its options.
+fn everywhere(
+    in_value: &[Vec<u8>],
+    on_command_line: &[Vec<u8>],
+    process: &impl Process,
+) -> [(&'static str, Vec<Vec<u8>>); 4] {
+    let in_variable = |name| {
         let value = process.variable(name).unwrap_or_default();
         // With an unmatched quote the JVM stops by itself, whatever we do.
-        find(&jvm_options::split(&value).unwrap_or_default(), name)?;
+        (name, jvm_options::split(&value).unwrap_or_default())
+    };
+    let [launcher, hotspot] = OTHER_VARIABLES.map(in_variable);
+    [
+        (VARIABLE, in_value.to_vec()),
+        launcher,
+        hotspot,
+        ("command line", on_command_line.to_vec()),
+    ]
+}
+
+/// What in the options of one place keeps our agent out.
+fn look_at(
+    options: &[Vec<u8>],
+    place: &'static str,
+    agent: &str,
+    allow_others: bool,
+) -> Result<(), Reason> {
+    for option in options {
+        if jvm_agents::agent_file(option) == Some(agent.as_bytes()) {
+            return Err(Reason::AlreadyInjected);
+        }
+        if forbids_agents(option) {
+            return Err(Reason::IncompatibleOption(shown(option)));
+        }
+        if let (Some(vendor), false) = (jvm_agents::vendor(option), allow_others) {
+            return Err(Reason::OtherAgent { vendor, place });
+        }
     }
-    find(&process.arguments(), "command line")
+    Ok(())
+}
+
+/// Options for writing or requiring an archive of classes, with which HotSpot refuses an agent
+/// (JDK 17 and 25: "Must enable AllowArchivingWithJavaAgent", "Unable to use AOT cache").
+fn forbids_agents(option: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 8] = [
+        b"-Xshare:dump",
+        b"-XX:ArchiveClassesAtExit=",
+        b"-XX:+RecordDynamicDumpInfo",
+        b"-XX:+AutoCreateSharedArchive",
+        b"-XX:AOTMode=on",
+        b"-XX:AOTMode=create",
+        b"-XX:AOTMode=record",
+        b"-XX:AOTC",
+    ];
+    // An AOT cache that is only used, without AOTMode=on, is left out by the JVM itself.
+    let is_used = option.starts_with(b"-XX:AOTCache=");
+    !is_used
+        && BEGINNINGS
+            .iter()
+            .any(|beginning| option.starts_with(beginning))
+}
+
+fn shown(option: &[u8]) -> String {
+    String::from_utf8_lossy(option).into_owned()
 }
 
 /// A jlink image without the module `java.instrument` does not start with `-javaagent`.
@@ -139,9 +191,22 @@ fn push_property(value: &mut Vec<u8>, name: &str, setting: &[u8]) {
     value.extend(jvm_options::quote(&option));
 }
 
+/// Properties that the agent looks up by this very name, before anything reads `.` for `-`.
+const HYPHENATED: [&str; 5] = [
+    "otel.instrumentation.experimental.span-suppression-strategy",
+    "otel.javaagent.configuration-file",
+    "otel.javaagent.experimental.field-injection.enabled",
+    "otel.javaagent.logging.application.logs-buffer-max-records",
+    "otel.semconv-stability.opt-in",
+];
+
 /// The property that the agent reads where the variable is not set: `OTEL_A_B` is `otel.a.b`.
 fn property_name(variable: &str) -> String {
-    variable.to_ascii_lowercase().replace('_', ".")
+    let name = variable.to_ascii_lowercase().replace('_', ".");
+    let hyphenated = HYPHENATED
+        .iter()
+        .find(|known| known.replace('-', ".") == name);
+    hyphenated.map_or(name, |known| String::from(*known))
 }
 
 /// The last value of a system property among the options. The agent takes `-` for `.` in names.
@@ -150,12 +215,15 @@ fn property<'o>(options: &'o [Vec<u8>], name: &str) -> Option<&'o [u8]> {
         let definition = option.strip_prefix(b"-D")?;
         let end = definition.iter().position(|byte| *byte == b'=');
         let (key, value) = definition.split_at(end.unwrap_or(definition.len()));
-        let normalised = key.to_ascii_lowercase();
-        let bytes = normalised.iter().map(|byte| match byte {
-            b'-' => &b'.',
+        let normalised = |byte: u8| match byte.to_ascii_lowercase() {
+            b'-' => b'.',
             other => other,
-        });
-        let same = bytes.eq(name.as_bytes());
+        };
+        let same = key
+            .iter()
+            .copied()
+            .map(normalised)
+            .eq(name.bytes().map(normalised));
         same.then(|| value.get(1..).unwrap_or_default())
     })
 }
@@ -228,6 +296,55 @@ mod tests {
             reason("", &p, &c),
             Reason::AgentPathUnusable { .. }
         ));
+    }
+
+    #[test]
+    fn a_jvm_that_cannot_run_with_an_agent_gets_none() {
+        let c = configuration();
+        for option in ["-Xshare:dump", "-XX:AOTCacheOutput=x", "-XX:AOTMode=create"] {
+            let wanted = Reason::IncompatibleOption(option.into());
+            assert_eq!(reason(option, &process(), &c), wanted);
+            let mut p = process();
+            p.arguments.insert(1, option.into());
+            assert_eq!(reason("", &p, &c), wanted);
+        }
+        for option in [&b"-XX:AOTMode=auto"[..], b"-XX:AOTCache=x", b"-Xshare:auto"] {
+            assert!(value(Some(option), &process(), &c).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_launcher_that_only_informs_gets_none() {
+        let mut p = process();
+        let line = |words: &str| words.split(' ').map(String::from).collect();
+        p.arguments = line("java -cp -jar -version");
+        let wanted = Reason::InformationOnly("-version".into());
+        assert_eq!(reason("", &p, &configuration()), wanted);
+        for application in ["java -jar x -version", "java Main --version", "java"] {
+            p.arguments = line(application);
+            assert!(value(None, &p, &configuration()).is_ok(), "{application}");
+        }
+    }
+
+    #[test]
+    fn scripts_of_other_languages_see_their_own_environment() {
+        let mut p = process();
+        p.executable = "/usr/bin/ruby3.1".into();
+        assert!(value(None, &p, &configuration()).is_ok());
+        p.libraries.clear();
+        assert_eq!(reason("", &p, &configuration()), Reason::OtherInterpreter);
+    }
+
+    #[test]
+    fn settings_keep_the_names_that_the_agent_looks_up() {
+        let mut c = configuration();
+        let name = "OTEL_JAVAAGENT_CONFIGURATION_FILE";
+        c.environment.insert(name.into(), "/ours".into());
+        let property = "-Dotel.javaagent.configuration-file=";
+        let told = text(None, &process(), &c);
+        assert!(told.ends_with(&(property.to_string() + "/ours")));
+        let user = property.to_string() + "/user";
+        assert!(!text(Some(&user), &process(), &c).contains("/ours"));
     }
 
     #[test]

@@ -13,11 +13,13 @@ const AGENTS: &[Agent] = &[
     Agent {
         vendor: "OpenTelemetry",
         files: &[
-            "opentelemetry-javaagent*",
-            "aws-opentelemetry-agent*",
+            "*opentelemetry-javaagent*",
+            "*opentelemetry-agent*",
             "elastic-otel-javaagent*",
             "grafana-opentelemetry-java*",
             "splunk-otel-javaagent*",
+            "hypertrace-agent*",
+            "solarwinds-apm-agent*",
         ],
     },
     Agent {
@@ -50,7 +52,6 @@ const AGENTS: &[Agent] = &[
             "*/*appdynamics*/javaagent.jar",
             "*/*appagent*/javaagent.jar",
             "*/*appserveragent*/javaagent.jar",
-            "*/ver*.*.*/javaagent.jar",
         ],
     },
     Agent {

@@ -23,6 +23,7 @@ pub mod erlang;
 pub mod glob;
 pub mod jvm;
 pub mod jvm_agents;
+pub mod jvm_launcher;
 pub mod jvm_options;
 pub mod nodejs;
 pub mod overrides;

@@ -7,8 +7,6 @@ use core::fmt;
 /// The reason for injecting nothing. `Display` gives one line for the debug log and the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The kernel set AT_SECURE: a set-id program or one with file capabilities (getauxval(3)).
-    SecureExecution,
     /// The kill switch: the variable that is set.
     KillSwitch(&'static str),
     /// A program that is left alone by default; the name of the kind of program.
@@ -59,14 +57,18 @@ pub enum Reason {
         /// Where it was found: a variable's name or `command line`.
         place: &'static str,
     },
+    /// The JVM does not run with an agent and this option.
+    IncompatibleOption(String),
+    /// The launcher was only asked for information, by this option.
+    InformationOnly(String),
+    /// An interpreter of another language asks, for its script and not for a JVM.
+    OtherInterpreter,
     /// This JVM's image has no `libinstrument.so`; the path of its libjvm.
     NoInstrumentLibrary(Vec<u8>),
     /// A JVM of version 8 or older ignores the variable above this number of bytes.
     TooLong(usize),
     /// The hooks could not be put in place.
     Engine(EngineProblem),
-    /// The decision itself failed (out of memory or a defect); the process was given back as it was.
-    Abandoned,
 }
 
 /// Why an engine could not hook a function.
@@ -93,7 +95,6 @@ pub enum EngineProblem {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SecureExecution => f.write_str("AT_SECURE is set (set-id or file capabilities)"),
             Self::KillSwitch(variable) => write!(f, "{variable} is set"),
             Self::BuiltInDenial(kind) => {
                 write!(f, "{kind} is left alone (processes.include lifts this)")
@@ -124,6 +125,15 @@ impl fmt::Display for Reason {
                 f,
                 "the agent of {vendor} is already on the {place} (allow_other_agents = true allows both)"
             ),
+            Self::IncompatibleOption(option) => {
+                write!(f, "the JVM does not run with an agent and {option}")
+            }
+            Self::InformationOnly(option) => {
+                write!(f, "{option} asks for information and starts no application")
+            }
+            Self::OtherInterpreter => {
+                f.write_str("an interpreter of another language asks, and no JVM is loaded")
+            }
             Self::NoInstrumentLibrary(path) => {
                 write!(f, "no libinstrument.so beside {}", Lossy(path))
             }
@@ -131,7 +141,6 @@ impl fmt::Display for Reason {
                 write!(f, "this JVM ignores the variable above {limit} bytes")
             }
             Self::Engine(problem) => write!(f, "engine: {problem}"),
-            Self::Abandoned => f.write_str("the decision could not be completed"),
         }
     }
 }

@@ -49,11 +49,12 @@ fn append(list: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     list.extend(value);
 }
 
-/// Percent-encodes what is not a Baggage octet, `%` and `=` included.
+/// Percent-encodes what is not a Baggage octet, `%` and `=` included; `+` as well, which Java agents
+/// of before 2026 take for a blank.
 fn encode(value: &str) -> Vec<u8> {
     let mut encoded = String::new();
     for byte in value.bytes() {
-        let plain = byte.is_ascii_graphic() && !b"\",;\\%='".contains(&byte);
+        let plain = byte.is_ascii_graphic() && !b"\",;\\%='+".contains(&byte);
         if plain {
             encoded.push(char::from(byte));
         } else {
@@ -93,7 +94,7 @@ mod tests {
         let ours = configuration(&[("k", "a,b=c d%\"\u{e4}'/:+")]);
         assert_eq!(
             merge(b"", &ours).unwrap(),
-            b"k=a%2Cb%3Dc%20d%25%22%C3%A4%27/:+"
+            b"k=a%2Cb%3Dc%20d%25%22%C3%A4%27/:%2B"
         );
     }
 

@@ -75,8 +75,15 @@ impl Runtime {
         }
     }
 
-    /// Whether a program is one of the launchers of this runtime, by the path it was started by.
-    /// Programs that embed a runtime are told by nothing before they ask for its variable.
+    /// The runtime that a process is recognised as before it has asked for anything, by the path it
+    /// was started by. Programs that embed a runtime are told by nothing before that.
+    pub fn of(process: &impl Process) -> Option<Self> {
+        let name = file_name(process.started_as());
+        let mut runtimes = Self::ALL.into_iter();
+        runtimes.find(|runtime| runtime.launches(name))
+    }
+
+    /// Whether a program is one of the launchers of this runtime, by its file name.
     fn launches(self, name: &[u8]) -> bool {
         let starts = |prefix: &[u8]| name.starts_with(prefix);
         match self {
@@ -89,12 +96,4 @@ impl Runtime {
             Self::Dotnet => name == b"dotnet",
         }
     }
-}
-
-/// Whether a process is recognised as a runtime before it has asked for anything.
-pub fn is_runtime(process: &impl Process) -> bool {
-    let name = file_name(process.started_as());
-    Runtime::ALL
-        .into_iter()
-        .any(|runtime| runtime.launches(name))
 }

@@ -3,10 +3,11 @@
 //! A value is computed once for each original value and published in a list that is only ever
 //! added to. Reading takes no lock, and every pointer stays valid for ever.
 
-use crate::attempt::{Memory, attempt};
+use crate::attempt::attempt;
 use crate::host::Host;
-use crate::{log, permanent};
+use crate::{log, mappings, permanent};
 use core::ffi::{CStr, c_char};
+use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
@@ -15,6 +16,9 @@ use opentelemetry_injector_policy::{Configuration, Runtime, Watched, settings};
 struct Answer {
     older: *const Answer,
     name: *const c_char,
+    /// The addresses of the object that asked. Another object's question is looked at anew: what
+    /// asks for itself before a JVM is loaded must not decide for the JVM.
+    callers: Range<usize>,
     /// A copy of the original value; null where the variable was not set.
     original: *const c_char,
     /// What is answered; null for the original itself.
@@ -37,22 +41,38 @@ pub fn configure(configuration: &'static Configuration) {
     CONFIGURATION.store(pointer, Ordering::Release);
 }
 
-/// What a process gets for a watched name whose original value is `original` (null: not set).
-pub fn answer(name: &CStr, watched: Watched<'_>, original: *const c_char) -> *const c_char {
-    if !is_answered(watched) {
-        return original;
+/// A question: a watched name, its original value (null: not set), the caller's address.
+#[derive(Clone, Copy)]
+pub struct Question<'n> {
+    /// What is asked for.
+    pub name: &'n CStr,
+    /// What the name is watched for.
+    pub watched: Watched<'n>,
+    /// What libc answers.
+    pub original: *const c_char,
+    /// Where the call comes back to.
+    pub caller: usize,
+}
+
+/// What a process gets instead.
+pub fn answer(question: Question<'_>) -> *const c_char {
+    if !is_answered(question.watched) {
+        return question.original;
     }
     let newest = ANSWERS.load(Ordering::Acquire);
-    let value = match find(newest, ptr::null(), name, original) {
+    let value = match find(newest, ptr::null(), question) {
         Some(answer) => answer.value,
-        None => attempt(|| (compute(name, watched, original, newest), Memory::Freed))
+        None => attempt(|| compute(question, newest))
             .flatten()
             .unwrap_or(ptr::null()),
     };
-    if let (Watched::Activation(variable), false) = (watched, value.is_null()) {
+    if value.is_null() {
+        return question.original;
+    }
+    if let Watched::Activation(variable) = question.watched {
         ACTIVATED.store(variable.runtime() as u8 + 1, Ordering::Release);
     }
-    if value.is_null() { original } else { value }
+    value
 }
 
 /// Whether a name is to be looked at in the state that this process is in.
@@ -80,18 +100,19 @@ fn configuration() -> Option<&'static Configuration> {
     unsafe { CONFIGURATION.load(Ordering::Acquire).as_ref() }
 }
 
-/// The answer for `name` and `original` among those from `newest` on, down to but without `until`.
+/// The answer to a question among those from `newest` on, down to but without `until`.
 fn find(
     newest: *const Answer,
     until: *const Answer,
-    name: &CStr,
-    original: *const c_char,
+    question: Question<'_>,
 ) -> Option<&'static Answer> {
     let mut next = newest;
     while next != until {
         // SAFETY: published answers live for ever and end with null.
         let answer = unsafe { next.as_ref() }?;
-        if text(answer.name) == Some(name) && text(answer.original) == text(original) {
+        let same_caller = answer.callers.contains(&question.caller);
+        let same_name = text(answer.name) == Some(question.name);
+        if same_caller && same_name && text(answer.original) == text(question.original) {
             return Some(answer);
         }
         next = answer.older;
@@ -105,58 +126,81 @@ fn text(value: *const c_char) -> Option<&'static CStr> {
 }
 
 /// Computes, publishes and returns an answer's value; `None` without memory.
-fn compute(
-    name: &CStr,
-    watched: Watched<'_>,
-    original: *const c_char,
-    newest: *const Answer,
-) -> Option<*const c_char> {
-    let before = text(original).map(CStr::to_bytes);
-    let outcome = watched.value(before, activated(), &Host::default(), configuration()?);
-    let shown = Lossy(name.to_bytes());
-    log::debug!("{shown} was {}", Lossy(before.unwrap_or(b"(not set)")));
+fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_char> {
+    let before = text(question.original).map(CStr::to_bytes);
+    let (host, configuration) = (Host::default(), configuration()?);
+    let outcome = question
+        .watched
+        .value(before, activated(), &host, configuration);
+    let name = Lossy(question.name.to_bytes());
+    log::debug!("{name} was {}", Lossy(before.unwrap_or(b"(not set)")));
     match &outcome {
-        Ok(value) => log::debug!("{shown} is now {}", Lossy(value)),
-        Err(reason) => log::debug!("{shown} stays as it was: {reason}"),
+        Ok(value) => log::debug!("{name} is now {}", Lossy(value)),
+        Err(reason) => log::debug!("{name} stays as it was: {reason}"),
     }
     let value = match outcome {
-        Ok(value) => permanent::c_string(&value)?,
+        Ok(value) => match published(newest, question, &value) {
+            Some(value) => value,
+            None => permanent::c_string(&value)?,
+        },
         Err(_) => ptr::null(),
     };
     let original = match before {
         Some(bytes) => permanent::c_string(bytes)?,
         None => ptr::null(),
     };
-    let permanent_name = permanent::c_string(name.to_bytes())?;
-    publish(newest, permanent_name, original, value)
+    // Where nothing tells the caller's object, the very address stands for it.
+    let callers = match mappings::at(question.caller) {
+        Some(object) => object.start..object.end,
+        None => question.caller..question.caller + 1,
+    };
+    let answer = Answer {
+        older: newest,
+        name: permanent::c_string(question.name.to_bytes())?,
+        callers,
+        original,
+        value,
+    };
+    publish(question, answer)
 }
 
-fn publish(
+/// A value that was published for the same original: other callers keep the same pointer.
+fn published(
     mut newest: *const Answer,
-    name: *const c_char,
-    original: *const c_char,
-    value: *const c_char,
+    question: Question<'_>,
+    value: &[u8],
 ) -> Option<*const c_char> {
-    let fresh = permanent::allocate(size_of::<Answer>())?.cast::<Answer>();
-    loop {
-        let older = newest;
-        // SAFETY: the block is long enough, aligned, and known to nobody else yet.
-        unsafe {
-            fresh.write(Answer {
-                older,
-                name,
-                original,
-                value,
-            });
+    // SAFETY: published answers live for ever and end with null.
+    while let Some(answer) = unsafe { newest.as_ref() } {
+        let same_value = text(answer.value).map(CStr::to_bytes) == Some(value);
+        let same_name = text(answer.name) == Some(question.name);
+        if same_value && same_name && text(answer.original) == text(question.original) {
+            return Some(answer.value);
         }
-        let expected = newest.cast_mut();
+        newest = answer.older;
+    }
+    None
+}
+
+fn publish(question: Question<'_>, mut answer: Answer) -> Option<*const c_char> {
+    let fresh = permanent::allocate(size_of::<Answer>())?.cast::<Answer>();
+    let value = answer.value;
+    loop {
+        let older = answer.older;
+        // SAFETY: the block is long enough, aligned, and known to nobody else yet.
+        unsafe { fresh.write(answer) };
+        let expected = older.cast_mut();
         match ANSWERS.compare_exchange(expected, fresh, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => return Some(value),
             // Another thread was first: perhaps with the same answer.
-            Err(now) => match find(now, newest, text(name)?, original) {
-                Some(answer) => return Some(answer.value),
-                None => newest = now,
-            },
+            Err(now) => {
+                if let Some(theirs) = find(now, older, question) {
+                    return Some(theirs.value);
+                }
+                // SAFETY: written above, and published by nobody.
+                answer = unsafe { fresh.read() };
+                answer.older = now;
+            }
         }
     }
 }

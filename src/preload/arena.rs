@@ -3,13 +3,14 @@
 use crate::kernel;
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
-use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::{mem, ptr};
 
 /// The usual size of a chunk in bytes. Pages that are not used cost nothing.
 const CHUNK: usize = 256 * 1024;
 
-/// The first chunk of the first attempt needs no system call: in most processes it is the only one.
+/// A chunk that needs no system call, for one attempt at a time: the constructor's, which keeps it
+/// where it injects.
 const FIRST_CHUNK: usize = 32 * 1024;
 
 #[repr(align(64))]
@@ -33,6 +34,7 @@ pub struct Arena {
     chunk: *mut u8,
     next: usize,
     end: usize,
+    owns_first: bool,
 }
 
 impl Arena {
@@ -42,6 +44,7 @@ impl Arena {
             chunk: ptr::null_mut(),
             next: 0,
             end: 0,
+            owns_first: false,
         }
     }
 
@@ -84,18 +87,17 @@ impl Arena {
     /// # Safety
     /// Nothing refers to any block any more.
     pub unsafe fn free(&mut self) {
-        while !self.chunk.is_null() {
+        let mut old = mem::replace(self, Self::new());
+        while !old.chunk.is_null() {
             // SAFETY: a chunk begins with its header.
-            let header = unsafe { self.chunk.cast::<Header>().read() };
+            let header = unsafe { old.chunk.cast::<Header>().read() };
             // SAFETY: the caller's promise.
-            unsafe { kernel::unmap(self.chunk, header.length) };
-            self.chunk = header.older;
+            unsafe { kernel::unmap(old.chunk, header.length) };
+            old.chunk = header.older;
         }
-        let first = FIRST.0.get() as usize;
-        if (first..=first + FIRST_CHUNK).contains(&self.next) {
+        if old.owns_first {
             FIRST_TAKEN.store(false, Ordering::Release);
         }
-        *self = Self::new();
     }
 
     fn take(&mut self, layout: Layout) -> Option<*mut u8> {
@@ -110,6 +112,7 @@ impl Arena {
 
     fn grow(&mut self, layout: Layout) -> bool {
         if self.next == 0 && !FIRST_TAKEN.swap(true, Ordering::AcqRel) {
+            self.owns_first = true;
             self.next = FIRST.0.get() as usize;
             self.end = self.next + FIRST_CHUNK;
             if layout.size() + layout.align() <= FIRST_CHUNK {

@@ -2,14 +2,14 @@
 //!
 //! Reading the configuration and computing a value allocate, and a library underneath may panic.
 //! [`attempt`] gives such work memory of its own (the host's allocator is never called) and a way
-//! out: a panic, out-of-memory included, ends the attempt and not the process. There is no lock
-//! and no thread-local storage: an attempt is found by the stack it runs on, so it works in any
-//! thread, in a signal handler and after fork.
+//! out: a panic, out-of-memory included, ends the attempt and not the process. Signals wait
+//! meanwhile, so that no handler can leave it by a jump. There is no lock and no thread-local
+//! storage: an attempt is found by its thread's pointer.
 
 use crate::arena::Arena;
 use crate::{kernel, x86_64};
 use core::alloc::{GlobalAlloc, Layout};
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use core::ptr;
@@ -18,48 +18,44 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 /// How many attempts may run at once; a further one waits for its turn.
 const PLACES: usize = 64;
 
-/// How often a waiting attempt yields before it gives up.
-const PATIENCE: usize = 10_000;
+/// How often a waiting attempt yields before it gives up. A child of fork keeps the places of
+/// threads that it does not have.
+const PATIENCE: usize = 1000;
 
 struct Place {
-    /// The stack pointer at the attempt's start; 0 where the place is free.
-    stack: AtomicUsize,
+    /// The thread whose attempt it is; 0 where the place is free.
+    owner: AtomicUsize,
     saved: UnsafeCell<usize>,
     arena: UnsafeCell<Arena>,
+    /// Whether something permanent refers to the memory.
+    kept: Cell<bool>,
 }
 
-// SAFETY: `saved` and `arena` belong to the thread that claimed the place through `stack`.
+// SAFETY: all but `owner` belongs to the thread that claimed the place.
 unsafe impl Sync for Place {}
 
 static ATTEMPTS: [Place; PLACES] = [const {
     Place {
-        stack: AtomicUsize::new(0),
+        owner: AtomicUsize::new(0),
         saved: UnsafeCell::new(0),
         arena: UnsafeCell::new(Arena::new()),
+        kept: Cell::new(false),
     }
 }; PLACES];
 
 /// One more than the highest place ever claimed, so that searches stay short.
 static CLAIMED: AtomicUsize = AtomicUsize::new(0);
 
-/// What becomes of the memory of an attempt that succeeded.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Memory {
-    /// Given back: the result must not refer to it.
-    Freed,
-    /// Kept as long as the process lives.
-    Kept,
-}
-
-/// Runs `work`, which says what becomes of its memory; `None` where it panicked, ran out of memory
-/// or found no place. Destructors of a failed attempt do not run.
-pub fn attempt<R>(work: impl FnOnce() -> (R, Memory)) -> Option<R> {
+/// Runs `work`; `None` where it panicked, ran out of memory, found no place, or where this thread
+/// is inside of an attempt already. The result must not refer to memory of the attempt, unless
+/// [`keep`] was called. Destructors of a failed attempt do not run.
+pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
     struct Call<W, R> {
         work: Option<W>,
-        result: MaybeUninit<(R, Memory)>,
+        result: MaybeUninit<R>,
     }
 
-    unsafe extern "C" fn run<W: FnOnce() -> (R, Memory), R>(data: *mut c_void) {
+    unsafe extern "C" fn run<W: FnOnce() -> R, R>(data: *mut c_void) {
         // SAFETY: `data` is the `Call` below, which nothing else uses meanwhile.
         let call = unsafe { &mut *data.cast::<Call<W, R>>() };
         if let Some(work) = call.work.take() {
@@ -67,11 +63,15 @@ pub fn attempt<R>(work: impl FnOnce() -> (R, Memory)) -> Option<R> {
         }
     }
 
-    fn runner<W: FnOnce() -> (R, Memory), R>(_: &W) -> unsafe extern "C" fn(*mut c_void) {
+    fn runner<W: FnOnce() -> R, R>(_: &W) -> unsafe extern "C" fn(*mut c_void) {
         run::<W, R>
     }
 
-    let place = claim(stack_pointer())?;
+    let signals = kernel::block_signals().ok()?;
+    let Some(place) = claim(x86_64::thread()) else {
+        kernel::unblock_signals(signals);
+        return None;
+    };
     let run = runner(&work);
     let mut call = Call {
         work: Some(work),
@@ -81,35 +81,42 @@ pub fn attempt<R>(work: impl FnOnce() -> (R, Memory)) -> Option<R> {
     // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt. The way out is only taken
     // from below this frame, by the panic handler.
     let failed = unsafe { x86_64::call_with_way_out(run, data, place.saved.get()) } != 0;
-    if failed {
-        place.release(Memory::Freed);
-        return None;
-    }
+    place.release();
+    kernel::unblock_signals(signals);
     // SAFETY: `run` came back, so it wrote the result.
-    let (result, memory) = unsafe { call.result.assume_init_read() };
-    place.release(memory);
-    Some(result)
+    (!failed).then(|| unsafe { call.result.assume_init_read() })
+}
+
+/// Keeps the memory of this thread's attempt as long as the process lives, however it ends.
+pub fn keep() {
+    if let Some(place) = current() {
+        place.kept.set(true);
+    }
 }
 
 impl Place {
-    fn release(&self, memory: Memory) {
+    fn release(&self) {
         // SAFETY: this attempt still owns the place.
         let arena = unsafe { &mut *self.arena.get() };
-        match memory {
+        if self.kept.replace(false) {
+            *arena = Arena::new();
+        } else {
             // SAFETY: the attempt's result does not refer to its memory.
-            Memory::Freed => unsafe { arena.free() },
-            Memory::Kept => *arena = Arena::new(),
+            unsafe { arena.free() };
         }
-        self.stack.store(0, Ordering::Release);
+        self.owner.store(0, Ordering::Release);
     }
 }
 
-fn claim(stack: usize) -> Option<&'static Place> {
+fn claim(thread: usize) -> Option<&'static Place> {
+    if thread == 0 || current().is_some() {
+        return None;
+    }
     for _ in 0..PATIENCE {
         for (index, place) in ATTEMPTS.iter().enumerate() {
             let free = place
-                .stack
-                .compare_exchange(0, stack, Ordering::AcqRel, Ordering::Relaxed);
+                .owner
+                .compare_exchange(0, thread, Ordering::AcqRel, Ordering::Relaxed);
             if free.is_ok() {
                 CLAIMED.fetch_max(index + 1, Ordering::AcqRel);
                 return Some(place);
@@ -120,24 +127,12 @@ fn claim(stack: usize) -> Option<&'static Place> {
     None
 }
 
-/// The attempt that the caller runs in: the one whose stack begins closest above.
+/// The attempt that this thread runs.
 fn current() -> Option<&'static Place> {
-    let here = stack_pointer();
+    let thread = x86_64::thread();
     let claimed = ATTEMPTS.get(..CLAIMED.load(Ordering::Acquire))?;
-    let above = claimed.iter().filter_map(|place| {
-        let stack = place.stack.load(Ordering::Acquire);
-        (stack > here).then_some((stack, place))
-    });
-    above
-        .min_by_key(|(stack, _)| *stack)
-        .map(|(_, place)| place)
-}
-
-/// An address in the caller's frame or below it.
-#[inline(never)]
-fn stack_pointer() -> usize {
-    let here = 0u8;
-    core::hint::black_box(&raw const here) as usize
+    let mut places = claimed.iter();
+    places.find(|place| place.owner.load(Ordering::Relaxed) == thread)
 }
 
 struct AttemptMemory;
@@ -145,8 +140,8 @@ struct AttemptMemory;
 #[global_allocator]
 static MEMORY: AttemptMemory = AttemptMemory;
 
-// SAFETY: blocks come from the arena of the running attempt, which belongs to this thread, do not
-// overlap, and live until the attempt ends. Outside of an attempt there is no memory.
+// SAFETY: blocks come from the arena of the thread's own attempt, do not overlap, and live until
+// it ends. Outside of an attempt there is no memory.
 unsafe impl GlobalAlloc for AttemptMemory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match current() {
@@ -177,8 +172,8 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
         // SAFETY: `saved` was written when this thread's attempt began, below which we run.
         unsafe { x86_64::way_out(*place.saved.get()) }
     }
-    // Code outside of an attempt has no panic in it: the end-to-end tests look for that. Waiting
-    // for ever would hang the host, going on is impossible.
+    // What runs outside of attempts (the entry, finding a published answer, claiming a place)
+    // indexes, divides and unwraps nothing, so nothing comes here.
     loop {
         kernel::yield_processor();
     }

@@ -1,6 +1,6 @@
 //! What happens when the loader hands a process over: the checks in their order, then the hooks.
 
-use crate::attempt::{Memory, attempt};
+use crate::attempt::{attempt, keep};
 use crate::files::FileSystem;
 use crate::host::Host;
 use crate::{answers, direct, gum, hooks, log};
@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use opentelemetry_injector_policy::configuration::{Engine, Level, Log};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{
-    Configuration, Process, Reason, configuration_files, decision, overrides, runtime,
+    Configuration, Process, Reason, Runtime, configuration_files, decision, overrides,
 };
 
 #[used]
@@ -21,12 +21,9 @@ extern "C" fn construct() {
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;
     }
-    attempt(|| match inject() {
-        // The configuration lives as long as the hooks.
-        Ok(()) => ((), Memory::Kept),
-        Err(reason) => {
+    attempt(|| {
+        if let Err(reason) = inject() {
             log::debug!("nothing is injected: {reason}");
-            ((), Memory::Freed)
         }
     });
 }
@@ -40,6 +37,8 @@ fn inject() -> Result<(), Reason> {
     let level = log::configure(&configuration.log, &host);
     log::debug!("configuration: {}", Lossy(&path));
     decision::decide(&host, &configuration)?;
+    // The configuration lives as long as the hooks, whatever happens from here on.
+    keep();
     let configuration = Box::leak(Box::new(configuration));
     answers::configure(configuration);
     if level == Level::Trace {
@@ -56,7 +55,7 @@ fn hook(host: &Host, configuration: &Configuration, level: Level) -> Result<(), 
     match wanted {
         Engine::Direct => with_direct(),
         Engine::Gum => with_gum(&configuration.log),
-        Engine::Auto if level == Level::Trace || runtime::is_runtime(host) => {
+        Engine::Auto if level == Level::Trace || Runtime::of(host).is_some() => {
             with_gum(&configuration.log).or_else(|problem| {
                 log::debug!("the engine is direct: {problem}");
                 with_direct()

@@ -41,14 +41,32 @@ impl Writer {
         }
         let start = function.address + pad;
         let bytes = x86_64::patch(destination);
-        let memory = self.memory.as_ref();
-        if memory.is_some_and(|memory| kernel::write_at(memory, &bytes, start).is_ok()) {
+        if self.write_whole(start, &bytes) {
             return Ok(start);
         }
         // SAFETY: the caller's promise; the code belongs to the function alone.
         match unsafe { write_with_protection(start, &bytes) } {
             Ok(()) => Ok(start),
             Err(_) => Err(EngineProblem::MemoryRefused),
+        }
+    }
+}
+
+impl Writer {
+    /// Writes all of `bytes` or, in the end, none: the code is never left half patched.
+    fn write_whole(&self, start: usize, bytes: &[u8; PATCH_LENGTH]) -> bool {
+        let Some(memory) = &self.memory else {
+            return false;
+        };
+        // SAFETY: the function is at least this long.
+        let before = unsafe { (start as *const [u8; PATCH_LENGTH]).read_unaligned() };
+        match kernel::write_at(memory, bytes, start) {
+            Ok(PATCH_LENGTH) => true,
+            Ok(part) => {
+                let _ = kernel::write_at(memory, before.get(..part).unwrap_or_default(), start);
+                false
+            }
+            Err(_) => false,
         }
     }
 }
@@ -68,7 +86,7 @@ unsafe fn write_with_protection(start: usize, bytes: &[u8; PATCH_LENGTH]) -> ker
 
 /// Whether other threads exist, which may be inside a function that is to be patched.
 pub fn threads_are_running(libc: &Object<'_>) -> bool {
-    // glibc 2.32 and later tell (`__libc_single_threaded(3)`).
+    // glibc 2.32 and later tell (__libc_single_threaded(3)).
     if let Some(single) = libc.variable(c"__libc_single_threaded") {
         // SAFETY: a `char` of libc's.
         return unsafe { single.cast::<c_char>().read_volatile() } == 0;

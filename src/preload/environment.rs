@@ -9,10 +9,10 @@ unsafe extern "C" {
     static mut __environ: *const *const c_char;
 }
 
-/// What libc's own `getenv` answers: the value of the first `name=value`, or null. The hook's entry
+/// What glibc's own `getenv` answers: the value of the first `name=value`, or null. The hook's entry
 /// does the same in machine code.
 ///
-/// Like libc's, the search compares the first two bytes of every entry with those of the name (of
+/// Like glibc's, the search compares the first two bytes of every entry with those of the name (of
 /// a name of one character with that and `=`), and only then the rest.
 ///
 /// # Safety
@@ -42,7 +42,7 @@ pub unsafe fn scan(name: *const c_char) -> *const c_char {
         if text.is_null() {
             return ptr::null();
         }
-        // SAFETY: entries are C strings. Like libc: even an empty one has a byte behind it.
+        // SAFETY: entries are C strings. Like glibc: even an empty one has a byte behind it.
         if unsafe { text.cast::<u16>().read_unaligned() } == start {
             // SAFETY: two C strings.
             let value = unsafe { after_name(text, name) };
@@ -76,9 +76,38 @@ unsafe fn after_name(text: *const u8, name: *const u8) -> *const u8 {
 }
 
 /// The value of a variable, as long as nobody changes it.
-pub fn value(name: &CStr) -> Option<&'static CStr> {
-    // SAFETY: a C string; the same race with setenv(3) as in libc.
-    let value = unsafe { scan(name.as_ptr()) };
-    // SAFETY: not null, so it is the rest of a C string of the environment.
-    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) })
+pub fn value(name: &[u8]) -> Option<&'static CStr> {
+    // SAFETY: reading one word that libc only ever replaces as a whole.
+    let mut entry = unsafe { ptr::read_volatile(&raw const __environ) };
+    if entry.is_null() {
+        return None;
+    }
+    loop {
+        // SAFETY: the array ends with null, which has not come yet.
+        let text = unsafe { ptr::read_volatile(entry) };
+        if text.is_null() {
+            return None;
+        }
+        // SAFETY: entries are C strings; the same race with setenv(3) as in libc.
+        if let Some(value) = unsafe { after_bytes(text, name) } {
+            return Some(value);
+        }
+        // SAFETY: this entry was not the end.
+        entry = unsafe { entry.add(1) };
+    }
+}
+
+/// The rest of `text` behind `name` and `=`.
+///
+/// # Safety
+/// `text` is a C string that lives on.
+unsafe fn after_bytes(text: *const c_char, name: &[u8]) -> Option<&'static CStr> {
+    for (index, byte) in name.iter().chain(b"=").enumerate() {
+        // SAFETY: the string was the same, without an end, up to here.
+        if unsafe { *text.cast::<u8>().add(index) } != *byte {
+            return None;
+        }
+    }
+    // SAFETY: the string goes on behind `=`.
+    Some(unsafe { CStr::from_ptr(text.add(name.len() + 1)) })
 }

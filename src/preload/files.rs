@@ -12,7 +12,7 @@ pub struct FileSystem;
 impl Files for FileSystem {
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
         let file = open(path, libc::O_RDONLY)?;
-        let status = kernel::status(&file).map_err(problem)?;
+        let status = kernel::status(file.number()).map_err(problem)?;
         if status.st_mode & libc::S_IFMT != libc::S_IFREG {
             return Err(FileProblem::NotRegular);
         }

@@ -5,7 +5,7 @@
 //! first, on memory that nothing depends on.
 
 use crate::loaded_objects::{self, Function, Object};
-use crate::{hooks, kernel, x86_64};
+use crate::{direct, hooks, kernel, mappings, x86_64};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
@@ -26,10 +26,11 @@ static BACKTRACE: AtomicUsize = AtomicUsize::new(0);
 type Replace = unsafe extern "C" fn(*const [usize; 2], usize, *mut usize) -> c_int;
 type Backtrace = unsafe extern "C" fn(*mut usize, usize) -> usize;
 type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+type Dlerror = unsafe extern "C" fn() -> *const c_char;
 
 /// The path of the Gum object, where it is installed.
 pub fn installed() -> Option<CString> {
-    let folder = loaded_objects::own_folder();
+    let folder = mappings::own_folder();
     let path = CString::new([&folder, b"/".as_slice(), OBJECT].concat()).ok()?;
     kernel::may_read(&path).then_some(path)
 }
@@ -43,12 +44,8 @@ pub fn hook(
     with_backtraces: bool,
     mut hooked: impl FnMut(&str, usize),
 ) -> Result<(), EngineProblem> {
-    let (getenv, secure_getenv) = loaded_objects::find(|object| {
-        let functions =
-            |libc: &Object<'_>| (libc.function(c"getenv"), libc.function(c"secure_getenv"));
-        object.is_libc().then(|| functions(object))
-    })
-    .ok_or(EngineProblem::NoLibc)?;
+    let (getenv, secure_getenv) =
+        loaded_objects::find(functions).ok_or(EngineProblem::NoLibc)??;
     let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
     let functions: Vec<Function> = [Some(getenv), secure_getenv]
         .into_iter()
@@ -59,6 +56,7 @@ pub fn hook(
     }
     load(object)?;
     let replace = symbol(object, c"opentelemetry_injector_gum_replace")?;
+    let backtrace = symbol(object, c"opentelemetry_injector_gum_backtrace")?;
     // SAFETY: the Gum object's function has this signature.
     let replace = unsafe { mem::transmute::<usize, Replace>(replace) };
     let entry = x86_64::entry as *const () as usize;
@@ -78,10 +76,31 @@ pub fn hook(
         hooked("secure_getenv", function.address);
     }
     if with_backtraces {
-        let backtrace = symbol(object, c"opentelemetry_injector_gum_backtrace")?;
         BACKTRACE.store(backtrace, Ordering::Release);
     }
     Ok(())
+}
+
+type Functions = (Option<Function>, Option<Function>);
+
+/// libc's `getenv` and `secure_getenv`, or what keeps Gum from hooking them; `None` for an object
+/// that is not libc.
+fn functions(object: &Object<'_>) -> Option<Result<Functions, EngineProblem>> {
+    if !object.is_libc() {
+        return None;
+    }
+    // Gum is built for glibc.
+    if !object.is_glibc() {
+        return Some(Err(EngineProblem::GumUnavailable));
+    }
+    if direct::threads_are_running(object) {
+        return Some(Err(EngineProblem::Threads));
+    }
+    let functions = (
+        object.function(c"getenv"),
+        object.function(c"secure_getenv"),
+    );
+    Some(Ok(functions))
 }
 
 /// The return addresses above the caller, where backtraces are on.
@@ -127,17 +146,26 @@ fn close(function: Function) {
 }
 
 fn load(object: &CStr) -> Result<(), EngineProblem> {
-    // In libc since glibc 2.34, in libdl.so.2 before.
-    let dlopen = loaded_objects::find(|object| object.function(c"dlopen"));
-    let dlopen = dlopen.ok_or(EngineProblem::GumUnavailable)?;
+    // In libc since glibc 2.34, in libdl.so.2 before; nobody else's function of that name.
+    let (dlopen, dlerror) = loaded_objects::find(|object| {
+        let is_theirs = object.is_glibc() || object.is_named(c"libdl.so.2");
+        let functions = || Some((object.function(c"dlopen")?, object.function(c"dlerror")?));
+        is_theirs.then(functions).flatten()
+    })
+    .ok_or(EngineProblem::GumUnavailable)?;
     // SAFETY: dlopen(3) has this signature.
     let dlopen = unsafe { mem::transmute::<usize, Dlopen>(dlopen.address) };
     // SAFETY: a C string and flags that exist.
     let handle = unsafe { dlopen(object.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-    match handle.is_null() {
-        true => Err(EngineProblem::GumUnavailable),
-        false => Ok(()),
+    if handle.is_null() {
+        // SAFETY: dlerror(3) has this signature.
+        let dlerror = unsafe { mem::transmute::<usize, Dlerror>(dlerror.address) };
+        // The host must not find a message that is not about a call of its own.
+        // SAFETY: no requirements.
+        unsafe { dlerror() };
+        return Err(EngineProblem::GumUnavailable);
     }
+    Ok(())
 }
 
 fn symbol(object: &CStr, name: &CStr) -> Result<usize, EngineProblem> {

@@ -4,7 +4,8 @@
 //! and makes no system call, so it may run in a signal handler, between fork and exec, and in any
 //! thread. Both functions here have the same reach while nothing has to be computed.
 
-use crate::{answers, environment, trace};
+use crate::answers::{self, Question};
+use crate::{environment, trace};
 use core::ffi::{CStr, c_char};
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,19 +34,26 @@ pub fn trace_calls() {
     DETOUR.store(true, Ordering::Release);
 }
 
-/// Answers a name that begins like a watched one; `original` is what libc answers.
+/// Answers a name that begins like a watched one; `original` is what libc answers, `caller` the
+/// return address.
 ///
 /// # Safety
 /// As for getenv(3).
 pub unsafe extern "C" fn answer_watched(
     name: *const c_char,
     original: *const c_char,
+    caller: usize,
 ) -> *const c_char {
     // SAFETY: a C string.
     let name = unsafe { CStr::from_ptr(name) };
     match variable::watched(name.to_bytes()) {
         None => original,
-        Some(watched) => answers::answer(name, watched, original),
+        Some(watched) => answers::answer(Question {
+            name,
+            watched,
+            original,
+            caller,
+        }),
     }
 }
 
@@ -68,7 +76,7 @@ pub unsafe extern "C" fn answer_with_detour(name: *const c_char, caller: usize) 
     let answer = match name.is_null() {
         true => original,
         // SAFETY: the caller's promise.
-        false => unsafe { answer_watched(name, original) },
+        false => unsafe { answer_watched(name, original, caller) },
     };
     if TRACING.load(Ordering::Relaxed) {
         trace::call(name, original, answer, caller);

@@ -1,6 +1,6 @@
 //! The calling process, as the policy sees it.
 
-use crate::{environment, kernel, loaded_objects};
+use crate::{environment, kernel, mappings};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -39,7 +39,7 @@ impl Process for Host {
     }
 
     fn arguments(&self) -> Vec<Vec<u8>> {
-        let content = read_all(c"/proc/self/cmdline").unwrap_or_default();
+        let content = kernel::read_all(c"/proc/self/cmdline").unwrap_or_default();
         let content = content.strip_suffix(b"\0").unwrap_or(&content);
         content
             .split(|byte| *byte == 0)
@@ -48,13 +48,7 @@ impl Process for Host {
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        // No allocation for names that are not there, which is the usual answer.
-        let mut buffer = [0; 64];
-        buffer
-            .get_mut(..name.len())?
-            .copy_from_slice(name.as_bytes());
-        let name = CStr::from_bytes_until_nul(&buffer).ok()?;
-        environment::value(name).map(|value| value.to_bytes().to_vec())
+        environment::value(name.as_bytes()).map(|value| value.to_bytes().to_vec())
     }
 
     fn is_readable_file(&self, path: &[u8]) -> bool {
@@ -66,29 +60,13 @@ impl Process for Host {
     }
 
     fn boot_folder(&self) -> &[u8] {
-        let folder = || [&loaded_objects::own_folder(), b"/boot".as_slice()].concat();
+        let folder = || [&mappings::own_folder(), b"/boot".as_slice()].concat();
         self.boot_folder.get_or_init(folder)
     }
 
     fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
-        loaded_objects::find(|object| {
-            let path = object.path.to_bytes();
-            (file_name(path) == name.as_bytes()).then(|| path.to_vec())
-        })
-    }
-}
-
-/// The whole of a file in /proc, whose length cannot be asked for.
-fn read_all(path: &CStr) -> kernel::Result<Vec<u8>> {
-    let file = kernel::open(path, libc::O_RDONLY, 0)?;
-    let mut content = Vec::new();
-    loop {
-        let filled = content.len();
-        content.resize(filled + 4096, 0);
-        let count = kernel::read(&file, content.get_mut(filled..).unwrap_or_default())?;
-        content.truncate(filled + count);
-        if count == 0 {
-            return Ok(content);
-        }
+        let is_named = |path: &[u8]| file_name(path) == name.as_bytes();
+        let mapped = mappings::find(|mapped| is_named(&mapped.path));
+        mapped.map(|mapped| mapped.path)
     }
 }

@@ -3,8 +3,10 @@
 //! Errors are the kernel's numbers (errno(3)); `errno` itself is never touched.
 
 use crate::x86_64::system_call;
+use alloc::vec::Vec;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
+use core::ptr;
 use libc::c_int;
 
 /// A result of the kernel: a value or an error number.
@@ -58,13 +60,25 @@ pub fn write(number: c_int, bytes: &[u8]) -> Result<usize> {
     call(libc::SYS_write, [number as usize, start, length, 0, 0, 0])
 }
 
-/// pwrite64(2): all of `bytes` at `offset`, or an error.
-pub fn write_at(descriptor: &Descriptor, bytes: &[u8], offset: usize) -> Result<()> {
+/// pwrite64(2) at `offset`.
+pub fn write_at(descriptor: &Descriptor, bytes: &[u8], offset: usize) -> Result<usize> {
     let (start, length) = (bytes.as_ptr() as usize, bytes.len());
     let number = descriptor.0 as usize;
-    match call(libc::SYS_pwrite64, [number, start, length, offset, 0, 0])? {
-        written if written == length => Ok(()),
-        _ => Err(libc::EIO),
+    call(libc::SYS_pwrite64, [number, start, length, offset, 0, 0])
+}
+
+/// The whole of a file in /proc, whose length cannot be asked for.
+pub fn read_all(path: &CStr) -> Result<Vec<u8>> {
+    let file = open(path, libc::O_RDONLY, 0)?;
+    let mut content = Vec::new();
+    loop {
+        let filled = content.len();
+        content.resize(filled + 4096, 0);
+        let count = read(&file, content.get_mut(filled..).unwrap_or_default())?;
+        content.truncate(filled + count);
+        if count == 0 {
+            return Ok(content);
+        }
     }
 }
 
@@ -76,10 +90,10 @@ pub fn directory_entries(descriptor: &Descriptor, buffer: &mut [u8]) -> Result<u
 }
 
 /// fstat(2).
-pub fn status(descriptor: &Descriptor) -> Result<libc::stat> {
+pub fn status(number: c_int) -> Result<libc::stat> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     let to = status.as_mut_ptr() as usize;
-    call(libc::SYS_fstat, [descriptor.0 as usize, to, 0, 0, 0, 0])?;
+    call(libc::SYS_fstat, [number as usize, to, 0, 0, 0, 0])?;
     // SAFETY: fstat succeeded, so the kernel filled the structure.
     Ok(unsafe { status.assume_init() })
 }
@@ -94,15 +108,13 @@ pub fn status_of(path: &CStr) -> Result<libc::stat> {
     Ok(unsafe { status.assume_init() })
 }
 
-/// Whether this process may read a file, by its effective ids and without opening it (so it works
-/// where no descriptor is left).
+/// Whether this process may read a file: opening it asks with the rights that count. Where no
+/// descriptor is left, access(2) asks with the real ids.
 pub fn may_read(path: &CStr) -> bool {
-    let (path, mode) = (path.as_ptr() as usize, libc::R_OK as usize);
-    let effective = libc::AT_EACCESS as usize;
-    match call(libc::SYS_faccessat2, [HERE, path, mode, effective, 0, 0]) {
+    match open(path, libc::O_RDONLY, 0) {
         Ok(_) => true,
-        // Kernels before 5.8, and filters that do not know the call.
-        Err(libc::ENOSYS | libc::EPERM) => {
+        Err(libc::EMFILE | libc::ENFILE) => {
+            let (path, mode) = (path.as_ptr() as usize, libc::R_OK as usize);
             call(libc::SYS_faccessat, [HERE, path, mode, 0, 0, 0]).is_ok()
         }
         Err(_) => false,
@@ -127,10 +139,39 @@ pub fn yield_processor() {
     let _ = call(libc::SYS_sched_yield, [0; 6]);
 }
 
-/// fcntl(2) `F_GETFD`: whether a descriptor is open.
-pub fn is_open(number: c_int) -> bool {
-    let get = libc::F_GETFD as usize;
-    call(libc::SYS_fcntl, [number as usize, get, 0, 0, 0, 0]).is_ok()
+/// A set of signals as the kernel has it: bit N - 1 for signal N.
+pub type Signals = u64;
+
+/// Lets every signal of this thread wait (rt_sigprocmask(2)); returns which waited before.
+pub fn block_signals() -> Result<Signals> {
+    let (all, mut before) = (Signals::MAX, 0);
+    set_signals(&all, &raw mut before)?;
+    Ok(before)
+}
+
+/// Undoes [`block_signals`].
+pub fn unblock_signals(before: Signals) {
+    let _ = set_signals(&before, ptr::null_mut());
+}
+
+fn set_signals(signals: &Signals, before: *mut Signals) -> Result<usize> {
+    let set = libc::SIG_SETMASK as usize;
+    let signals = ptr::from_ref(signals) as usize;
+    let size = size_of::<Signals>();
+    call(
+        libc::SYS_rt_sigprocmask,
+        [set, signals, before as usize, size, 0, 0],
+    )
+}
+
+/// Takes back a waiting signal that a write of ours has raised (rt_sigtimedwait(2), not waiting).
+pub fn take_signal(number: c_int) {
+    let signals: Signals = 1 << (number - 1);
+    let at_once = [0_i64; 2];
+    let signals = (&raw const signals) as usize;
+    let at_once = (&raw const at_once) as usize;
+    let size = size_of::<Signals>();
+    let _ = call(libc::SYS_rt_sigtimedwait, [signals, 0, at_once, size, 0, 0]);
 }
 
 /// mmap(2): fresh private memory, zeroed, readable and writable; `length` is in bytes.

@@ -4,8 +4,9 @@
 //! variables are answered with the agent added. Read it in this order: [`constructor`], [`hooks`],
 //! [`answers`], [`direct`], [`attempt`].
 //!
-//! It has no standard library, no thread-local storage and no lock, and it calls libc for nothing
-//! that could fail, allocate or set `errno`.
+//! It has no standard library, no thread-local storage and no lock. It calls libc for nothing that
+//! could fail, allocate or set `errno`; the loader's list of objects, which needs the loader's
+//! lock, is asked for by the constructor alone.
 #![no_std]
 
 extern crate alloc;
@@ -23,6 +24,7 @@ mod host;
 mod kernel;
 mod loaded_objects;
 mod log;
+mod mappings;
 mod permanent;
 mod trace;
 mod x86_64;

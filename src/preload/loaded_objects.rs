@@ -3,13 +3,11 @@
 //! libc's functions are looked up in libc's own symbol table: a program may define a `getenv` of
 //! its own (bash does), and `dlsym` would need a newer glibc than this object does.
 
-use crate::x86_64;
-use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::{ptr, slice};
+use libc::PT_DYNAMIC;
 use libc::{Elf64_Addr as Address, Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
-use libc::{PT_DYNAMIC, PT_LOAD};
-use opentelemetry_injector_policy::process::{directory, file_name};
+use opentelemetry_injector_policy::process::file_name;
 
 /// One loaded object, for the duration of a visit.
 pub struct Object<'a> {
@@ -73,36 +71,21 @@ pub fn find<R>(mut visit: impl FnMut(&Object<'_>) -> Option<R>) -> Option<R> {
     search.found
 }
 
-/// The folder that the preload object was loaded from; empty where it cannot be told.
-pub fn own_folder() -> Vec<u8> {
-    let ours = x86_64::entry as *const () as usize;
-    let folder = |object: &Object<'_>| directory(object.path.to_bytes()).to_vec();
-    find(|object| object.contains(ours).then(|| folder(object))).unwrap_or_default()
-}
-
 impl Object<'_> {
-    /// Where the object begins in memory.
-    pub fn base(&self) -> usize {
-        self.base
-    }
-
-    /// Whether one of the object's mappings holds an address.
-    pub fn contains(&self, address: usize) -> bool {
-        let mut loaded = self
-            .headers
-            .iter()
-            .filter(|header| header.p_type == PT_LOAD);
-        loaded.any(|header| {
-            let start = self.base + header.p_vaddr as usize;
-            (start..start + header.p_memsz as usize).contains(&address)
-        })
-    }
-
     /// Whether this is the process's libc: glibc's or musl's.
     pub fn is_libc(&self) -> bool {
+        self.is_glibc() || is_musl(self.path.to_bytes())
+    }
+
+    /// Whether this is glibc.
+    pub fn is_glibc(&self) -> bool {
+        self.is_named(c"libc.so.6")
+    }
+
+    /// Whether the object calls itself so (DT_SONAME).
+    pub fn is_named(&self, name: &CStr) -> bool {
         let tables = self.tables();
-        tables.is_some_and(|tables| tables.name() == Some(c"libc.so.6"))
-            || is_musl(self.path.to_bytes())
+        tables.is_some_and(|tables| tables.name() == Some(name))
     }
 
     /// A function that the object defines.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use opentelemetry_injector_policy::configuration::{Level, Log};
 use opentelemetry_injector_policy::overrides::{DEBUG, is_true};
 use opentelemetry_injector_policy::process::file_name;
@@ -15,8 +15,9 @@ static LEVEL: AtomicU8 = AtomicU8::new(Level::Off as u8);
 static FILE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 static PROGRAM: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 
-/// Whether descriptor 2 was open at the start: one that is opened later is not stderr.
-static STDERR: AtomicBool = AtomicBool::new(false);
+/// What descriptor 2 was at the start, device and inode (0: not open): what is opened later under
+/// this number is not stderr.
+static STDERR: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// Writes a line where the level is at least `debug`; inside of an attempt.
 macro_rules! debug {
@@ -64,7 +65,9 @@ fn raise(level: Level, process: &impl Process) {
     if level == Level::Off {
         return;
     }
-    STDERR.store(kernel::is_open(libc::STDERR_FILENO), Ordering::Relaxed);
+    for (place, value) in STDERR.iter().zip(stderr()) {
+        place.store(value, Ordering::Relaxed);
+    }
     if let Some(name) = permanent::c_string(file_name(process.started_as())) {
         PROGRAM.store(name.cast_mut(), Ordering::Release);
     }
@@ -86,10 +89,25 @@ pub fn line(what: fmt::Arguments<'_>) {
     line.0.push(b'\n');
     match text(&FILE) {
         Some(path) => append(path, &line.0),
-        None if STDERR.load(Ordering::Relaxed) => {
-            let _ = kernel::write(libc::STDERR_FILENO, &line.0);
+        None if stderr() == STDERR.each_ref().map(|place| place.load(Ordering::Relaxed)) => {
+            write(libc::STDERR_FILENO, &line.0);
         }
         None => {}
+    }
+}
+
+/// What descriptor 2 is, or zeroes.
+fn stderr() -> [u64; 2] {
+    let status = kernel::status(libc::STDERR_FILENO);
+    status.map_or([0; 2], |status| [status.st_dev, status.st_ino])
+}
+
+/// Signals wait during an attempt; those that the write itself raised are ours to take back.
+fn write(number: libc::c_int, line: &[u8]) {
+    match kernel::write(number, line) {
+        Err(libc::EPIPE) => kernel::take_signal(libc::SIGPIPE),
+        Err(libc::EFBIG) => kernel::take_signal(libc::SIGXFSZ),
+        _ => {}
     }
 }
 
@@ -98,7 +116,7 @@ pub fn line(what: fmt::Arguments<'_>) {
 fn append(path: &CStr, line: &[u8]) {
     let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
     if let Ok(file) = kernel::open(path, flags, 0o640) {
-        let _ = kernel::write(file.number(), line);
+        write(file.number(), line);
     }
 }
 

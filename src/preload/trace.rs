@@ -1,7 +1,7 @@
 //! Hook tracing: a line for every call of a hooked function.
 
-use crate::attempt::{Memory, attempt};
-use crate::{gum, loaded_objects, log};
+use crate::attempt::attempt;
+use crate::{gum, log, mappings};
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::fmt;
@@ -28,7 +28,6 @@ pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char,
         for frame in above(caller, gum::backtrace()) {
             log::line(format_args!("    at {}", Place::of(frame)));
         }
-        ((), Memory::Freed)
     });
 }
 
@@ -40,7 +39,8 @@ fn above(caller: usize, mut frames: Vec<usize>) -> Vec<usize> {
     frames
 }
 
-/// An address as its object's path and the offset in it, as `addr2line` takes them.
+/// An address as its object's path and the offset from where that is loaded, as `addr2line` takes
+/// it.
 struct Place {
     path: Vec<u8>,
     offset: usize,
@@ -48,26 +48,21 @@ struct Place {
 
 impl Place {
     fn of(address: usize) -> Self {
-        let found = loaded_objects::find(|object| {
-            object.contains(address).then(|| Self {
-                path: object.path.to_bytes().to_vec(),
-                offset: address.wrapping_sub(object.base()),
-            })
-        });
-        found.unwrap_or(Self {
-            path: b"(no object)".to_vec(),
-            offset: address,
-        })
+        match mappings::at(address) {
+            Some(mapped) => Self {
+                path: mapped.path,
+                offset: address.wrapping_sub(mapped.start),
+            },
+            None => Self {
+                path: b"(no object)".to_vec(),
+                offset: address,
+            },
+        }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The loader has no name for the executable.
-        let path: &[u8] = match self.path.is_empty() {
-            true => b"executable",
-            false => &self.path,
-        };
-        write!(f, "{}+{:#x}", Lossy(path), self.offset)
+        write!(f, "{}+{:#x}", Lossy(&self.path), self.offset)
     }
 }

@@ -64,6 +64,17 @@ const _: () = {
     }
 };
 
+/// The thread's own pointer (x86-64 psABI, "Thread-Local Storage": the word at fs:0 holds its own
+/// address), another one in every thread.
+pub fn thread() -> usize {
+    let pointer: usize;
+    // SAFETY: a load; the loader sets fs up before any constructor.
+    unsafe {
+        asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags));
+    }
+    pointer
+}
+
 global_asm!(
     // What the patched getenv jumps to. Names that are not watched are answered here, by the same
     // search as libc's (`environment::scan` in machine code): it is as fast, and needs no stack.
@@ -164,6 +175,7 @@ global_asm!(
     "jmp {answer_with_detour}",
     "8:",
     "mov rsi, rax",
+    "mov rdx, [rsp]",
     "jmp {answer_watched}",
     ".cfi_endproc",
     ".size opentelemetry_injector_entry, . - opentelemetry_injector_entry",
@@ -291,7 +303,20 @@ pub fn landing_pad(code: &[u8]) -> usize {
     }
 }
 
-/// Whether code begins with a patch of this kind, ours or another copy's.
+/// Whether code begins like a patch, ours or another hook's, or with a debugger's breakpoint: jumps
+/// near and far, a register loaded to be jumped through, an address pushed to be returned to.
+/// No compiler begins `getenv` like that.
 pub fn is_patched(code: &[u8]) -> bool {
-    code.starts_with(&JUMP)
+    const BEGINNINGS: [&[u8]; 7] = [
+        &JUMP,
+        &[0xe9],
+        &[0xeb],
+        &[0xcc],
+        &[0x68],
+        &[0x48, 0xb8],
+        &[0x49, 0xbb],
+    ];
+    BEGINNINGS
+        .iter()
+        .any(|beginning| code.starts_with(beginning))
 }

@@ -1,8 +1,9 @@
 /* Loads libjvm by itself, as application servers and database extensions do, and runs
-   `java.lang.System.getProperty("java.version")` in it. Arguments: libjvm, then JVM options. */
+   `java.lang.System.getProperty("otel.service.name")` in it. Arguments: libjvm, then JVM options. */
 #include <dlfcn.h>
 #include <jni.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef jint (*create_vm)(JavaVM **, void **, void *);
 
@@ -11,6 +12,8 @@ int main(int count, char **arguments) {
     if (count < 2 || count > 17) return 1;
     for (int i = 2; i < count; i++) options[i - 2].optionString = arguments[i];
     JavaVMInitArgs start = {JNI_VERSION_1_8, count - 2, options, JNI_FALSE};
+    /* An embedder may look at the variable itself before it has a JVM. */
+    getenv("JAVA_TOOL_OPTIONS");
     void *library = dlopen(arguments[1], RTLD_NOW);
     if (!library) return fprintf(stderr, "%s\n", dlerror()), 2;
     create_vm create = (create_vm)dlsym(library, "JNI_CreateJavaVM");

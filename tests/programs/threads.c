@@ -21,14 +21,15 @@ static void *ask(void *agent) {
     return NULL;
 }
 
-int main(int count, char **arguments) {
+int main(void) {
     pthread_t threads[64];
-    if (count != 2) return 1;
+    char *wanted = getenv("WANTED");
+    if (!wanted) return 1;
     /* Once more than will ever be set, so that setenv does not move the array, which would race
        in libc as well. */
     setenv("HOME", "/here", 1);
     setenv(NAME, "-Dzero", 1);
-    for (int i = 0; i < 64; i++) pthread_create(&threads[i], NULL, ask, arguments[1]);
+    for (int i = 0; i < 64; i++) pthread_create(&threads[i], NULL, ask, wanted);
     for (int i = 0; i < 20000; i++) {
         setenv(NAME, i % 2 ? "-Dodd" : "-Deven", 1);
         if (i % 16 == 0) unsetenv(NAME);

@@ -1,0 +1,60 @@
+# The demo in containers: Jaeger is the viewer and takes OTLP itself.
+#
+# shellcheck shell=bash disable=SC2154 # root, cache, work and viewer_port are demo/run's
+
+# A project of this copy's own: stopping it stops no other copy's containers.
+readonly project=opentelemetry-injector-demo-$$
+readonly compose=(docker compose --project-name "$project" --file "$root/demo/compose.yaml")
+
+need_for_place() {
+    docker_is_there || fail "--docker needs a running Docker engine and Docker Compose: type docker info and docker compose version"
+    need curl curl
+}
+
+require_free_ports() {
+    require_free_port "$viewer_port"
+}
+
+prepare() {
+    work "building the images" "$work/build.log" "${compose[@]}" --progress plain build
+    work "pulling the trace viewer" "$work/pull.log" "${compose[@]}" pull --policy missing jaeger
+}
+
+start_all() {
+    echo "  $ ${compose[*]//"$root"/\$PWD} up"
+    containers_started=true
+    start_service "$work/compose.log" "${compose[@]}" up --no-build --no-color
+    await "starting the trace viewer" 180 viewer_answers
+}
+
+viewer_answers() {
+    curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/"
+}
+
+trace_ids() {
+    curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/api/traces?service=demo-client" |
+        grep --only-matching '"traceID":"[0-9a-f]*"' | cut -d '"' -f 4 | sort --unique
+}
+
+# trace_is_complete ID
+trace_is_complete() {
+    local trace
+    trace=$(curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/api/traces/$1")
+    [[ $trace == *'"key":"span.kind","type":"string","value":"client"'* ]] &&
+        [[ $trace == *'"key":"span.kind","type":"string","value":"server"'* ]] &&
+        [[ $trace == *'"serviceName":"demo-client"'* && $trace == *'"serviceName":"demo-server"'* ]]
+}
+
+trace_url() {
+    echo "http://localhost:$viewer_port/trace/$1"
+}
+
+containers_started=false
+
+# Containers, network and volume outlive the process that started them.
+clean_up() {
+    if $containers_started; then
+        "${compose[@]}" down --volumes --timeout 5 >>"$work/compose.log" 2>&1 ||
+            echo "demo: containers may be left; type: docker compose --project-name $project down --volumes" >&2
+    fi
+}

@@ -1,0 +1,28 @@
+/* Another library's hook: its constructor makes libc's getenv jump to a function of its own. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static char *own_getenv(const char *name) {
+    return strcmp(name, "HOME") ? (char *)0 : "/foreign";
+}
+
+__attribute__((constructor)) static void hook(void) {
+    unsigned char *target = dlsym(dlopen("libc.so.6", RTLD_LAZY), "getenv");
+    /* jmp to an island within reach of a near jump, and from there anywhere. */
+    unsigned char *island = mmap(target - (1 << 28), 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char far[14] = {0xff, 0x25};
+    uintptr_t own = (uintptr_t)own_getenv;
+    memcpy(far + 6, &own, 8);
+    memcpy(island, far, sizeof far);
+    unsigned char near[5] = {0xe9};
+    int32_t distance = (int32_t)(island - (target + 5));
+    memcpy(near + 1, &distance, 4);
+    int memory = open("/proc/self/mem", O_RDWR);
+    if (pwrite(memory, near, sizeof near, (off_t)(uintptr_t)target) != sizeof near) _exit(3);
+    close(memory);
+}
