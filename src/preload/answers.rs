@@ -31,6 +31,9 @@ static ACTIVATED: AtomicU8 = AtomicU8::new(0);
 /// Whether the runtime has said that it has read its own variables.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether the agent has been said to have read its settings.
+static LOADED: AtomicBool = AtomicBool::new(false);
+
 /// Sets the configuration that values are computed with; before any hook is in place.
 pub fn configure(configuration: &'static Configuration) {
     let pointer = ptr::from_ref(configuration).cast_mut();
@@ -39,7 +42,7 @@ pub fn configure(configuration: &'static Configuration) {
 
 /// What a process gets for a watched name whose original value is `original` (null: not set).
 pub fn answer(name: &CStr, watched: Watched<'_>, original: *const c_char) -> *const c_char {
-    if !is_answered(watched) {
+    if !is_answered(watched, original) {
         return original;
     }
     let newest = ANSWERS.load(Ordering::Acquire);
@@ -56,13 +59,18 @@ pub fn answer(name: &CStr, watched: Watched<'_>, original: *const c_char) -> *co
 }
 
 /// Whether a name is to be looked at in the state that this process is in.
-fn is_answered(watched: Watched<'_>) -> bool {
+fn is_answered(watched: Watched<'_>, original: *const c_char) -> bool {
     match watched {
         Watched::Activation(_) => !STARTED.load(Ordering::Acquire),
         Watched::Started => {
             STARTED.store(activated().is_some(), Ordering::Release);
             false
         }
+        Watched::Loaded => {
+            LOADED.store(activated().is_some(), Ordering::Release);
+            false
+        }
+        Watched::Setting(_) if !original.is_null() && LOADED.load(Ordering::Acquire) => false,
         Watched::Question(_) => activated().is_some(),
         Watched::Setting(name) => activated().is_some_and(|runtime| {
             configuration().is_some_and(|c| settings::is_configured(name, runtime, c))
