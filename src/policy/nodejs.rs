@@ -16,28 +16,11 @@ const ENTRY: &str = "/node_modules/@opentelemetry/auto-instrumentations-node/bui
 
 /// The scripts of package managers, as they are installed or linked; their children, such as
 /// `npm start`'s, are processes of their own.
-const PACKAGE_MANAGERS: [&str; 13] = [
-    "npm",
-    "npx",
-    "np?-cli.js",
-    "npm-prefix.js",
-    "yarn",
-    "yarnpkg",
-    "yarn.js",
-    "yarn-*.cjs",
-    "yarnpkg.js",
-    "pnpm",
-    "pnpx",
-    "pnp?.*js",
-    "corepack*",
-];
+const PACKAGE_MANAGERS: &str = "npm npx np?-cli.js npm-prefix.js yarn yarnpkg yarn.js yarnpkg.js \
+                                yarn-*.cjs pnpm pnpx pnp?.*js corepack corepack.js";
 
 /// Options under which Node reads only files that the user names: any other ends it.
-const RESTRICTIONS: [&[u8]; 3] = [
-    b"--permission",
-    b"--experimental-permission",
-    b"--experimental-policy",
-];
+const RESTRICTIONS: &str = "--permission --experimental-permission --experimental-policy";
 
 /// The value of `NODE_OPTIONS` for this process.
 ///
@@ -67,7 +50,7 @@ pub fn value(
             why: "Node reads only what its permission model or policy allows",
         });
     }
-    let is_there = modules(&options).any(|module| module == boot_file);
+    let is_there = modules(&options).contains(&boot_file.as_slice());
     if !nodejs.allow_other_agents && !is_there {
         no_other_agent(&options, VARIABLE)?;
         no_other_agent(&arguments, "command line")?;
@@ -102,19 +85,23 @@ fn is_node(process: &impl Process) -> Result<(), Reason> {
 
 fn is_no_package_manager(script: &[u8]) -> Result<(), Reason> {
     let matches = |pattern: &str| glob::matches_path(pattern.as_bytes(), script);
-    match PACKAGE_MANAGERS.iter().any(|pattern| matches(pattern)) {
+    match PACKAGE_MANAGERS.split(' ').any(matches) {
         true => Err(Reason::ScriptDenial("a package manager")),
         false => Ok(()),
     }
 }
 
 fn is_restricted(options: &[Vec<u8>]) -> bool {
-    let starts = |option: &Vec<u8>| RESTRICTIONS.iter().any(|name| option.starts_with(name));
-    options.iter().any(starts)
+    let starts = |name: &str| {
+        options
+            .iter()
+            .any(|option| option.starts_with(name.as_bytes()))
+    };
+    RESTRICTIONS.split(' ').any(starts)
 }
 
 fn no_other_agent(options: &[Vec<u8>], place: &'static str) -> Result<(), Reason> {
-    match modules(options).find_map(nodejs_agents::vendor) {
+    match modules(options).into_iter().find_map(nodejs_agents::vendor) {
         Some(vendor) => Err(Reason::OtherAgent { vendor, place }),
         None => Ok(()),
     }

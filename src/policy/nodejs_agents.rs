@@ -1,50 +1,47 @@
 //! Agents of other vendors for Node.js, by the modules they are loaded from.
 
-/// Folders or packages as each vendor's installation guide gives them for `--require` or
+/// Vendors, and folders or packages as their installation guides give them for `--require` or
 /// `--import`; one that ends with `/` stands for every package in its scope.
-const AGENTS: &[(&str, &[&str])] = &[
-    (
-        "OpenTelemetry",
-        &["@opentelemetry/", "otel-auto-instrumentation-nodejs"],
-    ),
-    ("Splunk", &["@splunk/otel"]),
-    (
-        "Elastic",
-        &["elastic-apm-node", "@elastic/opentelemetry-node"],
-    ),
-    (
-        "AWS",
-        &["@aws/aws-distro-opentelemetry-node-autoinstrumentation"],
-    ),
-    (
-        "Azure Monitor",
-        &["@azure/monitor-opentelemetry", "applicationinsights"],
-    ),
-    ("Honeycomb", &["@honeycombio/opentelemetry-node"]),
-    ("Datadog", &["dd-trace"]),
-    ("New Relic", &["newrelic"]),
-    ("AppDynamics", &["appdynamics"]),
-    ("Instana", &["@instana/"]),
-    ("Dynatrace", &["@dynatrace/", "oneagent"]),
-    ("Sentry", &["@sentry/"]),
-    ("SolarWinds", &["solarwinds-apm"]),
-    ("SkyWalking", &["skywalking-backend-js"]),
-];
+const AGENTS: &str = "\
+OpenTelemetry: @opentelemetry/ otel-auto-instrumentation-nodejs
+Splunk: @splunk/otel
+Elastic: elastic-apm-node @elastic/opentelemetry-node
+AWS: @aws/aws-distro-opentelemetry-node-autoinstrumentation
+Azure Monitor: @azure/monitor-opentelemetry applicationinsights
+Honeycomb: @honeycombio/opentelemetry-node
+Datadog: dd-trace
+New Relic: newrelic
+AppDynamics: appdynamics
+Instana: @instana/
+Dynatrace: @dynatrace/ oneagent
+Sentry: @sentry/
+SolarWinds: solarwinds-apm
+SkyWalking: skywalking-backend-js";
 
 /// The vendor of the agent that a module belongs to, where it is a known one. `module` is a
 /// package's name, a path or a `file:` address.
 pub fn vendor(module: &[u8]) -> Option<&'static str> {
-    let is_of = |(_, names): &&(&str, &[&str])| names.iter().any(|name| contains(module, name));
-    AGENTS.iter().find(is_of).map(|(vendor, _)| *vendor)
+    AGENTS.split('\n').find_map(|line| {
+        let (vendor, names) = line.split_once(": ")?;
+        let mut names = names.split(' ');
+        names.any(|name| contains(module, name)).then_some(vendor)
+    })
 }
 
 /// Whether whole components of a path are `name`.
 fn contains(module: &[u8], name: &str) -> bool {
-    let mut starts = (0..module.len()).filter(|start| *start == 0 || module[*start - 1] == b'/');
-    starts.any(|start| {
-        let rest = module[start..].strip_prefix(name.as_bytes());
-        rest.is_some_and(|rest| name.ends_with('/') || matches!(rest, [] | [b'/', ..]))
-    })
+    let mut rest = module;
+    loop {
+        match rest.strip_prefix(name.as_bytes()) {
+            Some([] | [b'/', ..]) => return true,
+            Some(_) if name.ends_with('/') => return true,
+            _ => {}
+        }
+        match rest.iter().position(|byte| *byte == b'/') {
+            Some(slash) => rest = rest.get(slash + 1..).unwrap_or_default(),
+            None => return false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,29 +3,18 @@
 use crate::Reason;
 use alloc::vec::Vec;
 
+// Each list is one text, its items separated by blanks: a table of strings would cost the preload
+// object twice the bytes, in relocations.
+
 /// Options that load a module before the application (`node --help`).
-const LOADERS: [&str; 5] = [
-    "-r",
-    "--require",
-    "--import",
-    "--loader",
-    "--experimental-loader",
-];
+const LOADERS: &str = "-r --require --import --loader --experimental-loader";
 
 /// Other options whose value may be an argument of its own and so could be taken for the script.
-const VALUED: [&str; 8] = [
-    "-C",
-    "--conditions",
-    "--title",
-    "--input-type",
-    "--inspect-port",
-    "--disable-warning",
-    "--redirect-warnings",
-    "--icu-data-dir",
-];
+const VALUED: &str = "-C --conditions --title --input-type --inspect-port --disable-warning \
+                      --redirect-warnings --icu-data-dir";
 
 /// Options that make Node run something else than a script.
-const SCRIPTLESS: [&str; 6] = ["-", "-e", "--eval", "-p", "-pe", "--print"];
+const SCRIPTLESS: &str = "- -e --eval -p -pe --print";
 
 /// Splits a value into its options, quotes removed.
 ///
@@ -80,20 +69,25 @@ pub fn quote(option: &[u8]) -> Vec<u8> {
 }
 
 /// The modules that options load: `--require x` and `--require=x` alike.
-pub fn modules(options: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
-    options.iter().enumerate().filter_map(|(index, option)| {
-        let mut parts = option.splitn(2, |byte| *byte == b'=');
-        let name = parts.next().unwrap_or_default();
-        let following = || options.get(index + 1).map(Vec::as_slice);
-        is_one_of(name, &LOADERS).then(|| parts.next().or_else(following))?
-    })
+pub fn modules(options: &[Vec<u8>]) -> Vec<&[u8]> {
+    let mut modules = Vec::new();
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let end = option.iter().position(|byte| *byte == b'=');
+        let (name, module) = option.split_at(end.unwrap_or(option.len()));
+        if is_one_of(name, LOADERS) {
+            let following = || options.next().map(Vec::as_slice);
+            modules.extend(module.get(1..).or_else(following));
+        }
+    }
+    modules
 }
 
 /// Node's own options on its command line, and the script that it runs, if it runs one.
 pub fn command_line(arguments: &[Vec<u8>]) -> (&[Vec<u8>], Option<&[u8]>) {
     let mut index = 1;
     while let Some(argument) = arguments.get(index) {
-        if is_one_of(argument, &SCRIPTLESS) {
+        if is_one_of(argument, SCRIPTLESS) {
             break;
         }
         if argument == b"--" || !argument.starts_with(b"-") {
@@ -103,15 +97,15 @@ pub fn command_line(arguments: &[Vec<u8>]) -> (&[Vec<u8>], Option<&[u8]>) {
                 arguments.get(script).map(Vec::as_slice),
             );
         }
-        let has_value = is_one_of(argument, &LOADERS) || is_one_of(argument, &VALUED);
+        let has_value = is_one_of(argument, LOADERS) || is_one_of(argument, VALUED);
         index += 1 + usize::from(has_value);
     }
     let end = index.min(arguments.len());
     (arguments.get(1..end).unwrap_or_default(), None)
 }
 
-fn is_one_of(name: &[u8], names: &[&str]) -> bool {
-    names.iter().any(|known| known.as_bytes() == name)
+fn is_one_of(name: &[u8], names: &str) -> bool {
+    names.split(' ').any(|known| known.as_bytes() == name)
 }
 
 #[cfg(test)]
@@ -162,8 +156,7 @@ mod tests {
             "d",
             "-r",
         ]);
-        let found: Vec<_> = modules(&options).collect();
-        assert_eq!(found, [b"a", b"b", b"c"]);
+        assert_eq!(modules(&options), [b"a", b"b", b"c"]);
     }
 
     #[test]
