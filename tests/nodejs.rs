@@ -211,30 +211,23 @@ fn a_server_in_a_worker_thread_yields_spans_with_all_settings() {
 }
 
 #[test]
-fn an_ecmascript_module_yields_spans_where_esm_is_true() {
+fn ecmascript_modules_yield_spans_where_esm_is_true() {
     if !has("node") || !has("curl") {
         skip!("no node or no curl");
     }
-    let sink = Sink::start();
-    let Some(scene) = real_scene(Some(&sink.endpoint), true) else {
-        skip!("no agent in .cache/nodejs: scripts/fetch-nodejs-agent fetches it");
-    };
-    let express = span(
-        &scene,
-        &sink,
-        "auto",
-        "server.mjs",
-        "instrumentation-express",
-        &[],
-    );
-    assert_resource(&express);
+    for more in [&[][..], &["worker"]] {
+        let sink = Sink::start();
+        let Some(scene) = real_scene(Some(&sink.endpoint), true) else {
+            skip!("no agent in .cache/nodejs: scripts/fetch-nodejs-agent fetches it");
+        };
+        let scope = "instrumentation-express";
+        let express = span(&scene, &sink, "auto", "server.mjs", scope, more);
+        assert_resource(&express);
+    }
     // No warning of an experimental loader.
-    assert_same(
-        &scene,
-        "auto",
-        &["--input-type=module", "-e", "console.log(1)"],
-        None,
-    );
+    let scene = real_scene(None, true).unwrap();
+    let arguments = ["--input-type=module", "-e", "console.log(1)"];
+    assert_same(&scene, "auto", &arguments, None);
 }
 
 #[test]
@@ -366,13 +359,7 @@ fn values_that_node_refuses_are_left_alone() {
         skip!("no node");
     }
     let scene = stand_in();
-    for options in [
-        "-r \"x",
-        "\"x\\",
-        "--eval=1",
-        "--require",
-        "--not-there",
-    ] {
+    for options in ["-r \"x", "\"x\\", "--eval=1", "--require", "--not-there"] {
         assert_same(&scene, "auto", &["-p", "1"], Some(options));
     }
     assert_eq!(loaded(&scene), [""; 0]);

@@ -33,6 +33,7 @@ function isHooksThread(threads) {
   return /initializeHooks|customizedModuleWorker/.test(stack);
 }
 
+// Hooks for ECMAScript modules count for the thread that registers them.
 function loadAgent(folder, esm) {
   const module = require('module');
   const register = require('path').join(folder, AGENT);
@@ -52,20 +53,17 @@ function parse(lines) {
 
 // On the main thread, and in workers that share its environment, settings are answered to whoever
 // asks `process.env`.
-function onMainThread(threads, folder) {
-  const environment = process.env;
-  const esm = environment[QUESTION + 'ESM'] === '1';
-  if (threads.isMainThread) {
-    const settings = environment[QUESTION + 'SETTINGS'] || '';
-    threads.setEnvironmentData(DATA, { folder, settings });
-  }
-  loadAgent(folder, esm && threads.isMainThread);
+function withAnswers(threads, folder) {
+  const esm = process.env[QUESTION + 'ESM'] === '1';
+  const settings = process.env[QUESTION + 'SETTINGS'] || '';
+  threads.setEnvironmentData(DATA, { folder, esm, settings });
+  loadAgent(folder, esm);
 }
 
 // Elsewhere `process.env` is a copy of the names in the environment. The agent gets the settings
 // while it is loaded; what stays is readable but not enumerable, as on the main thread, so that no
 // child process gets it.
-function inWorker(data) {
+function withCopy(data) {
   const environment = process.env;
   const settings = parse(data.settings);
   const originals = new Map();
@@ -74,7 +72,7 @@ function inWorker(data) {
     environment[name] = value;
   });
   try {
-    loadAgent(data.folder, false);
+    loadAgent(data.folder, data.esm);
   } finally {
     const hidden = Object.create(Object.getPrototypeOf(environment));
     originals.forEach((original, name) => {
@@ -98,8 +96,8 @@ function start() {
   const threads = require('worker_threads');
   if (isHooksThread(threads)) return;
   const data = threads.getEnvironmentData(DATA);
-  if (folder) onMainThread(threads, folder);
-  else if (data) inWorker(data);
+  if (folder) withAnswers(threads, folder);
+  else if (data) withCopy(data);
 }
 
 try {
