@@ -319,6 +319,18 @@ fn programs_run_the_same_with_the_agent() {
 }
 
 #[test]
+fn a_signal_ends_the_program_as_without_the_agent() {
+    let Some(scene) = real_scene(None, false) else {
+        skip!("no agent in .cache/nodejs: scripts/fetch-nodejs-agent fetches it");
+    };
+    let waits = "setInterval(() => {}, 1000); process.kill(process.pid, 'SIGTERM')";
+    assert_same(&scene, "auto", &["-e", waits], None);
+    // And the application's own handler is the only one that decides.
+    let handles = format!("process.on('SIGTERM', () => setTimeout(process.exit, 500, 5)); {waits}");
+    assert_same(&scene, "auto", &["-e", &handles], None);
+}
+
+#[test]
 fn a_script_on_standard_input_runs() {
     if !has("node") {
         skip!("no node");

@@ -75,7 +75,7 @@ fn compose(boot_file: &[u8], original: &[u8]) -> Vec<u8> {
     value
 }
 
-/// Other programs ask too, to hand the value on: a build tool in Ruby, a shell in Node's stead.
+/// Programs in other languages ask too, to hand the value on to a Node.js that they start.
 fn is_node(process: &impl Process) -> Result<(), Reason> {
     match file_name(process.executable()).starts_with(b"node") {
         true => Ok(()),

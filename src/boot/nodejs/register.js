@@ -33,11 +33,31 @@ function isHooksThread(threads) {
   return /initializeHooks|customizedModuleWorker/.test(stack);
 }
 
+// The agent flushes on SIGTERM, and a signal with a listener no longer ends Node. Where nobody else
+// listens, the process ends by the signal once the agent is done, as it would without an agent.
+function keepDefaultSignal(load) {
+  const signal = 'SIGTERM';
+  const before = process.listeners(signal);
+  load();
+  const added = process.listeners(signal).filter((listener) => !before.includes(listener));
+  if (added.length === 0) return;
+  added.forEach((listener) => process.removeListener(signal, listener));
+  process.on(signal, function flush() {
+    const isAlone = process.listenerCount(signal) === 1;
+    const end = () => {
+      process.removeListener(signal, flush);
+      process.kill(process.pid, signal);
+    };
+    const done = Promise.all(added.map((listener) => listener()));
+    if (isAlone) done.then(end, end);
+  });
+}
+
 // Hooks for ECMAScript modules count for the thread that registers them.
 function loadAgent(folder, esm) {
   const module = require('module');
   const register = require('path').join(folder, AGENT);
-  require(register);
+  keepDefaultSignal(() => require(register));
   if (!esm) return;
   const hook = module.createRequire(register).resolve('@opentelemetry/instrumentation/hook.mjs');
   module.register(require('url').pathToFileURL(hook).href);
