@@ -15,6 +15,11 @@ pub const PREFIX: &str = "OPENTELEMETRY_INJECTOR_BOOT_";
 /// in the environment, so that no copy of ours reaches a child.
 pub const STARTED: &str = "OPENTELEMETRY_INJECTOR_BOOT_STARTED";
 
+/// Asked when the agent has read its settings: from then on variables that stand in the
+/// environment are answered as they stand. A runtime that builds its children's environment from
+/// `getenv`'s answers (Node.js) would else hand ours on.
+pub const LOADED: &str = "OPENTELEMETRY_INJECTOR_BOOT_LOADED";
+
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {

@@ -26,6 +26,8 @@ pub mod jvm_agents;
 pub mod jvm_launcher;
 pub mod jvm_options;
 pub mod nodejs;
+pub mod nodejs_agents;
+pub mod nodejs_options;
 pub mod overrides;
 pub mod php;
 pub mod process;

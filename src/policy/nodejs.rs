@@ -1,17 +1,225 @@
-//! Node.js: `NODE_OPTIONS`.
+//! Node.js: `NODE_OPTIONS` with our boot file in front of the user's options.
+//!
+//! `process.env` asks libc's `getenv`, so the boot file and the agent ask for the rest by
+//! themselves. The boot file is what loads the agent: only inside Node can its version be told,
+//! and a module that fails to load by `--require` would end Node.
 
-use crate::{Configuration, Process, Reason, Runtime};
-use alloc::vec::Vec;
+use crate::nodejs_options::{command_line, modules, quote, split};
+use crate::process::file_name;
+use crate::{Configuration, Process, Reason, Runtime, boot, glob, nodejs_agents};
+use alloc::{string::String, vec::Vec};
+
+const VARIABLE: &str = "NODE_OPTIONS";
+
+/// The agent below `nodejs.agent_path`: what the package exports as `./register`.
+const ENTRY: &str = "/node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js";
+
+/// The scripts of package managers, as they are installed or linked; their children, such as
+/// `npm start`'s, are processes of their own.
+const PACKAGE_MANAGERS: &str = "npm npx np?-cli.js npm-prefix.js yarn yarnpkg yarn.js yarnpkg.js \
+                                yarn-*.cjs pnpm pnpx pnp?.*js corepack corepack.js";
+
+/// Options under which Node reads only files that the user names: any other ends it.
+const RESTRICTIONS: &str = "--permission --experimental-permission --experimental-policy";
 
 /// The value of `NODE_OPTIONS` for this process.
 ///
 /// # Errors
 /// Why the process gets the original value.
 pub fn value(
-    _original: Option<&[u8]>,
-    _process: &impl Process,
+    original: Option<&[u8]>,
+    process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let (_agent, _path) = Runtime::Nodejs.agent(configuration)?;
-    Err(Reason::NoAgentConfigured)
+    let (nodejs, agent) = Runtime::Nodejs.agent(configuration)?;
+    let original = original.unwrap_or_default();
+    let options = split(original)?;
+    let arguments = process.arguments();
+    let (own_options, script) = command_line(&arguments);
+    let processes = &configuration.processes;
+    if processes.include.is_none() {
+        is_node(process)?;
+    }
+    if processes.include_arguments.is_none() {
+        is_no_package_manager(script.unwrap_or_default())?;
+    }
+    let boot_file = boot::file(process, "nodejs/register.js")?;
+    if is_restricted(&options) || is_restricted(own_options) {
+        return Err(Reason::AgentPathUnusable {
+            path: agent.into(),
+            why: "Node reads only what its permission model or policy allows",
+        });
+    }
+    let is_there = modules(&options).contains(&boot_file.as_slice());
+    if !nodejs.allow_other_agents && !is_there {
+        no_other_agent(&options, VARIABLE)?;
+        no_other_agent(&arguments, "command line")?;
+    }
+    let entry = String::from(agent) + ENTRY;
+    if !process.is_readable_file(entry.as_bytes()) {
+        return Err(Reason::AgentUnreadable(entry));
+    }
+    Ok(match is_there {
+        // A parent passed it on. The boot file runs once and gets its answers here as well.
+        true => original.into(),
+        false => compose(&boot_file, original),
+    })
+}
+
+fn compose(boot_file: &[u8], original: &[u8]) -> Vec<u8> {
+    let mut value = [b"--require ", quote(boot_file).as_slice()].concat();
+    if !original.is_empty() {
+        value.push(b' ');
+        value.extend(original);
+    }
+    value
+}
+
+/// Programs in other languages ask too, to hand the value on to a Node.js that they start.
+fn is_node(process: &impl Process) -> Result<(), Reason> {
+    match file_name(process.executable()).starts_with(b"node") {
+        true => Ok(()),
+        false => Err(Reason::BuiltInDenial("a program other than Node.js")),
+    }
+}
+
+fn is_no_package_manager(script: &[u8]) -> Result<(), Reason> {
+    let matches = |pattern: &str| glob::matches_path(pattern.as_bytes(), script);
+    match PACKAGE_MANAGERS.split(' ').any(matches) {
+        true => Err(Reason::ScriptDenial("a package manager")),
+        false => Ok(()),
+    }
+}
+
+fn is_restricted(options: &[Vec<u8>]) -> bool {
+    let starts = |name: &str| {
+        options
+            .iter()
+            .any(|option| option.starts_with(name.as_bytes()))
+    };
+    RESTRICTIONS.split(' ').any(starts)
+}
+
+fn no_other_agent(options: &[Vec<u8>], place: &'static str) -> Result<(), Reason> {
+    match modules(options).into_iter().find_map(nodejs_agents::vendor) {
+        Some(vendor) => Err(Reason::OtherAgent { vendor, place }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixture::Fixture;
+    use alloc::{string::ToString, vec};
+
+    const BOOT: &str = "/boot/nodejs/register.js";
+    const OURS: &str = "--require /boot/nodejs/register.js";
+
+    fn process(arguments: &[&str]) -> Fixture {
+        Fixture {
+            executable: "/usr/bin/node".into(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            readable: vec![BOOT.into(), String::from("/otel") + ENTRY],
+            ..Fixture::default()
+        }
+    }
+
+    fn configuration() -> Configuration {
+        let mut configuration = Configuration::default();
+        configuration.agent_mut(Runtime::Nodejs).agent_path = Some("/otel".into());
+        configuration
+    }
+
+    fn text(original: &str, arguments: &[&str]) -> Result<String, Reason> {
+        let value = value(
+            Some(original.as_bytes()),
+            &process(arguments),
+            &configuration(),
+        );
+        value.map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn our_boot_file_comes_before_the_users_options() {
+        let app = ["node", "app.js"];
+        assert_eq!(text("", &app).unwrap(), OURS);
+        let both = OURS.to_string() + "  --title=\"a b\" ";
+        assert_eq!(text(" --title=\"a b\" ", &app).unwrap(), both);
+    }
+
+    #[test]
+    fn applying_it_twice_changes_nothing() {
+        let once = text("--no-warnings", &["node"]).unwrap();
+        assert_eq!(text(&once, &["node"]).unwrap(), once);
+        let equals = "--require=/boot/nodejs/register.js";
+        assert_eq!(text(equals, &["node"]).unwrap(), equals);
+    }
+
+    #[test]
+    fn what_node_would_not_survive_is_not_injected() {
+        assert_eq!(text("-r \"x", &["node"]), Err(Reason::UnmatchedQuote));
+        for options in [
+            ["node", "--experimental-permission"],
+            ["node", "--permission"],
+        ] {
+            let reason = text("", &options).unwrap_err();
+            assert!(matches!(reason, Reason::AgentPathUnusable { .. }));
+        }
+        assert!(text("--experimental-policy=p.json", &["node"]).is_err());
+        // The application's own option.
+        assert!(text("", &["node", "app.js", "--permission"]).is_ok());
+
+        let mut p = process(&["node"]);
+        p.readable.pop();
+        let missing = Reason::AgentUnreadable(String::from("/otel") + ENTRY);
+        assert_eq!(value(None, &p, &configuration()), Err(missing));
+        p.readable.clear();
+        let missing = Reason::BootFileMissing(BOOT.into());
+        assert_eq!(value(None, &p, &configuration()), Err(missing));
+    }
+
+    #[test]
+    fn package_managers_are_left_alone_unless_arguments_are_named() {
+        for script in [
+            "/usr/bin/npm",
+            "/usr/lib/node_modules/npm/bin/npx-cli.js",
+            "/usr/lib/node_modules/npm/bin/npm-cli.js",
+            ".yarn/releases/yarn-4.1.0.cjs",
+            "/x/yarn.js",
+            "/x/pnpm.cjs",
+            "/x/corepack.js",
+        ] {
+            let denial = Err(Reason::ScriptDenial("a package manager"));
+            assert_eq!(text("", &["node", "--no-warnings", script, "i"]), denial);
+        }
+        assert!(text("", &["node", "app.js", "npm"]).is_ok());
+
+        let mut c = configuration();
+        c.processes.include_arguments = Some(vec!["*/npm".into()]);
+        assert!(value(None, &process(&["node", "/usr/bin/npm"]), &c).is_ok());
+    }
+
+    #[test]
+    fn other_programs_are_left_alone_unless_named() {
+        let mut p = process(&["ruby"]);
+        p.executable = "/usr/bin/ruby3.1".into();
+        let mut c = configuration();
+        assert!(matches!(value(None, &p, &c), Err(Reason::BuiltInDenial(_))));
+        c.processes.include = Some(vec!["ruby*".into()]);
+        assert!(value(None, &p, &c).is_ok());
+    }
+
+    #[test]
+    fn another_agent_keeps_ours_out_wherever_it_is() {
+        let other = |vendor, place| Err(Reason::OtherAgent { vendor, place });
+        let user = "--require @opentelemetry/auto-instrumentations-node/register";
+        assert_eq!(text(user, &["node"]), other("OpenTelemetry", VARIABLE));
+        let arguments = ["node", "-r", "dd-trace/init", "app.js"];
+        assert_eq!(text("", &arguments), other("Datadog", "command line"));
+
+        let mut both = configuration();
+        both.agent_mut(Runtime::Nodejs).allow_other_agents = true;
+        assert!(value(None, &process(&arguments), &both).is_ok());
+    }
 }

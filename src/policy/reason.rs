@@ -11,6 +11,8 @@ pub enum Reason {
     KillSwitch(&'static str),
     /// A program that is left alone by default; the name of the kind of program.
     BuiltInDenial(&'static str),
+    /// A script that is left alone by default; the name of the kind of program.
+    ScriptDenial(&'static str),
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -48,7 +50,8 @@ pub enum Reason {
     SetByUser,
     /// The agent is already in the value.
     AlreadyInjected,
-    /// The user's value has a quote without its partner, with which the JVM does not start.
+    /// The user's value has a quote without its partner, with which the runtime does not
+    /// start.
     UnmatchedQuote,
     /// Another agent is already there.
     OtherAgent {
@@ -99,6 +102,10 @@ impl fmt::Display for Reason {
             Self::BuiltInDenial(kind) => {
                 write!(f, "{kind} is left alone (processes.include lifts this)")
             }
+            Self::ScriptDenial(kind) => write!(
+                f,
+                "{kind} is left alone (processes.include_arguments lifts this)"
+            ),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }

@@ -106,6 +106,8 @@ pub enum Watched<'n> {
     Question(boot::Question),
     /// The boot files' word that the runtime has started.
     Started,
+    /// The boot files' word that the agent has read its settings.
+    Loaded,
 }
 
 /// The prefix of the agents' settings.
@@ -131,6 +133,9 @@ pub fn watched(name: &[u8]) -> Option<Watched<'_>> {
     }
     if name == boot::STARTED.as_bytes() {
         return Some(Watched::Started);
+    }
+    if name == boot::LOADED.as_bytes() {
+        return Some(Watched::Loaded);
     }
     if let Some(question) = boot::Question::from_name(name) {
         return Some(Watched::Question(question));
@@ -175,6 +180,7 @@ mod tests {
         assert_eq!(watched(b"RUBYOPT"), Some(activation));
         assert_eq!(watched(b"OTEL_X"), Some(Watched::Setting("OTEL_X")));
         assert_eq!(watched(boot::STARTED.as_bytes()), Some(Watched::Started));
+        assert_eq!(watched(boot::LOADED.as_bytes()), Some(Watched::Loaded));
         for name in [&b"RUBY"[..], b"RUBYOPTS", b"PATH", b"", b"OTEL"] {
             assert_eq!(watched(name), None);
         }

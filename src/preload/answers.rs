@@ -35,6 +35,9 @@ static ACTIVATED: AtomicU8 = AtomicU8::new(0);
 /// Whether the runtime has said that it has read its own variables.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether the agent has been said to have read its settings.
+static LOADED: AtomicBool = AtomicBool::new(false);
+
 /// Sets the configuration that values are computed with; before any hook is in place.
 pub fn configure(configuration: &'static Configuration) {
     let pointer = ptr::from_ref(configuration).cast_mut();
@@ -56,7 +59,7 @@ pub struct Question<'n> {
 
 /// What a process gets instead.
 pub fn answer(question: Question<'_>) -> *const c_char {
-    if !is_answered(question.watched) {
+    if !is_answered(question.watched, question.original) {
         return question.original;
     }
     let newest = ANSWERS.load(Ordering::Acquire);
@@ -76,13 +79,18 @@ pub fn answer(question: Question<'_>) -> *const c_char {
 }
 
 /// Whether a name is to be looked at in the state that this process is in.
-fn is_answered(watched: Watched<'_>) -> bool {
+fn is_answered(watched: Watched<'_>, original: *const c_char) -> bool {
     match watched {
         Watched::Activation(_) => !STARTED.load(Ordering::Acquire),
         Watched::Started => {
             STARTED.store(activated().is_some(), Ordering::Release);
             false
         }
+        Watched::Loaded => {
+            LOADED.store(activated().is_some(), Ordering::Release);
+            false
+        }
+        Watched::Setting(_) if !original.is_null() && LOADED.load(Ordering::Acquire) => false,
         Watched::Question(_) => activated().is_some(),
         Watched::Setting(name) => activated().is_some_and(|runtime| {
             configuration().is_some_and(|c| settings::is_configured(name, runtime, c))
