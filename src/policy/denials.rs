@@ -62,11 +62,28 @@ const JDK_TOOLS: &[&str] = &[
     "xjc",
 ];
 
+/// Programs that run a Python of their own inside, for their extensions.
+/// Source: Debian's packages that depend on libpython3.11.
+const PYTHON_EMBEDDERS: &[&str] = &[
+    "gdb",
+    "gdb-multiarch",
+    "gdbserver",
+    "lldb",
+    "perf",
+    "platform-python",
+    "vim",
+    "vim.gtk3",
+    "vim.nox",
+];
+
 /// The kind of program, by the path it was started by, where it is left alone by default.
 pub fn built_in_denial(started_as: &[u8]) -> Option<&'static str> {
     let name = file_name(started_as);
-    let is_tool = JDK_TOOLS.iter().any(|tool| tool.as_bytes() == name);
-    is_tool.then_some("a JDK tool")
+    let is_in = |tools: &[&str]| tools.iter().any(|tool| tool.as_bytes() == name);
+    if is_in(JDK_TOOLS) {
+        return Some("a JDK tool");
+    }
+    is_in(PYTHON_EMBEDDERS).then_some("a tool with Python inside")
 }
 
 #[cfg(test)]

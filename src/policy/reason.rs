@@ -13,6 +13,8 @@ pub enum Reason {
     KillSwitch(&'static str),
     /// A program that is left alone by default; the name of the kind of program.
     BuiltInDenial(&'static str),
+    /// The same, told by the command line.
+    BuiltInArgumentDenial(&'static str),
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -59,6 +61,8 @@ pub enum Reason {
         /// Where it was found: a variable's name or `command line`.
         place: &'static str,
     },
+    /// This Python was started with `-S` and imports no `sitecustomize`.
+    NoSite,
     /// This JVM's image has no `libinstrument.so`; the path of its libjvm.
     NoInstrumentLibrary(Vec<u8>),
     /// A JVM of version 8 or older ignores the variable above this number of bytes.
@@ -98,6 +102,10 @@ impl fmt::Display for Reason {
             Self::BuiltInDenial(kind) => {
                 write!(f, "{kind} is left alone (processes.include lifts this)")
             }
+            Self::BuiltInArgumentDenial(kind) => write!(
+                f,
+                "{kind} is left alone (processes.include_arguments lifts this)"
+            ),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }
@@ -124,6 +132,7 @@ impl fmt::Display for Reason {
                 f,
                 "the agent of {vendor} is already on the {place} (allow_other_agents = true allows both)"
             ),
+            Self::NoSite => f.write_str("-S is given, with which nothing is loaded"),
             Self::NoInstrumentLibrary(path) => {
                 write!(f, "no libinstrument.so beside {}", Lossy(path))
             }
