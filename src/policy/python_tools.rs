@@ -9,13 +9,13 @@ use crate::{Reason, glob};
 // Each list is one string: an array of strings would take a relocation for every item.
 
 /// Patterns on modules (`python -m`), up to the first dot.
-const MODULES: &str = "build compileall ensurepip lib2to3 pip pipenv pipx poetry py_compile venv virtualenv \
-    zipapp";
+const MODULES: &str = "build compileall ensurepip lib2to3 pip pipenv pipx poetry py_compile venv \
+    virtualenv zipapp";
 
 /// Patterns on the names of scripts: package managers with their inner scripts, then tools of
 /// Debian, Ubuntu and Red Hat.
-const SCRIPTS: &str = "__pip-runner__.py _in_process.py conda easy_install* get-pip.py get_interpreter_info.py \
-    mamba pdm pip pip-* pip2* pip3* pipenv pipx poetry py_info.py pyvenv* uv virtualenv* \
+const SCRIPTS: &str = "__pip-runner__.py _in_process.py conda easy_install* get-pip.py \
+    get_interpreter_info.py mamba pdm pip pip-* pip2* pip3* pipenv pipx poetry py_info.py pyvenv* uv virtualenv* \
     add-apt-repository apt-add-repository apt-check apt-listchanges apt_check.py \
     command-not-found dh_python* dnf dnf-* dnf3 do-release-upgrade lsb_release py3clean \
     py3compile py3versions pyclean pycompile pyversions software-properties-* \

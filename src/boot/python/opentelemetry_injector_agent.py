@@ -74,20 +74,24 @@ def instrument(folder, is_told):
             from opentelemetry.instrumentation.auto_instrumentation import initialize
         except BaseException:
             # For example packages that do not fit those of the application.
-            sys.path.remove(folder)
             forget(folder, before)
             raise
         initialize()
 
 
 def forget(folder, before):
-    """Drops the modules of the agent, so that the application does not meet half of it."""
-    for name in set(sys.modules) - before:
-        module = sys.modules[name]
+    """Takes the agent away again, so that the application does not meet half of it."""
+
+    def is_its(module):
         places = [getattr(module, "__file__", None) or ""]
         places.extend(getattr(module, "__path__", None) or ())
-        if any(place.startswith(folder + os.sep) for place in places):
-            del sys.modules[name]
+        return any(place.startswith(folder + os.sep) for place in places)
+
+    # All of them first: a namespace package looks its path up in its parent and in sys.path.
+    names = [name for name in set(sys.modules) - before if is_its(sys.modules[name])]
+    for name in names:
+        del sys.modules[name]
+    sys.path.remove(folder)
 
 
 def application():
