@@ -52,9 +52,9 @@ pub fn value(
         python_tools::is_application(&command_line.program)?;
     }
     // With a placeholder, it is the boot file that looks.
-    let module = [agent.as_bytes(), MODULE.as_bytes()].concat();
-    if !agent.contains(VERSION) && !process.is_readable_file(&module) {
-        return Err(Reason::AgentUnreadable(Lossy(&module).to_string()));
+    let module = [agent, MODULE].concat();
+    if !agent.contains(VERSION) && !process.is_readable_file(module.as_bytes()) {
+        return Err(Reason::AgentUnreadable(module));
     }
     let mut value = boot_folder.to_vec();
     // To Python an empty value is none, and behind a `:` it would be the working directory.
