@@ -62,11 +62,20 @@ const JDK_TOOLS: &[&str] = &[
     "xjc",
 ];
 
+/// Programs that run a Python of their own inside, for their extensions.
+/// Source: Debian's packages that depend on libpython3.11; the last interpreter is Red Hat's for
+/// tools of its own.
+const PYTHON_EMBEDDERS: &str = "gdb gdb-multiarch lldb perf vim vim.gtk3 vim.nox platform-python";
+
 /// The kind of program, by the path it was started by, where it is left alone by default.
 pub fn built_in_denial(started_as: &[u8]) -> Option<&'static str> {
     let name = file_name(started_as);
-    let is_tool = JDK_TOOLS.iter().any(|tool| tool.as_bytes() == name);
-    is_tool.then_some("a JDK tool")
+    let is = |tool: &str| tool.as_bytes() == name;
+    if JDK_TOOLS.iter().any(|tool| is(tool)) {
+        return Some("a JDK tool");
+    }
+    let mut embedders = PYTHON_EMBEDDERS.split(' ');
+    embedders.any(is).then_some("a tool with Python inside")
 }
 
 #[cfg(test)]
@@ -76,7 +85,9 @@ mod tests {
     #[test]
     fn tools_are_denied_and_java_is_not() {
         assert!(built_in_denial(b"/usr/lib/jvm/x/bin/javac").is_some());
+        assert!(built_in_denial(b"/usr/bin/gdb").is_some());
         assert!(built_in_denial(b"/usr/lib/jvm/x/bin/java").is_none());
+        assert!(built_in_denial(b"/usr/bin/python3").is_none());
         assert!(built_in_denial(b"").is_none());
     }
 }

@@ -32,6 +32,8 @@ pub mod overrides;
 pub mod php;
 pub mod process;
 pub mod python;
+pub mod python_command_line;
+pub mod python_tools;
 pub mod reason;
 pub mod resource_attributes;
 pub mod ruby;

@@ -86,7 +86,7 @@ fn is_node(process: &impl Process) -> Result<(), Reason> {
 fn is_no_package_manager(script: &[u8]) -> Result<(), Reason> {
     let matches = |pattern: &str| glob::matches_path(pattern.as_bytes(), script);
     match PACKAGE_MANAGERS.split(' ').any(matches) {
-        true => Err(Reason::ScriptDenial("a package manager")),
+        true => Err(Reason::BuiltInArgumentDenial("a package manager")),
         false => Ok(()),
     }
 }
@@ -190,7 +190,7 @@ mod tests {
             "/x/pnpm.cjs",
             "/x/corepack.js",
         ] {
-            let denial = Err(Reason::ScriptDenial("a package manager"));
+            let denial = Err(Reason::BuiltInArgumentDenial("a package manager"));
             assert_eq!(text("", &["node", "--no-warnings", script, "i"]), denial);
         }
         assert!(text("", &["node", "app.js", "npm"]).is_ok());

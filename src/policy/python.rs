@@ -1,17 +1,242 @@
-//! Python: `PYTHONPATH`.
+//! Python: `PYTHONPATH` with the folder of our `sitecustomize` in front of the user's entries.
+//!
+//! Python's `site` imports the first `sitecustomize` on the path. Ours (src/boot/python) checks
+//! what only a running Python can tell, starts the agent and goes on to the user's own. The
+//! settings travel through its questions, because `os.environ` is a copy of `environ` and sees no
+//! hook.
 
-use crate::{Configuration, Process, Reason, Runtime};
-use alloc::vec::Vec;
+use crate::process::{directory, file_name};
+use crate::python_command_line::{CommandLine, Program};
+use crate::reason::Lossy;
+use crate::{Configuration, Process, Reason, Runtime, boot, glob, python_tools};
+use alloc::{string::ToString, vec::Vec};
+
+/// What the boot file replaces with Python's version (`3.11`).
+const VERSION: &str = "{version}";
+
+/// The module that the boot file starts, below `agent_path`.
+const MODULE: &str = "/opentelemetry/instrumentation/auto_instrumentation/__init__.py";
 
 /// The value of `PYTHONPATH` for this process.
 ///
 /// # Errors
 /// Why the process gets the original value.
 pub fn value(
-    _original: Option<&[u8]>,
-    _process: &impl Process,
+    original: Option<&[u8]>,
+    process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let (_agent, _path) = Runtime::Python.agent(configuration)?;
-    Err(Reason::NoAgentConfigured)
+    let (python, agent) = Runtime::Python.agent(configuration)?;
+    let boot_file = boot::file(process, "python/sitecustomize.py")?;
+    let boot_folder = directory(&boot_file);
+    // There is no quoting (CPython's documentation of PYTHONPATH).
+    if boot_folder.contains(&b':') {
+        return Err(Reason::AgentPathUnusable {
+            path: Lossy(boot_folder).to_string(),
+            why: "PYTHONPATH is split at `:`",
+        });
+    }
+    let original = original.unwrap_or_default();
+    if entries(original).any(|entry| entry == boot_folder) {
+        return Err(Reason::AlreadyInjected);
+    }
+    let arguments = process.arguments();
+    let command_line = CommandLine::parse(&arguments);
+    if !command_line.imports_site {
+        return Err(Reason::NoSite);
+    }
+    if !python.allow_other_agents {
+        no_other_agent(original, &command_line.program)?;
+    }
+    if configuration.processes.include_arguments.is_none() {
+        python_tools::is_application(&command_line.program)?;
+    }
+    // With a placeholder, it is the boot file that looks.
+    let module = [agent, MODULE].concat();
+    if !agent.contains(VERSION) && !process.is_readable_file(module.as_bytes()) {
+        return Err(Reason::AgentUnreadable(module));
+    }
+    let mut value = boot_folder.to_vec();
+    // To Python an empty value is none, and behind a `:` it would be the working directory.
+    if !original.is_empty() {
+        value.push(b':');
+        value.extend(original);
+    }
+    Ok(value)
+}
+
+fn entries(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b':')
+}
+
+struct Agent {
+    vendor: &'static str,
+    /// Where its own `sitecustomize` is.
+    folder: &'static [u8],
+    /// The programs that put the folder on PYTHONPATH, blanks between them.
+    launchers: &'static str,
+}
+
+/// Names as in the packages on PyPI.
+const AGENTS: &[Agent] = &[
+    Agent {
+        vendor: "OpenTelemetry",
+        folder: b"*/opentelemetry/instrumentation/auto_instrumentation",
+        launchers: "opentelemetry-instrument splunk-py-trace splunk-run",
+    },
+    Agent {
+        vendor: "Datadog",
+        folder: b"*/ddtrace/bootstrap",
+        launchers: "ddtrace-run",
+    },
+    Agent {
+        vendor: "New Relic",
+        folder: b"*/newrelic/bootstrap",
+        launchers: "newrelic-admin",
+    },
+    Agent {
+        vendor: "Elastic",
+        folder: b"*/elasticapm/instrumentation/wrapper",
+        launchers: "elasticapm-run",
+    },
+    Agent {
+        vendor: "SkyWalking",
+        folder: b"*/skywalking/bootstrap/loader",
+        launchers: "sw-python",
+    },
+    Agent {
+        vendor: "AppDynamics",
+        folder: b"*/appdynamics/*",
+        launchers: "pyagent",
+    },
+];
+
+fn no_other_agent(original: &[u8], program: &Program<'_>) -> Result<(), Reason> {
+    let script = match program {
+        Program::Script(path) => file_name(path),
+        _ => b"",
+    };
+    for agent in AGENTS {
+        let vendor = agent.vendor;
+        let is_its = |entry: &[u8]| {
+            let entry = entry.strip_suffix(b"/").unwrap_or(entry);
+            glob::matches(agent.folder, entry)
+        };
+        if entries(original).any(is_its) {
+            let place = "PYTHONPATH";
+            return Err(Reason::OtherAgent { vendor, place });
+        }
+        if agent
+            .launchers
+            .split(' ')
+            .any(|name| name.as_bytes() == script)
+        {
+            let place = "command line";
+            return Err(Reason::OtherAgent { vendor, place });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixture::Fixture;
+    use alloc::{string::String, vec};
+
+    const BOOT: &str = "/boot/python";
+
+    fn process(arguments: &[&str]) -> Fixture {
+        Fixture {
+            arguments: arguments.iter().map(|a| String::from(*a)).collect(),
+            readable: vec!["/boot/python/sitecustomize.py".into()],
+            ..Fixture::default()
+        }
+    }
+
+    fn configuration(agent: &str) -> Configuration {
+        let mut configuration = Configuration::default();
+        configuration.agent_mut(Runtime::Python).agent_path = Some(agent.into());
+        configuration
+    }
+
+    fn outcome(original: &str, arguments: &[&str]) -> Result<String, Reason> {
+        let configuration = configuration("/agent/{version}");
+        let value = value(
+            Some(original.as_bytes()),
+            &process(arguments),
+            &configuration,
+        );
+        value.map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn the_users_value_is_kept_to_the_byte_and_no_empty_entry_is_added() {
+        for (original, wanted) in [
+            ("", "/boot/python"),
+            ("/a", "/boot/python:/a"),
+            ("/a::/b:", "/boot/python:/a::/b:"),
+            (":", "/boot/python::"),
+        ] {
+            assert_eq!(outcome(original, &["python3", "a.py"]).unwrap(), wanted);
+        }
+        let unset = value(None, &process(&[]), &configuration("/{version}"));
+        assert_eq!(unset.unwrap(), BOOT.as_bytes());
+    }
+
+    #[test]
+    fn applying_it_twice_changes_nothing() {
+        let once = outcome("/a", &["python3"]).unwrap();
+        assert_eq!(outcome(&once, &["python3"]), Err(Reason::AlreadyInjected));
+    }
+
+    #[test]
+    fn without_site_nothing_would_happen() {
+        let refused = outcome("", &["python3", "-BS", "a.py"]);
+        assert_eq!(refused, Err(Reason::NoSite));
+    }
+
+    #[test]
+    fn another_agent_keeps_ours_out_wherever_it_is() {
+        let other = |original: &str, script: &str| match outcome(original, &["python3", script]) {
+            Err(Reason::OtherAgent { vendor, place }) => (vendor, place),
+            other => panic!("{other:?}"),
+        };
+        let own = "/x:/v/opentelemetry/instrumentation/auto_instrumentation/:/y";
+        assert_eq!(other(own, "a.py"), ("OpenTelemetry", "PYTHONPATH"));
+        let datadog = "/v/site-packages/ddtrace/bootstrap";
+        assert_eq!(other(datadog, "a.py"), ("Datadog", "PYTHONPATH"));
+        let launched = ("New Relic", "command line");
+        assert_eq!(other("", "/v/bin/newrelic-admin"), launched);
+
+        let mut both = configuration("/{version}");
+        both.agent_mut(Runtime::Python).allow_other_agents = true;
+        let value = value(Some(datadog.as_bytes()), &process(&[]), &both).unwrap();
+        assert_eq!(value, [BOOT, ":", datadog].concat().as_bytes());
+    }
+
+    #[test]
+    fn tools_are_left_alone_unless_arguments_are_chosen() {
+        let tool = ["python3", "-m", "pip", "list"];
+        assert!(matches!(
+            outcome("", &tool),
+            Err(Reason::BuiltInArgumentDenial(_))
+        ));
+        let mut chosen = configuration("/{version}");
+        chosen.processes.include_arguments = Some(vec!["pip".into()]);
+        assert!(value(None, &process(&tool), &chosen).is_ok());
+    }
+
+    #[test]
+    fn what_is_missing_or_cannot_be_written_is_not_injected() {
+        let module = ["/agent", MODULE].concat();
+        let missing = value(None, &process(&[]), &configuration("/agent"));
+        assert_eq!(missing, Err(Reason::AgentUnreadable(module.clone())));
+        let mut there = process(&[]);
+        there.readable.push(module);
+        assert!(value(None, &there, &configuration("/agent")).is_ok());
+        there.readable.remove(0);
+        let no_boot_file = value(None, &there, &configuration("/agent"));
+        assert!(matches!(no_boot_file, Err(Reason::BootFileMissing(_))));
+    }
 }

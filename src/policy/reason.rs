@@ -11,8 +11,8 @@ pub enum Reason {
     KillSwitch(&'static str),
     /// A program that is left alone by default; the name of the kind of program.
     BuiltInDenial(&'static str),
-    /// A script that is left alone by default; the name of the kind of program.
-    ScriptDenial(&'static str),
+    /// The same, told by the command line.
+    BuiltInArgumentDenial(&'static str),
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -66,6 +66,8 @@ pub enum Reason {
     InformationOnly(String),
     /// An interpreter of another language asks, for its script and not for a JVM.
     OtherInterpreter,
+    /// This Python was started with `-S` and imports no `sitecustomize`.
+    NoSite,
     /// This JVM's image has no `libinstrument.so`; the path of its libjvm.
     NoInstrumentLibrary(Vec<u8>),
     /// A JVM of version 8 or older ignores the variable above this number of bytes.
@@ -102,7 +104,7 @@ impl fmt::Display for Reason {
             Self::BuiltInDenial(kind) => {
                 write!(f, "{kind} is left alone (processes.include lifts this)")
             }
-            Self::ScriptDenial(kind) => write!(
+            Self::BuiltInArgumentDenial(kind) => write!(
                 f,
                 "{kind} is left alone (processes.include_arguments lifts this)"
             ),
@@ -141,6 +143,7 @@ impl fmt::Display for Reason {
             Self::OtherInterpreter => {
                 f.write_str("an interpreter of another language asks, and no JVM is loaded")
             }
+            Self::NoSite => f.write_str("-S is given, with which nothing is loaded"),
             Self::NoInstrumentLibrary(path) => {
                 write!(f, "no libinstrument.so beside {}", Lossy(path))
             }
