@@ -13,6 +13,10 @@ pub enum Reason {
     KillSwitch(&'static str),
     /// A program that is left alone by default; the name of the kind of program.
     BuiltInDenial(&'static str),
+    /// A command of the runtime's own tools, told by its arguments; the name of the tools.
+    ToolCommand(&'static str),
+    /// The library that such a runtime is started by is not loaded here; its file name.
+    NotLoaded(&'static str),
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -98,6 +102,13 @@ impl fmt::Display for Reason {
             Self::BuiltInDenial(kind) => {
                 write!(f, "{kind} is left alone (processes.include lifts this)")
             }
+            Self::ToolCommand(tools) => {
+                write!(
+                    f,
+                    "{tools} is left alone (processes.include_arguments lifts this)"
+                )
+            }
+            Self::NotLoaded(library) => write!(f, "{library} is not loaded"),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }

@@ -5,12 +5,12 @@
 
 use crate::attempt::{Memory, attempt};
 use crate::host::Host;
-use crate::{log, permanent};
+use crate::{environment, log, permanent};
 use core::ffi::{CStr, c_char};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
-use opentelemetry_injector_policy::{Configuration, Runtime, Watched, settings};
+use opentelemetry_injector_policy::{Configuration, Runtime, Variable, Watched, added, settings};
 
 struct Answer {
     older: *const Answer,
@@ -112,23 +112,40 @@ fn compute(
     newest: *const Answer,
 ) -> Option<*const c_char> {
     let before = text(original).map(CStr::to_bytes);
-    let outcome = watched.value(before, activated(), &Host::default(), configuration()?);
+    let host = Host::default();
+    let outcome = watched.value(before, activated(), &host, configuration()?);
     let shown = Lossy(name.to_bytes());
     log::debug!("{shown} was {}", Lossy(before.unwrap_or(b"(not set)")));
     match &outcome {
         Ok(value) => log::debug!("{shown} is now {}", Lossy(value)),
         Err(reason) => log::debug!("{shown} stays as it was: {reason}"),
     }
-    let value = match outcome {
-        Ok(value) => permanent::c_string(&value)?,
+    let value = match &outcome {
+        Ok(value) => permanent::c_string(value)?,
         Err(_) => ptr::null(),
     };
+    if let (Watched::Activation(variable), Ok(_)) = (watched, &outcome) {
+        add_entries(variable, &host)?;
+    }
     let original = match before {
         Some(bytes) => permanent::c_string(bytes)?,
         None => ptr::null(),
     };
     let permanent_name = permanent::c_string(name.to_bytes())?;
     publish(newest, permanent_name, original, value)
+}
+
+/// Puts what the runtime reads in no other way into the environment.
+fn add_entries(variable: Variable, host: &Host) -> Option<()> {
+    let mut entries = variable.entries(host, configuration()?);
+    if entries.is_empty() {
+        return Some(());
+    }
+    let marker = added::marker(&entries, host);
+    // It has the names: values may be secrets.
+    log::debug!("environment: {}", Lossy(&marker));
+    entries.push(marker);
+    environment::add(&entries)
 }
 
 fn publish(

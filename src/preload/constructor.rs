@@ -3,7 +3,7 @@
 use crate::attempt::{Memory, attempt};
 use crate::files::FileSystem;
 use crate::host::Host;
-use crate::{answers, direct, gum, hooks, log};
+use crate::{answers, direct, environment, gum, hooks, log};
 use alloc::boxed::Box;
 use opentelemetry_injector_policy::configuration::{Engine, Level, Log};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
@@ -21,6 +21,7 @@ extern "C" fn construct() {
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;
     }
+    restore();
     attempt(|| match inject() {
         // The configuration lives as long as the hooks.
         Ok(()) => ((), Memory::Kept),
@@ -29,6 +30,13 @@ extern "C" fn construct() {
             ((), Memory::Freed)
         }
     });
+}
+
+/// A parent's additions are not for this process, whatever becomes of it.
+fn restore() {
+    if let Some(marker) = environment::marker() {
+        attempt(|| (environment::restore(marker), Memory::Freed));
+    }
 }
 
 fn inject() -> Result<(), Reason> {
