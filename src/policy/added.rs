@@ -5,7 +5,8 @@
 //! tells of, as long as nobody has changed it meanwhile.
 
 use crate::Process;
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
+use core::fmt::Write;
 
 /// The marker: `NAME:KEPT:HASH` for every variable, separated by commas. `KEPT` is the length of
 /// the user's value, with which ours begins; empty where the user had not set the variable. `HASH`
@@ -25,20 +26,19 @@ pub enum Restore<'e> {
 
 /// The marker for entries that are about to be added to a process's environment.
 pub fn marker(entries: &[Vec<u8>], process: &impl Process) -> Vec<u8> {
-    let items = entries.iter().filter_map(|entry| {
-        let (name, value) = split(entry)?;
-        let name = core::str::from_utf8(name).ok()?;
-        let kept = process
-            .variable(name)
-            .map(|value| format!("{}", value.len()));
-        Some(format!(
-            "{name}:{}:{:x}",
-            kept.unwrap_or_default(),
-            hash(value)
-        ))
-    });
-    let items: Vec<String> = items.collect();
-    format!("{MARKER}={}", items.join(",")).into()
+    let mut marker = String::from(MARKER);
+    for (name, value) in entries.iter().filter_map(|entry| split(entry)) {
+        let first = marker.len() == MARKER.len();
+        let name = core::str::from_utf8(name).unwrap_or_default();
+        let kept = process.variable(name).map(|value| value.len());
+        // Writing to a string cannot fail.
+        let _ = write!(marker, "{}{name}:", if first { '=' } else { ',' });
+        if let Some(kept) = kept {
+            let _ = write!(marker, "{kept:x}");
+        }
+        let _ = write!(marker, ":{:x}", hash(value));
+    }
+    marker.into()
 }
 
 /// What is to be done with `entry`, where `marker` is the marker's value.

@@ -17,10 +17,10 @@ const HOST: &str = "libhostfxr.so";
 
 /// Where the agent's files are in its folder (the automatic instrumentation's `instrument.sh`).
 const HOOK: &str = "/net/OpenTelemetry.AutoInstrumentation.StartupHook.dll";
-const PROFILER: &str = "OpenTelemetry.AutoInstrumentation.Native.so";
+const PROFILER: &[u8] = b"OpenTelemetry.AutoInstrumentation.Native.so";
 
 /// The identity of the agent's profiler.
-const PROFILER_ID: &str = "{918728DD-259F-4A6A-AC2B-B85E1B658318}";
+const PROFILER_ID: &[u8] = b"{918728DD-259F-4A6A-AC2B-B85E1B658318}";
 
 /// What the CLR is told of a profiler by (Microsoft, "Runtime configuration options for debugging
 /// and profiling").
@@ -137,17 +137,21 @@ pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec
     let Ok((_, home)) = Runtime::Dotnet.agent(configuration) else {
         return Vec::new();
     };
-    let home = home.trim_end_matches('/');
+    let home = home.trim_end_matches('/').as_bytes();
+    let mut entries = Vec::new();
     let lines = settings::lines(Runtime::Dotnet, process, configuration);
-    let lines = lines.split(|byte| *byte == b'\n');
-    let mut entries: Vec<_> = lines.filter(|line| is_entry(line)).map(Vec::from).collect();
-    let is_set = |value: Vec<u8>| !value.is_empty();
-    if !process.variable(HOME).is_some_and(is_set) && !configuration.environment.contains_key(HOME)
+    for line in lines.split(|byte| *byte == b'\n') {
+        if is_entry(line) {
+            entries.push(line.to_vec());
+        }
+    }
+    if process.variable(HOME).is_none_or(|value| value.is_empty())
+        && !configuration.environment.contains_key(HOME)
     {
-        entries.push([HOME, "=", home].concat().into());
+        entries.push([HOME.as_bytes(), b"=", home].concat());
     }
     if configuration.dotnet_profiler {
-        entries.extend(profiler(home, process));
+        add_profiler(home, process, &mut entries);
     }
     entries
 }
@@ -159,23 +163,21 @@ fn is_entry(line: &[u8]) -> bool {
     end.is_some_and(|end| line.get(end) == Some(&b'='))
 }
 
-/// The profiler's variables; none where the user has set one of them, or its library is missing.
-fn profiler(home: &str, process: &impl Process) -> Vec<Vec<u8>> {
-    let platform = match process.loaded_library("ld-musl-x86_64.so.1") {
-        Some(_) => "/linux-musl-x64/",
-        None => "/linux-x64/",
+/// Nothing is added where the user has set one of the profiler's variables, or its library is
+/// missing.
+fn add_profiler(home: &[u8], process: &impl Process, entries: &mut Vec<Vec<u8>>) {
+    let platform: &[u8] = match process.loaded_library("ld-musl-x86_64.so.1") {
+        Some(_) => b"/linux-musl-x64/",
+        None => b"/linux-x64/",
     };
     let library = [home, platform, PROFILER].concat();
-    let is_users = |name: &str| process.variable(name).is_some();
-    if PROFILER_VARIABLES.into_iter().any(is_users) || !process.is_readable_file(library.as_bytes())
-    {
-        return Vec::new();
+    let is_users = |name: &&str| process.variable(name).is_some();
+    if PROFILER_VARIABLES.iter().any(is_users) || !process.is_readable_file(&library) {
+        return;
     }
-    let values = ["1", PROFILER_ID, &library];
-    let pairs = PROFILER_VARIABLES.into_iter().zip(values);
-    pairs
-        .map(|(name, value)| [name, "=", value].concat().into())
-        .collect()
+    for (name, value) in PROFILER_VARIABLES.iter().zip([b"1", PROFILER_ID, &library]) {
+        entries.push([name.as_bytes(), b"=", value].concat());
+    }
 }
 
 #[cfg(test)]

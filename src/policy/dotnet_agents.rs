@@ -3,31 +3,25 @@
 use crate::process::file_name;
 use crate::{Process, Reason, glob};
 
-/// The file names of startup hooks, as each vendor's installation guide gives them.
-const HOOKS: &[(&str, &str)] = &[
-    ("OpenTelemetry", "OpenTelemetry.AutoInstrumentation.*.dll"),
-    ("Datadog", "Datadog.*.dll"),
-    ("Elastic", "ElasticApmAgentStartupHook.dll"),
-    ("Elastic", "Elastic.*.dll"),
-    (
-        "Application Insights",
-        "Microsoft.ApplicationInsights.*.dll",
-    ),
-    ("Instana", "Instana.*.dll"),
-    ("New Relic", "NewRelic.*.dll"),
-];
+/// Vendors and the file names of startup hooks, as their installation guides give them.
+const HOOKS: &str = "\
+OpenTelemetry=OpenTelemetry.AutoInstrumentation.*.dll
+Datadog=Datadog.*.dll
+Elastic=Elastic*.dll
+Application Insights=Microsoft.ApplicationInsights.*.dll
+Instana=Instana.*.dll
+New Relic=NewRelic.*.dll";
 
-/// The identities of profilers, as each vendor's installation guide gives them for
+/// Vendors and the identities of profilers, as their installation guides give them for
 /// `CORECLR_PROFILER`.
-const PROFILERS: &[(&str, &str)] = &[
-    ("OpenTelemetry", "{918728DD-259F-4A6A-AC2B-B85E1B658318}"),
-    ("New Relic", "{36032161-FFC0-4B61-B559-F6C5D41BAE5A}"),
-    ("Datadog", "{846F5F1C-F9AE-4B07-969E-05C26BC060D8}"),
-    ("Elastic", "{FA65FE15-F085-4681-9B20-95E04F6C03CC}"),
-    ("Dynatrace", "{B7038F67-52FC-4DA2-AB02-969B3C1EDA03}"),
-    ("AppDynamics", "{57E1AA68-2229-41AA-9931-A6E93BBC64D8}"),
-    ("Instana", "{CF0D821E-299B-5307-A3D8-B283C03916DD}"),
-];
+const PROFILERS: &str = "\
+OpenTelemetry={918728DD-259F-4A6A-AC2B-B85E1B658318}
+New Relic={36032161-FFC0-4B61-B559-F6C5D41BAE5A}
+Datadog={846F5F1C-F9AE-4B07-969E-05C26BC060D8}
+Elastic={FA65FE15-F085-4681-9B20-95E04F6C03CC}
+Dynatrace={B7038F67-52FC-4DA2-AB02-969B3C1EDA03}
+AppDynamics={57E1AA68-2229-41AA-9931-A6E93BBC64D8}
+Instana={CF0D821E-299B-5307-A3D8-B283C03916DD}";
 
 /// Refuses a process with any agent besides the hook `ours`; `hooks` are the user's.
 ///
@@ -55,14 +49,21 @@ pub fn none_but(ours: &[u8], hooks: &[u8], process: &impl Process) -> Result<(),
 
 fn of_hook(hook: &[u8]) -> Option<&'static str> {
     let name = file_name(hook);
-    let is_of = |(_, file): &&(_, &str)| glob::matches(file.as_bytes(), name);
-    HOOKS.iter().find(is_of).map(|(vendor, _)| *vendor)
+    let is_of = |file: &str| glob::matches(file.as_bytes(), name);
+    vendor(HOOKS, &is_of)
 }
 
 fn of_profiler(identity: &[u8]) -> &'static str {
-    let is = |(_, known): &&(_, &str)| known.as_bytes().eq_ignore_ascii_case(identity);
-    let known = PROFILERS.iter().find(is);
-    known.map_or("another vendor", |(vendor, _)| *vendor)
+    let is = |known: &str| known.as_bytes().eq_ignore_ascii_case(identity);
+    vendor(PROFILERS, &is).unwrap_or("another vendor")
+}
+
+/// The vendor on the first line whose other part is what is looked for.
+fn vendor(lines: &'static str, is_it: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+    let mut lines = lines.split('\n').filter_map(|line| line.split_once('='));
+    lines
+        .find(|(_, sign)| is_it(sign))
+        .map(|(vendor, _)| vendor)
 }
 
 #[cfg(test)]

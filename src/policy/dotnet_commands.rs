@@ -5,31 +5,13 @@ use crate::{Process, Reason};
 
 /// Programs of the SDK that run as `dotnet [exec] PROGRAM.dll` or by their own name.
 /// Source: the `sdk` folders of .NET 6 to 10.
-const PROGRAMS: &[&str] = &[
-    "MSBuild",
-    "NuGet.Build.Tasks.Console",
-    "VBCSCompiler",
-    "csc",
-    "datacollector",
-    "dotnet",
-    "dotnet-watch",
-    "fsc",
-    "testhost",
-    "vbc",
-    "vstest.console",
-];
+const PROGRAMS: &[u8] = b"MSBuild NuGet.Build.Tasks.Console VBCSCompiler csc datacollector dotnet \
+    dotnet-watch fsc testhost vbc vstest.console";
 
 /// Options of `dotnet` and `dotnet exec` that take a value (dotnet/runtime,
 /// `src/native/corehost/fxr/command_line.cpp`).
-const OPTIONS: &[&str] = &[
-    "--additional-deps",
-    "--additionalprobingpath",
-    "--depsfile",
-    "--fx-version",
-    "--roll-forward",
-    "--roll-forward-on-no-candidate-fx",
-    "--runtimeconfig",
-];
+const OPTIONS: &[u8] = b"--additional-deps --additionalprobingpath --depsfile --fx-version \
+    --roll-forward --roll-forward-on-no-candidate-fx --runtimeconfig";
 
 /// Refuses a process that is one of the SDK's.
 ///
@@ -42,9 +24,9 @@ pub fn none(process: &impl Process) -> Result<(), Reason> {
         b"dotnet" => {
             let arguments = process.arguments();
             let assembly = application(arguments.iter().skip(1).map(|argument| &argument[..]));
-            assembly.is_some_and(|name| !is_of_sdk(name))
+            assembly.is_some_and(|name| !has_word(PROGRAMS, name))
         }
-        _ => !is_of_sdk(program),
+        _ => !has_word(PROGRAMS, program),
     };
     match is_application {
         true => Ok(()),
@@ -52,15 +34,15 @@ pub fn none(process: &impl Process) -> Result<(), Reason> {
     }
 }
 
-fn is_of_sdk(name: &[u8]) -> bool {
-    PROGRAMS.iter().any(|program| program.as_bytes() == name)
+fn has_word(words: &[u8], wanted: &[u8]) -> bool {
+    words.split(|byte| *byte == b' ').any(|word| word == wanted)
 }
 
 /// The name of the application that `dotnet` runs, without its folder and `.dll`.
 fn application<'a>(mut arguments: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
     loop {
         let argument = arguments.next()?;
-        if OPTIONS.iter().any(|option| option.as_bytes() == argument) {
+        if has_word(OPTIONS, argument) {
             arguments.next();
         } else if argument != b"exec" {
             let name = file_name(argument);
