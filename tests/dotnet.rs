@@ -406,3 +406,30 @@ fn a_program_that_starts_dotnet_itself_is_injected_and_others_are_not() {
     let printed = succeed(stage.scene.command(ask, "auto").arg("DOTNET_STARTUP_HOOKS"));
     assert_eq!(printed, "DOTNET_STARTUP_HOOKS=(null)\n");
 }
+
+#[test]
+fn a_parents_additions_are_taken_back_before_main() {
+    let scene = Scene::new();
+    let mut programs = vec![scene.compile("environment")];
+    match has("musl-gcc") {
+        true => programs.push(scene.compile_with("musl-gcc", "environment", &[])),
+        false => println!("skipped: musl, without musl-gcc"),
+    }
+    // The hash of `1` (FNV-1a, 64 bits).
+    let hash = "af63ac4c86019afc";
+    for (program, engine) in programs.iter().zip(engines().into_iter().cycle()) {
+        let mut command = scene.command(program, engine);
+        command
+            .env(
+                "OPENTELEMETRY_INJECTOR_ADDED",
+                format!("OTEL_A::{hash},OTEL_B::{hash},OTEL_C:0:{hash}"),
+            )
+            .env("OTEL_A", "1")
+            .env("OTEL_B", "changed")
+            .env("OTEL_C", "1")
+            .env("OTEL_D", "1");
+        let left = ["OTEL_B=changed", "OTEL_C=", "OTEL_D=1"];
+        let lines = |what: &str| left.map(|entry| format!("{what} {entry}\n")).concat();
+        assert_eq!(succeed(&mut command), lines("main") + &lines("environ"));
+    }
+}
