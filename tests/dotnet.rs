@@ -157,7 +157,7 @@ fn a_span_arrives_with_the_settings_and_children_are_clean() {
             "sh -c \"cat /proc/$PPID/environ\"",
         ];
         let mut command = stage.run(runtime, engine, &children);
-        command.env("OTEL_RESOURCE_ATTRIBUTES", "x=1");
+        command.env("OTEL_RESOURCE_ATTRIBUTES", "x=1,a.longer.key=2");
         command.env("OTEL_LEFT", "theirs");
         let text = printed(&mut command);
         let span = sink.wait_for("span", |span| {
@@ -169,7 +169,10 @@ fn a_span_arrives_with_the_settings_and_children_are_clean() {
         assert_eq!(resource("x"), "1");
         assert_eq!(attribute(&span, "home"), stage.agent.to_str().unwrap());
         assert_eq!(attribute(&span, "profiler"), "");
-        let theirs = ["OTEL_LEFT=theirs", "OTEL_RESOURCE_ATTRIBUTES=x=1"];
+        let theirs = [
+            "OTEL_LEFT=theirs",
+            "OTEL_RESOURCE_ATTRIBUTES=x=1,a.longer.key=2",
+        ];
         // The third child shows the first bytes of one long line: what the kernel has of its parent.
         assert_eq!(
             traces_of_us("child", &text),

@@ -5,13 +5,13 @@
 //! tells of, as long as nobody has changed it meanwhile.
 
 use crate::Process;
-use alloc::{string::String, vec::Vec};
-use core::fmt::Write;
+use alloc::vec::Vec;
+use core::ffi::CStr;
 
 /// The marker: `NAME:KEPT:HASH` for every variable, separated by commas. `KEPT` is the length of
 /// the user's value, with which ours begins; empty where the user had not set the variable. `HASH`
-/// is that of our value.
-pub const MARKER: &str = "OPENTELEMETRY_INJECTOR_ADDED";
+/// is that of our value. Both numbers are hexadecimal.
+pub const MARKER: &CStr = c"OPENTELEMETRY_INJECTOR_ADDED";
 
 /// What is to be done with an entry of a child's environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,19 +26,20 @@ pub enum Restore<'e> {
 
 /// The marker for entries that are about to be added to a process's environment.
 pub fn marker(entries: &[Vec<u8>], process: &impl Process) -> Vec<u8> {
-    let mut marker = String::from(MARKER);
+    let mut marker = MARKER.to_bytes().to_vec();
     for (name, value) in entries.iter().filter_map(|entry| split(entry)) {
-        let first = marker.len() == MARKER.len();
+        let is_first = marker.len() == MARKER.count_bytes();
+        marker.push(if is_first { b'=' } else { b',' });
+        marker.extend(name);
+        marker.push(b':');
         let name = core::str::from_utf8(name).unwrap_or_default();
-        let kept = process.variable(name).map(|value| value.len());
-        // Writing to a string cannot fail.
-        let _ = write!(marker, "{}{name}:", if first { '=' } else { ',' });
-        if let Some(kept) = kept {
-            let _ = write!(marker, "{kept:x}");
+        if let Some(kept) = process.variable(name) {
+            push_number(&mut marker, kept.len() as u64);
         }
-        let _ = write!(marker, ":{:x}", hash(value));
+        marker.push(b':');
+        push_number(&mut marker, hash(value));
     }
-    marker.into()
+    marker
 }
 
 /// What is to be done with `entry`, where `marker` is the marker's value.
@@ -46,21 +47,32 @@ pub fn restore<'e>(entry: &'e [u8], marker: &[u8]) -> Restore<'e> {
     let Some((name, value)) = split(entry) else {
         return Restore::Keep;
     };
-    if name == MARKER.as_bytes() {
+    if name == MARKER.to_bytes() {
         return Restore::Remove;
     }
     let kept = marker.split(|byte| *byte == b',').find_map(|item| {
         let item = core::str::from_utf8(item.strip_prefix(name)?).ok()?;
         let (kept, recorded) = item.strip_prefix(':')?.split_once(':')?;
-        let is_ours = u64::from_str_radix(recorded, 16) == Ok(hash(value));
-        is_ours.then_some(kept)
+        (number(recorded) == Some(hash(value))).then_some(kept)
     });
-    let shortened = |kept: &str| entry.get(..name.len() + 1 + kept.parse::<usize>().ok()?);
+    let shortened = |kept| entry.get(..name.len() + 1 + usize::try_from(number(kept)?).ok()?);
     match kept {
         None => Restore::Keep,
         Some("") => Restore::Remove,
         Some(kept) => shortened(kept).map_or(Restore::Keep, Restore::Shorten),
     }
+}
+
+fn push_number(text: &mut Vec<u8>, number: u64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = 16 - (number | 1).leading_zeros() / 4;
+    for place in (0..digits).rev() {
+        text.push(DIGITS[(number >> (place * 4)) as usize & 15]);
+    }
+}
+
+fn number(digits: &str) -> Option<u64> {
+    u64::from_str_radix(digits, 16).ok()
 }
 
 /// The name and value of an entry.
@@ -79,22 +91,47 @@ fn hash(value: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use crate::process::fixture::Fixture;
+    use alloc::string::String;
+
+    #[test]
+    fn numbers_are_hexadecimal() {
+        for (value, wanted) in [
+            (0, "0"),
+            (10, "a"),
+            (16, "10"),
+            (u64::MAX, "ffffffffffffffff"),
+        ] {
+            let mut text = Vec::new();
+            push_number(&mut text, value);
+            let text = core::str::from_utf8(&text).unwrap();
+            assert_eq!((text, number(text)), (wanted, Some(value)));
+        }
+    }
 
     #[test]
     fn what_was_added_is_taken_back_and_what_was_changed_is_not() {
         let mut process = Fixture::default();
         process.variables.insert("OTEL_B".into(), "x=1".into());
         process.variables.insert("OTEL_C".into(), String::new());
-        let entries = ["OTEL_A=1", "OTEL_B=x=1,y=2", "OTEL_C=ours"].map(Vec::from);
+        let long = "0123456789abcdef";
+        process.variables.insert("OTEL_D".into(), long.into());
+        let ours = [
+            "OTEL_A=1",
+            "OTEL_B=x=1,y=2",
+            "OTEL_C=ours",
+            "OTEL_D=0123456789abcdefg",
+        ];
+        let entries = ours.map(Vec::from);
         let marker = marker(&entries, &process);
         let (name, marker) = split(&marker).unwrap();
-        assert_eq!(name, MARKER.as_bytes());
+        assert_eq!(name, MARKER.to_bytes());
         for (entry, wanted) in [
             ("OTEL_A=1", Restore::Remove),
             ("OTEL_A=2", Restore::Keep),
             ("OTEL_B=x=1,y=2", Restore::Shorten(b"OTEL_B=x=1")),
             ("OTEL_B=x=1", Restore::Keep),
             ("OTEL_C=ours", Restore::Shorten(b"OTEL_C=")),
+            (ours[3], Restore::Shorten(b"OTEL_D=0123456789abcdef")),
             ("OTEL=1", Restore::Keep),
             ("OTEL_=1", Restore::Keep),
             ("PATH=1", Restore::Keep),

@@ -72,7 +72,7 @@ pub fn shared_store(
     folder("/store", original, process, configuration)
 }
 
-/// Versions of the agent before 1.14 have these folders.
+/// Versions of the agent before 1.15 have these folders.
 fn folder(
     name: &str,
     original: Option<&[u8]>,

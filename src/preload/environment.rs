@@ -164,7 +164,5 @@ fn current() -> impl Iterator<Item = (*const c_char, &'static CStr)> {
 
 /// What a parent's marker says, where there is one.
 pub fn marker() -> Option<&'static CStr> {
-    let mut name = [0; MARKER.len() + 1];
-    name[..MARKER.len()].copy_from_slice(MARKER.as_bytes());
-    value(CStr::from_bytes_until_nul(&name).ok()?)
+    value(MARKER)
 }
