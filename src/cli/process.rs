@@ -3,7 +3,9 @@
 use crate::files;
 use opentelemetry_injector_policy::Process;
 use std::env;
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 /// A process that the user of the command could start.
 pub enum Prospect {
@@ -35,6 +37,10 @@ impl Process for Prospect {
 
     fn is_readable_file(&self, path: &[u8]) -> bool {
         files::is_readable_file(path)
+    }
+
+    fn is_folder(&self, path: &[u8]) -> bool {
+        Path::new(OsStr::from_bytes(path)).is_dir()
     }
 
     fn boot_folder(&self) -> &[u8] {

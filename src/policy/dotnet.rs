@@ -1,19 +1,51 @@
-//! .NET: `DOTNET_STARTUP_HOOKS`, `DOTNET_ADDITIONAL_DEPS`, `DOTNET_SHARED_STORE`.
+//! .NET: the automatic instrumentation's startup hook, in front of the user's.
+//!
+//! The agent's settings and the bytecode profiler's variables cannot take the same way: the CLR
+//! reads its own copy of `environ`. They are added to `environ` itself at the moment when the .NET
+//! host asks for its startup hooks, which is before the CLR copies it, and carry a marker by which
+//! children are rid of them ([`crate::added`]).
 
 use crate::{Configuration, Process, Reason, Runtime};
+use crate::{dotnet_agents, dotnet_commands, settings};
 use alloc::vec::Vec;
+
+const STARTUP_HOOKS: &str = "DOTNET_STARTUP_HOOKS";
+
+/// The part of the .NET host that is loaded into every process before it asks for a variable,
+/// except into single-file applications, which the automatic instrumentation does not support.
+const HOST: &str = "libhostfxr.so";
+
+/// Where the agent's files are in its folder (the automatic instrumentation's `instrument.sh`).
+const HOOK: &str = "/net/OpenTelemetry.AutoInstrumentation.StartupHook.dll";
+const PROFILER: &[u8] = b"OpenTelemetry.AutoInstrumentation.Native.so";
+
+/// The identity of the agent's profiler.
+const PROFILER_ID: &[u8] = b"{918728DD-259F-4A6A-AC2B-B85E1B658318}";
+
+/// What the CLR is told of a profiler by (Microsoft, "Runtime configuration options for debugging
+/// and profiling").
+const PROFILER_VARIABLES: [&str; 4] = [
+    "CORECLR_ENABLE_PROFILING",
+    "CORECLR_PROFILER",
+    "CORECLR_PROFILER_PATH",
+    "CORECLR_PROFILER_PATH_64",
+];
+
+/// Where the agent's own code finds its folder.
+const HOME: &str = "OTEL_DOTNET_AUTO_HOME";
 
 /// The value of `DOTNET_STARTUP_HOOKS` for this process.
 ///
 /// # Errors
 /// Why the process gets the original value.
 pub fn startup_hooks(
-    _original: Option<&[u8]>,
-    _process: &impl Process,
+    original: Option<&[u8]>,
+    process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let (_agent, _path) = Runtime::Dotnet.agent(configuration)?;
-    Err(Reason::NoAgentConfigured)
+    let original = original.unwrap_or_default();
+    let home = home(original, process, configuration)?;
+    prepend([home, HOOK].concat().as_bytes(), original)
 }
 
 /// The value of `DOTNET_ADDITIONAL_DEPS` for this process.
@@ -21,12 +53,11 @@ pub fn startup_hooks(
 /// # Errors
 /// Why the process gets the original value.
 pub fn additional_deps(
-    _original: Option<&[u8]>,
-    _process: &impl Process,
+    original: Option<&[u8]>,
+    process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let (_agent, _path) = Runtime::Dotnet.agent(configuration)?;
-    Err(Reason::NoAgentConfigured)
+    folder("/AdditionalDeps", original, process, configuration)
 }
 
 /// The value of `DOTNET_SHARED_STORE` for this process.
@@ -34,10 +65,271 @@ pub fn additional_deps(
 /// # Errors
 /// Why the process gets the original value.
 pub fn shared_store(
-    _original: Option<&[u8]>,
-    _process: &impl Process,
+    original: Option<&[u8]>,
+    process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let (_agent, _path) = Runtime::Dotnet.agent(configuration)?;
-    Err(Reason::NoAgentConfigured)
+    folder("/store", original, process, configuration)
+}
+
+/// Versions of the agent before 1.15 have these folders.
+fn folder(
+    name: &str,
+    original: Option<&[u8]>,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Result<Vec<u8>, Reason> {
+    let hooks = process.variable(STARTUP_HOOKS).unwrap_or_default();
+    let path = [home(&hooks, process, configuration)?, name].concat();
+    match process.is_folder(path.as_bytes()) {
+        true => prepend(path.as_bytes(), original.unwrap_or_default()),
+        false => Err(Reason::AgentUnreadable(path)),
+    }
+}
+
+/// The agent's folder, where this process is to be injected; `hooks` are the user's.
+fn home<'c>(
+    hooks: &[u8],
+    process: &impl Process,
+    configuration: &'c Configuration,
+) -> Result<&'c str, Reason> {
+    let (agent, home) = Runtime::Dotnet.agent(configuration)?;
+    let home = home.trim_end_matches('/');
+    if home.contains(':') {
+        return Err(Reason::AgentPathUnusable {
+            path: home.into(),
+            why: ".NET takes what follows `:` for another path",
+        });
+    }
+    let hook = [home, HOOK].concat();
+    // The CLR aborts where a startup hook is missing.
+    if !process.is_readable_file(hook.as_bytes()) {
+        return Err(Reason::AgentUnreadable(hook));
+    }
+    if !agent.allow_other_agents {
+        dotnet_agents::none_but(hook.as_bytes(), hooks, process)?;
+    }
+    if process.loaded_library(HOST).is_none() {
+        return Err(Reason::NotLoaded(HOST));
+    }
+    if configuration.processes.include_arguments.is_none() {
+        dotnet_commands::none(process)?;
+    }
+    Ok(home)
+}
+
+/// The same hook given twice would run twice.
+fn prepend(path: &[u8], original: &[u8]) -> Result<Vec<u8>, Reason> {
+    if original
+        .split(|byte| *byte == b':')
+        .any(|part| part == path)
+    {
+        return Err(Reason::AlreadyInjected);
+    }
+    match original.is_empty() {
+        true => Ok(path.into()),
+        false => Ok([path, b":", original].concat()),
+    }
+}
+
+/// What is added to the environment of a process that gets the startup hook.
+pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8>> {
+    let Ok((_, home)) = Runtime::Dotnet.agent(configuration) else {
+        return Vec::new();
+    };
+    let home = home.trim_end_matches('/').as_bytes();
+    let mut entries = Vec::new();
+    let lines = settings::lines(Runtime::Dotnet, process, configuration);
+    for line in lines.split(|byte| *byte == b'\n') {
+        if is_entry(line) {
+            entries.push(line.to_vec());
+        }
+    }
+    if process.variable(HOME).is_none_or(|value| value.is_empty())
+        && !configuration.environment.contains_key(HOME)
+    {
+        entries.push([HOME.as_bytes(), b"=", home].concat());
+    }
+    if configuration.dotnet_profiler {
+        add_profiler(home, process, &mut entries);
+    }
+    entries
+}
+
+/// A name of another kind could not be listed in the marker.
+fn is_entry(line: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let end = line.iter().position(|byte| !is_plain(byte));
+    end.is_some_and(|end| line.get(end) == Some(&b'='))
+}
+
+/// Nothing is added where the user has set one of the profiler's variables, or its library is
+/// missing.
+fn add_profiler(home: &[u8], process: &impl Process, entries: &mut Vec<Vec<u8>>) {
+    let platform: &[u8] = match process.loaded_library("ld-musl-x86_64.so.1") {
+        Some(_) => b"/linux-musl-x64/",
+        None => b"/linux-x64/",
+    };
+    let library = [home, platform, PROFILER].concat();
+    let is_users = |name: &&str| process.variable(name).is_some();
+    if PROFILER_VARIABLES.iter().any(is_users) || !process.is_readable_file(&library) {
+        return;
+    }
+    for (name, value) in PROFILER_VARIABLES.iter().zip([b"1", PROFILER_ID, &library]) {
+        entries.push([name.as_bytes(), b"=", value].concat());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixture::Fixture;
+    use alloc::{string::String, vec};
+
+    const AGENT: &str = "/otel/net/OpenTelemetry.AutoInstrumentation.StartupHook.dll";
+    const LIBRARY: &str = "/otel/linux-x64/OpenTelemetry.AutoInstrumentation.Native.so";
+
+    fn process() -> Fixture {
+        Fixture {
+            executable: "/usr/bin/dotnet".into(),
+            arguments: vec!["dotnet".into(), "shop.dll".into()],
+            readable: vec![AGENT.into(), LIBRARY.into()],
+            libraries: vec!["/usr/share/dotnet/host/fxr/8.0.4/libhostfxr.so".into()],
+            ..Fixture::default()
+        }
+    }
+
+    fn configuration() -> Configuration {
+        let mut configuration = Configuration::default();
+        configuration.agent_mut(Runtime::Dotnet).agent_path = Some("/otel".into());
+        configuration
+    }
+
+    fn hooks(
+        original: Option<&str>,
+        process: &Fixture,
+        c: &Configuration,
+    ) -> Result<String, Reason> {
+        let value = startup_hooks(original.map(str::as_bytes), process, c)?;
+        Ok(String::from_utf8(value).unwrap())
+    }
+
+    fn texts(process: &Fixture, configuration: &Configuration) -> Vec<String> {
+        let entries = entries(process, configuration).into_iter();
+        entries
+            .map(|entry| String::from_utf8(entry).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_agents_hook_comes_before_the_users_and_only_once() {
+        let (p, mut c) = (process(), configuration());
+        assert_eq!(hooks(None, &p, &c).unwrap(), AGENT);
+        assert_eq!(hooks(Some(""), &p, &c).unwrap(), AGENT);
+        c.agent_mut(Runtime::Dotnet).agent_path = Some("/otel/".into());
+        let both = hooks(Some("/user.dll:Name"), &p, &c).unwrap();
+        assert_eq!(both, [AGENT, ":/user.dll:Name"].concat());
+        assert_eq!(hooks(Some(&both), &p, &c), Err(Reason::AlreadyInjected));
+    }
+
+    #[test]
+    fn what_dotnet_would_not_survive_is_not_injected() {
+        let (mut p, mut c) = (process(), configuration());
+        p.readable.clear();
+        assert_eq!(
+            hooks(None, &p, &c),
+            Err(Reason::AgentUnreadable(AGENT.into()))
+        );
+        c.agent_mut(Runtime::Dotnet).agent_path = Some("/a:b".into());
+        let reason = hooks(None, &p, &c).unwrap_err();
+        assert!(matches!(reason, Reason::AgentPathUnusable { .. }));
+    }
+
+    #[test]
+    fn only_a_dotnet_host_is_answered() {
+        let mut p = process();
+        p.libraries.clear();
+        assert_eq!(
+            hooks(None, &p, &configuration()),
+            Err(Reason::NotLoaded(HOST))
+        );
+    }
+
+    #[test]
+    fn folders_are_answered_where_they_are_and_the_hook_is() {
+        let (mut p, c) = (process(), configuration());
+        let missing = additional_deps(None, &p, &c);
+        assert_eq!(
+            missing,
+            Err(Reason::AgentUnreadable("/otel/AdditionalDeps".into()))
+        );
+        p.folders = vec!["/otel/AdditionalDeps".into(), "/otel/store".into()];
+        assert_eq!(
+            additional_deps(None, &p, &c).unwrap(),
+            b"/otel/AdditionalDeps"
+        );
+        assert_eq!(
+            shared_store(Some(b"/user"), &p, &c).unwrap(),
+            b"/otel/store:/user"
+        );
+        let twice = shared_store(Some(b"/user:/otel/store"), &p, &c);
+        assert_eq!(twice, Err(Reason::AlreadyInjected));
+        let elastic = "/ElasticApmAgentStartupHook.dll";
+        p.variables.insert(STARTUP_HOOKS.into(), elastic.into());
+        let other = shared_store(None, &p, &c);
+        assert!(matches!(other, Err(Reason::OtherAgent { .. })));
+    }
+
+    #[test]
+    fn the_sdk_is_left_alone_unless_arguments_are_included() {
+        let (mut p, mut c) = (process(), configuration());
+        p.arguments = vec!["dotnet".into(), "build".into()];
+        assert!(matches!(
+            hooks(None, &p, &c),
+            Err(Reason::BuiltInArgumentDenial(_))
+        ));
+        c.processes.include_arguments = Some(vec!["build".into()]);
+        assert_eq!(hooks(None, &p, &c).unwrap(), AGENT);
+    }
+
+    #[test]
+    fn settings_are_added_to_the_environment_where_the_user_has_none() {
+        let (mut p, mut c) = (process(), configuration());
+        for name in ["OTEL_A", "OTEL_B", "OTEL_E:F"] {
+            c.environment.insert(name.into(), "ours".into());
+        }
+        c.resource_attributes.insert("team".into(), "a".into());
+        p.variables.insert("OTEL_B".into(), "theirs".into());
+        let attributes = "OTEL_RESOURCE_ATTRIBUTES";
+        p.variables.insert(attributes.into(), "x=1".into());
+        let wanted = [
+            "OTEL_A=ours",
+            "OTEL_RESOURCE_ATTRIBUTES=x=1,team=a",
+            "OTEL_DOTNET_AUTO_HOME=/otel",
+        ];
+        assert_eq!(texts(&p, &c), wanted);
+        p.variables.insert(HOME.into(), "/theirs".into());
+        assert!(!texts(&p, &c).iter().any(|entry| entry.starts_with(HOME)));
+    }
+
+    #[test]
+    fn the_profiler_comes_with_its_switch_and_never_beside_the_users() {
+        let (mut p, mut c) = (process(), configuration());
+        let home = "OTEL_DOTNET_AUTO_HOME=/otel";
+        assert_eq!(texts(&p, &c), [home]);
+        c.dotnet_profiler = true;
+        let path = ["CORECLR_PROFILER_PATH=", LIBRARY].concat();
+        let id = "CORECLR_PROFILER={918728DD-259F-4A6A-AC2B-B85E1B658318}";
+        assert_eq!(
+            texts(&p, &c),
+            [home, "CORECLR_ENABLE_PROFILING=1", id, &path]
+        );
+        p.libraries.push("/lib/ld-musl-x86_64.so.1".into());
+        assert_eq!(texts(&p, &c), [home], "no profiler for musl");
+        p.libraries.pop();
+        for name in PROFILER_VARIABLES {
+            p.variables = [(name.into(), String::new())].into();
+            assert_eq!(texts(&p, &c), [home], "{name}");
+        }
+    }
 }

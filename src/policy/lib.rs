@@ -12,6 +12,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod added;
 pub mod boot;
 pub mod configuration;
 pub mod configuration_files;
@@ -19,6 +20,8 @@ pub mod configuration_keys;
 pub mod decision;
 pub mod denials;
 pub mod dotnet;
+pub mod dotnet_agents;
+pub mod dotnet_commands;
 pub mod erlang;
 pub mod glob;
 pub mod jvm;

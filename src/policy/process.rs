@@ -26,6 +26,9 @@ pub trait Process {
     /// looked at.
     fn is_readable_file(&self, path: &[u8]) -> bool;
 
+    /// Whether `path` is a folder.
+    fn is_folder(&self, path: &[u8]) -> bool;
+
     /// The folder of the boot files: `boot` beside the preload object.
     fn boot_folder(&self) -> &[u8];
 
@@ -57,6 +60,7 @@ pub(crate) mod fixture {
         pub arguments: Vec<String>,
         pub variables: BTreeMap<String, String>,
         pub readable: Vec<String>,
+        pub folders: Vec<String>,
         pub libraries: Vec<String>,
     }
 
@@ -78,6 +82,9 @@ pub(crate) mod fixture {
         }
         fn is_readable_file(&self, path: &[u8]) -> bool {
             self.readable.iter().any(|file| file.as_bytes() == path)
+        }
+        fn is_folder(&self, path: &[u8]) -> bool {
+            self.folders.iter().any(|folder| folder.as_bytes() == path)
         }
         fn boot_folder(&self) -> &[u8] {
             b"/boot"

@@ -13,6 +13,8 @@ pub enum Reason {
     BuiltInDenial(&'static str),
     /// The same, told by the command line.
     BuiltInArgumentDenial(&'static str),
+    /// The library that such a runtime is started by is not loaded here; its file name.
+    NotLoaded(&'static str),
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -108,6 +110,7 @@ impl fmt::Display for Reason {
                 f,
                 "{kind} is left alone (processes.include_arguments lifts this)"
             ),
+            Self::NotLoaded(library) => write!(f, "{library} is not loaded"),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }

@@ -93,6 +93,15 @@ impl Variable {
             Self::DotnetSharedStore => dotnet::shared_store(original, process, configuration),
         }
     }
+
+    /// Entries (`NAME=value`) that the process's environment gets when this variable has been
+    /// answered with the agent, for runtimes that read nothing but their own copy of `environ`.
+    pub fn entries(self, process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8>> {
+        match self {
+            Self::DotnetStartupHooks => dotnet::entries(process, configuration),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A name that is looked at more closely.

@@ -5,13 +5,13 @@
 
 use crate::attempt::attempt;
 use crate::host::Host;
-use crate::{log, mappings, permanent};
+use crate::{environment, log, mappings, permanent};
 use core::ffi::{CStr, c_char};
 use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
-use opentelemetry_injector_policy::{Configuration, Runtime, Watched, settings};
+use opentelemetry_injector_policy::{Configuration, Runtime, Variable, Watched, added, settings};
 
 struct Answer {
     older: *const Answer,
@@ -149,7 +149,10 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
     let value = match outcome {
         Ok(value) => match published(newest, question, &value) {
             Some(value) => value,
-            None => permanent::c_string(&value)?,
+            None => {
+                add_entries(question.watched, &host)?;
+                permanent::c_string(&value)?
+            }
         },
         Err(_) => ptr::null(),
     };
@@ -170,6 +173,22 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
         value,
     };
     publish(question, answer)
+}
+
+/// Puts what the runtime reads in no other way into the environment.
+fn add_entries(watched: Watched<'_>, host: &Host) -> Option<()> {
+    let Watched::Activation(variable) = watched else {
+        return Some(());
+    };
+    let mut entries = variable.entries(host, configuration()?);
+    if entries.is_empty() {
+        return Some(());
+    }
+    let marker = added::marker(&entries, host);
+    // It has the names: values may be secrets.
+    log::debug!("environment: {}", Lossy(&marker));
+    entries.push(marker);
+    environment::add(&entries)
 }
 
 /// A value that was published for the same original: other callers keep the same pointer.

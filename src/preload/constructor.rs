@@ -3,7 +3,7 @@
 use crate::attempt::{attempt, keep};
 use crate::files::FileSystem;
 use crate::host::Host;
-use crate::{answers, direct, gum, hooks, log};
+use crate::{answers, direct, environment, gum, hooks, log};
 use alloc::boxed::Box;
 use opentelemetry_injector_policy::configuration::{Engine, Level, Log};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
@@ -21,11 +21,19 @@ extern "C" fn construct() {
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;
     }
+    restore();
     attempt(|| {
         if let Err(reason) = inject() {
             log::debug!("nothing is injected: {reason}");
         }
     });
+}
+
+/// A parent's additions are not for this process, whatever becomes of it.
+fn restore() {
+    if let Some(marker) = environment::marker() {
+        attempt(|| (environment::restore(marker), Memory::Freed));
+    }
 }
 
 fn inject() -> Result<(), Reason> {

@@ -1,7 +1,13 @@
-//! The process's environment as libc holds it. Read only: `environ` is never written.
+//! The process's environment as libc holds it.
+//!
+//! Two functions write it, both for runtimes that read nothing but a copy of `environ`: [`add`] in
+//! such a process when its agent is injected, [`restore`] in its children.
 
+use crate::permanent;
+use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::ptr;
+use opentelemetry_injector_policy::added::{self, MARKER, Restore};
 
 unsafe extern "C" {
     /// libc's own pointer (environ(7)); by this name, so that a copy relocation of `environ` in
@@ -110,4 +116,82 @@ unsafe fn after_bytes(text: *const c_char, name: &[u8]) -> Option<&'static CStr>
     }
     // SAFETY: the string goes on behind `=`.
     Some(unsafe { CStr::from_ptr(text.add(name.len() + 1)) })
+}
+
+/// Gives the environment further entries, which take the place of those with the same names. None
+/// of them is there where memory is short.
+///
+/// The new array takes the old one's place as a whole, so that whoever is reading goes on with the
+/// old one.
+pub fn add(entries: &[Vec<u8>]) -> Option<()> {
+    let is_replaced = |old: &CStr| {
+        let old = name(old.to_bytes());
+        old.is_some() && entries.iter().any(|entry| name(entry) == old)
+    };
+    let kept = current().filter(|(_, text)| !is_replaced(text));
+    let mut all: Vec<_> = kept.map(|(entry, _)| entry).collect();
+    for entry in entries {
+        all.push(permanent::c_string(entry)?);
+    }
+    // The block is zeroed: it ends with null.
+    let array = permanent::allocate((all.len() + 1) * size_of::<*const c_char>())?.cast();
+    // SAFETY: the block is long enough, aligned, and known to nobody else yet.
+    unsafe { ptr::copy_nonoverlapping(all.as_ptr(), array, all.len()) };
+    // SAFETY: one word, which readers take as a whole; the same race with setenv(3) as in libc.
+    unsafe { ptr::write_volatile(&raw mut __environ, array) };
+    Some(())
+}
+
+fn name(entry: &[u8]) -> Option<&[u8]> {
+    added::split(entry).map(|(name, _)| name)
+}
+
+/// Takes back what a parent was given and has handed on; before any other thread is there.
+///
+/// The array stays the same one: musl hands the kernel's to `main`.
+pub fn restore(marker: &CStr) {
+    let marker = marker.to_bytes();
+    // SAFETY: reading one word.
+    let mut next = unsafe { ptr::read_volatile(&raw const __environ) }.cast_mut();
+    for (entry, text) in current() {
+        let kept = match added::restore(text.to_bytes(), marker) {
+            Restore::Remove => continue,
+            Restore::Keep => entry,
+            Restore::Shorten(part) => permanent::c_string(part).unwrap_or(entry),
+        };
+        // SAFETY: the marker is an entry, so there is an array; at most as many entries are written
+        // as have been read, each behind the reader.
+        next = unsafe {
+            next.write(kept);
+            next.add(1)
+        };
+    }
+    // SAFETY: there is room for the end, at the latest where it was.
+    unsafe { next.write(ptr::null()) };
+}
+
+/// The entries one after the other, as they are found when it is their turn.
+fn current() -> impl Iterator<Item = (*const c_char, &'static CStr)> {
+    // SAFETY: reading one word that libc only ever replaces as a whole.
+    let mut next = unsafe { ptr::read_volatile(&raw const __environ) };
+    core::iter::from_fn(move || {
+        if next.is_null() {
+            return None;
+        }
+        // SAFETY: the array ends with null, which has not come yet.
+        let entry = unsafe { ptr::read_volatile(next) };
+        if entry.is_null() {
+            return None;
+        }
+        // SAFETY: this entry was not the end, and entries are C strings.
+        unsafe {
+            next = next.add(1);
+            Some((entry, CStr::from_ptr(entry)))
+        }
+    })
+}
+
+/// What a parent's marker says, where there is one.
+pub fn marker() -> Option<&'static CStr> {
+    value(MARKER)
 }

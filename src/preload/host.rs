@@ -59,6 +59,11 @@ impl Process for Host {
         kernel::status_of(&path).is_ok_and(is_regular) && kernel::may_read(&path)
     }
 
+    fn is_folder(&self, path: &[u8]) -> bool {
+        let is_folder = |status: libc::stat| status.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        CString::new(path).is_ok_and(|path| kernel::status_of(&path).is_ok_and(is_folder))
+    }
+
     fn boot_folder(&self) -> &[u8] {
         let folder = || [&mappings::own_folder(), b"/boot".as_slice()].concat();
         self.boot_folder.get_or_init(folder)
