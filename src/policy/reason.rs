@@ -13,6 +13,8 @@ pub enum Reason {
     KillSwitch(&'static str),
     /// A program that is left alone by default; the name of the kind of program.
     BuiltInDenial(&'static str),
+    /// A script that is a tool of its runtime, left alone by default.
+    Tool(&'static str),
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -97,6 +99,12 @@ impl fmt::Display for Reason {
             Self::KillSwitch(variable) => write!(f, "{variable} is set"),
             Self::BuiltInDenial(kind) => {
                 write!(f, "{kind} is left alone (processes.include lifts this)")
+            }
+            Self::Tool(name) => {
+                write!(
+                    f,
+                    "{name} is left alone (processes.include_arguments lifts this)"
+                )
             }
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
