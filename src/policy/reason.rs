@@ -15,6 +15,8 @@ pub enum Reason {
     BuiltInDenial(&'static str),
     /// A script that is a tool of its runtime, left alone by default.
     Tool(&'static str),
+    /// An option on the command line with which the agent could not start.
+    Option(&'static str),
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -106,6 +108,7 @@ impl fmt::Display for Reason {
                     "{name} is left alone (processes.include_arguments lifts this)"
                 )
             }
+            Self::Option(name) => write!(f, "nothing could start with {name} on the command line"),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }
