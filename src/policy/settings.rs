@@ -86,16 +86,12 @@ pub fn value(
 /// All that [`value`] would answer, as `NAME=value` and a line end each; a line end within a value
 /// becomes a blank.
 pub fn lines(runtime: Runtime, process: &impl Process, configuration: &Configuration) -> Vec<u8> {
-    let configured = configuration
-        .environment
-        .keys()
-        .map(alloc::string::String::as_str);
-    let others = [resource_attributes::VARIABLE].into_iter().chain(DEFAULTS);
-    let mut names: Vec<&str> = configured.chain(others).collect();
-    names.sort_unstable();
-    names.dedup();
+    let environment = &configuration.environment;
+    let others = DEFAULTS.into_iter().chain([resource_attributes::VARIABLE]);
+    let others = others.filter(|name| !environment.contains_key(*name));
+    let names = environment.keys().map(alloc::string::String::as_str);
     let mut lines = Vec::new();
-    for name in names {
+    for name in names.chain(others) {
         let original = process.variable(name);
         let value = value(name, original.as_deref(), runtime, process, configuration);
         if let Ok(value) = value {
