@@ -361,6 +361,10 @@ fn fpm_is_injected_whether_it_clears_the_environment_or_not() {
             assert_eq!(server.get(&inside), wanted, "{pool}");
             assert_settings(&span(&sink, "fpm-fcgi"), service, "ours");
         }
+        // It executes itself anew.
+        server.signal("USR2");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        assert_eq!(server.get(&inside), wanted, "{pool}");
     }
 }
 
