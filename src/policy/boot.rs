@@ -5,7 +5,7 @@
 //! environment: names that begin with [`PREFIX`] are answered to a process in which an agent has
 //! been injected, and to no other.
 
-use crate::{Configuration, Process, Reason, Runtime, settings};
+use crate::{Configuration, Process, Reason, Runtime, php, settings};
 use alloc::vec::Vec;
 
 /// How the names of questions begin.
@@ -30,6 +30,11 @@ pub enum Question {
     Settings,
     /// `…ESM`: `1` where `nodejs.esm` is true.
     Esm,
+    /// `…ALLOW_OTHER_AGENTS`: `1` where the runtime's `allow_other_agents` is true, for agents that
+    /// only a boot file can see.
+    AllowOtherAgents,
+    /// `…PHP_PREPEND`: the path of PHP's boot file.
+    PhpPrepend,
 }
 
 impl Question {
@@ -39,6 +44,8 @@ impl Question {
             b"AGENT_PATH" => Some(Self::AgentPath),
             b"SETTINGS" => Some(Self::Settings),
             b"ESM" => Some(Self::Esm),
+            b"ALLOW_OTHER_AGENTS" => Some(Self::AllowOtherAgents),
+            b"PHP_PREPEND" => Some(Self::PhpPrepend),
             _ => None,
         }
     }
@@ -58,6 +65,11 @@ impl Question {
             Self::Settings => Ok(settings::lines(runtime, process, configuration)),
             Self::Esm if configuration.nodejs_esm => Ok(b"1".to_vec()),
             Self::Esm => Err(Reason::DisabledBy("nodejs.esm")),
+            Self::AllowOtherAgents if runtime.agent(configuration)?.0.allow_other_agents => {
+                Ok(b"1".to_vec())
+            }
+            Self::AllowOtherAgents => Err(Reason::DisabledBy("allow_other_agents")),
+            Self::PhpPrepend => file(process, php::PREPEND),
         }
     }
 }

@@ -43,6 +43,13 @@ pub fn matches_path(pattern: &[u8], path: &[u8]) -> bool {
     matches(pattern, text)
 }
 
+/// What stands beside the first pattern that matches a path.
+pub fn find(table: &[(&str, &'static str)], path: &[u8]) -> Option<&'static str> {
+    let mut rows = table.iter();
+    let row = rows.find(|(pattern, _)| matches_path(pattern.as_bytes(), path));
+    row.map(|(_, found)| *found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

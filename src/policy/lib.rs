@@ -41,6 +41,7 @@ pub mod reason;
 pub mod resource_attributes;
 pub mod ruby;
 pub mod runtime;
+pub mod script;
 pub mod settings;
 pub mod variable;
 

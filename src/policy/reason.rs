@@ -15,6 +15,8 @@ pub enum Reason {
     BuiltInArgumentDenial(&'static str),
     /// The library that such a runtime is started by is not loaded here; its file name.
     NotLoaded(&'static str),
+    /// An option on the command line with which the agent could not start.
+    Option(&'static str),
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -111,6 +113,7 @@ impl fmt::Display for Reason {
                 "{kind} is left alone (processes.include_arguments lifts this)"
             ),
             Self::NotLoaded(library) => write!(f, "{library} is not loaded"),
+            Self::Option(name) => write!(f, "nothing could start with {name} on the command line"),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }

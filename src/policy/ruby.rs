@@ -1,17 +1,241 @@
-//! Ruby: `RUBYOPT`.
+//! Ruby: `RUBYOPT` with our boot file in front of the user's options.
+//!
+//! CRuby splits the variable at white space and knows no quotes (`moreswitches` in its ruby.c).
+//! The boot file checks Ruby's version before it loads the agent. The agent's path and settings
+//! reach it through `ENV[]`, which asks libc's `getenv` each time.
 
-use crate::{Configuration, Process, Reason, Runtime};
-use alloc::vec::Vec;
+use crate::reason::Lossy;
+use crate::script::{self, CommandLine};
+use crate::{Configuration, Process, Reason, Runtime, boot, glob};
+use alloc::{string::ToString, vec::Vec};
+
+const VARIABLE: &str = "RUBYOPT";
+
+/// `ruby --help`: short options that take the next argument where nothing follows the letter, and
+/// long ones that may be written without `=`.
+const COMMAND_LINE: CommandLine = CommandLine {
+    with_value: &[
+        "-I",
+        "-r",
+        "-C",
+        "-E",
+        "--encoding",
+        "--external-encoding",
+        "--internal-encoding",
+    ],
+    instead: &["-e"],
+};
+
+/// Programs in Ruby that are no applications. `bundle exec` is one: it runs what follows in its
+/// own process.
+const TOOLS: &[&str] = &["bundle", "bundler", "gem", "rake"];
+
+/// Features that start an agent of another vendor, as each vendor's guide gives them for `-r`.
+const AGENTS: &[(&str, &str)] = &[
+    ("ddtrace*", "Datadog"),
+    ("ddtrace/*", "Datadog"),
+    ("datadog/*", "Datadog"),
+    ("*/datadog/*", "Datadog"),
+    ("newrelic*", "New Relic"),
+    ("elastic?apm*", "Elastic"),
+    ("instana*", "Instana"),
+    ("appsignal*", "AppSignal"),
+    ("scout_apm*", "Scout"),
+    ("skylight*", "Skylight"),
+    ("solarwinds_apm*", "SolarWinds"),
+    ("opentelemetry-*", "OpenTelemetry"),
+    ("opentelemetry/*", "OpenTelemetry"),
+];
 
 /// The value of `RUBYOPT` for this process.
+///
+/// A value that has our boot file already (Bundler passes `RUBYOPT` on) is answered as it is: the
+/// file needs an activated process to do anything.
 ///
 /// # Errors
 /// Why the process gets the original value.
 pub fn value(
-    _original: Option<&[u8]>,
-    _process: &impl Process,
+    original: Option<&[u8]>,
+    process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let (_agent, _path) = Runtime::Ruby.agent(configuration)?;
-    Err(Reason::NoAgentConfigured)
+    let (ruby, agent) = Runtime::Ruby.agent(configuration)?;
+    let arguments = process.arguments();
+    is_application(&arguments, configuration)?;
+
+    let option = option(&boot::file(process, "ruby/boot.rb")?)?;
+    let original = original.unwrap_or_default();
+    if !ruby.allow_other_agents {
+        no_other_agent(&mut words(original), VARIABLE)?;
+        no_other_agent(&mut arguments.iter().map(Vec::as_slice), "command line")?;
+    }
+    if !process.is_readable_file(agent.as_bytes()) {
+        return Err(Reason::AgentUnreadable(agent.into()));
+    }
+    if words(original).any(|word| word == option) {
+        return Ok(original.to_vec());
+    }
+    let separator: &[u8] = if original.is_empty() { b"" } else { b" " };
+    Ok([&option, separator, original].concat())
+}
+
+fn option(file: &[u8]) -> Result<Vec<u8>, Reason> {
+    match file.iter().any(is_blank) {
+        true => Err(Reason::AgentPathUnusable {
+            path: Lossy(file).to_string(),
+            why: "Ruby splits RUBYOPT at blanks and knows no quotes",
+        }),
+        false => Ok([b"-r", file].concat()),
+    }
+}
+
+fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(is_blank).filter(|word| !word.is_empty())
+}
+
+/// As `ISSPACE` in CRuby.
+fn is_blank(byte: &u8) -> bool {
+    byte.is_ascii_whitespace() || *byte == b'\x0b'
+}
+
+fn is_application(arguments: &[Vec<u8>], configuration: &Configuration) -> Result<(), Reason> {
+    let [program, rest @ ..] = COMMAND_LINE.script(arguments) else {
+        return Ok(());
+    };
+    let outcome = script::is_no_tool(program, TOOLS, configuration);
+    let is_exec = |argument: &Vec<u8>| argument == b"exec";
+    match (&outcome, rest.iter().position(is_exec)) {
+        (Err(Reason::BuiltInArgumentDenial("bundle" | "bundler")), Some(exec)) => {
+            let mut executed = rest.iter().skip(exec + 1);
+            let executed = executed.find(|argument| !argument.starts_with(b"-"));
+            executed.map_or(outcome, |program| {
+                script::is_no_tool(program, TOOLS, configuration)
+            })
+        }
+        _ => outcome,
+    }
+}
+
+fn no_other_agent(
+    words: &mut dyn Iterator<Item = &[u8]>,
+    place: &'static str,
+) -> Result<(), Reason> {
+    while let Some(word) = words.next() {
+        let feature = match word.strip_prefix(b"-r") {
+            Some(b"") => words.next(),
+            feature => feature,
+        };
+        if let Some(vendor) = feature.and_then(|feature| glob::find(AGENTS, feature)) {
+            return Err(Reason::OtherAgent { vendor, place });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixture::Fixture;
+    use alloc::string::String;
+
+    const BOOT: &str = "-r/boot/ruby/boot.rb";
+
+    fn process(arguments: &str) -> Fixture {
+        Fixture {
+            arguments: arguments.split(' ').map(String::from).collect(),
+            readable: ["/otel/agent.rb", "/boot/ruby/boot.rb"]
+                .map(String::from)
+                .into(),
+            ..Fixture::default()
+        }
+    }
+
+    fn configuration() -> Configuration {
+        let mut configuration = Configuration::default();
+        configuration.agent_mut(Runtime::Ruby).agent_path = Some("/otel/agent.rb".into());
+        configuration
+    }
+
+    fn text(original: &str, arguments: &str) -> Result<String, Reason> {
+        let outcome = value(
+            Some(original.as_bytes()),
+            &process(arguments),
+            &configuration(),
+        );
+        outcome.map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn the_boot_file_comes_before_the_users_options() {
+        let alone = value(None, &process("ruby"), &configuration());
+        assert_eq!(alone, Ok(BOOT.as_bytes().to_vec()));
+        assert_eq!(text("", "ruby a.rb"), Ok(BOOT.to_string()));
+        assert_eq!(text("-w", "ruby a.rb"), Ok(BOOT.to_string() + " -w"));
+    }
+
+    #[test]
+    fn a_value_that_has_it_stays() {
+        let passed_on = BOOT.to_string() + " -r/gems/bundler/setup";
+        assert_eq!(text(&passed_on, "ruby"), Ok(passed_on.clone()));
+    }
+
+    #[test]
+    fn files_must_be_readable_and_the_boot_file_without_blanks() {
+        let mut p = process("ruby");
+        p.readable.remove(0);
+        let outcome = value(None, &p, &configuration());
+        assert!(matches!(outcome, Err(Reason::AgentUnreadable(_))));
+        p.readable.clear();
+        let outcome = value(None, &p, &configuration());
+        assert!(matches!(outcome, Err(Reason::BootFileMissing(_))));
+        for file in [&b"/a b/boot.rb"[..], b"/a\x0bb/boot.rb"] {
+            let outcome = option(file);
+            assert!(matches!(outcome, Err(Reason::AgentPathUnusable { .. })));
+        }
+    }
+
+    #[test]
+    fn tools_are_left_alone_and_applications_under_bundler_are_not() {
+        for command in [
+            "ruby /usr/bin/bundle install",
+            "ruby -W0 -I lib /usr/bin/gem3.1 list",
+            "ruby /usr/bin/rake",
+            "ruby /usr/bin/bundle",
+            "ruby /usr/bin/bundle exec rake db:migrate",
+        ] {
+            assert!(
+                matches!(text("", command), Err(Reason::BuiltInArgumentDenial(_))),
+                "{command}"
+            );
+        }
+        for command in [
+            "ruby -I rake app.rb gem",
+            "ruby -e 1 rake",
+            "ruby - rake",
+            "ruby /usr/bin/bundle exec --verbose puma",
+        ] {
+            assert!(text("", command).is_ok(), "{command}");
+        }
+        let mut lifted = configuration();
+        lifted.processes.include_arguments = Some(["*rake".into()].into());
+        assert!(value(None, &process("ruby rake"), &lifted).is_ok());
+    }
+
+    #[test]
+    fn agents_of_others_keep_ours_out() {
+        let vendor = |original: &str, arguments: &str| match text(original, arguments) {
+            Err(Reason::OtherAgent { vendor, place }) => Some((vendor, place)),
+            _ => None,
+        };
+        let datadog = Some(("Datadog", VARIABLE));
+        assert_eq!(vendor("-w -rdatadog/auto_instrument", "ruby"), datadog);
+        assert_eq!(vendor("-r ddtrace/auto_instrument", "ruby"), datadog);
+        assert_eq!(vendor("-r/opt/datadog/apm/ruby/inject.rb", "ruby"), datadog);
+        let new_relic = Some(("New Relic", "command line"));
+        assert_eq!(vendor("", "ruby -rnewrelic_rpm app.rb"), new_relic);
+        assert_eq!(vendor("-rjson -rbundler/setup", "ruby ddtrace.rb"), None);
+        let mut both = configuration();
+        both.agent_mut(Runtime::Ruby).allow_other_agents = true;
+        assert!(value(Some(b"-rddtrace"), &process("ruby"), &both).is_ok());
+    }
 }

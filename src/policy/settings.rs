@@ -7,19 +7,22 @@ use alloc::vec::Vec;
 
 /// What a runtime's agent needs where neither the user nor the configuration says otherwise.
 /// The Python distribution's own default is grpc, which fails where only the http exporter is
-/// installed; Node's detectors ask cloud services that may not be there, and warn.
+/// installed; Node's detectors ask cloud services that may not be there, and warn; PHP's SDK does
+/// nothing under Composer's autoloader before it is told to.
 fn default(name: &str, runtime: Runtime) -> Option<&'static str> {
     match (runtime, name) {
         (Runtime::Python, "OTEL_EXPORTER_OTLP_PROTOCOL") => Some("http/protobuf"),
+        (Runtime::Php, "OTEL_PHP_AUTOLOAD_ENABLED") => Some("true"),
         (Runtime::Nodejs, "OTEL_NODE_RESOURCE_DETECTORS") => Some("env,host,os,process"),
         _ => None,
     }
 }
 
 /// The names that [`default`] knows.
-const DEFAULTS: [&str; 2] = [
+const DEFAULTS: [&str; 3] = [
     "OTEL_EXPORTER_OTLP_PROTOCOL",
     "OTEL_NODE_RESOURCE_DETECTORS",
+    "OTEL_PHP_AUTOLOAD_ENABLED",
 ];
 
 /// Names and values of `[environment]` that this process lacks.
@@ -83,16 +86,12 @@ pub fn value(
 /// All that [`value`] would answer, as `NAME=value` and a line end each; a line end within a value
 /// becomes a blank.
 pub fn lines(runtime: Runtime, process: &impl Process, configuration: &Configuration) -> Vec<u8> {
-    let configured = configuration
-        .environment
-        .keys()
-        .map(alloc::string::String::as_str);
-    let others = [resource_attributes::VARIABLE].into_iter().chain(DEFAULTS);
-    let mut names: Vec<&str> = configured.chain(others).collect();
-    names.sort_unstable();
-    names.dedup();
+    let environment = &configuration.environment;
+    let others = DEFAULTS.into_iter().chain([resource_attributes::VARIABLE]);
+    let others = others.filter(|name| !environment.contains_key(*name));
+    let names = environment.keys().map(alloc::string::String::as_str);
     let mut lines = Vec::new();
-    for name in names {
+    for name in names.chain(others) {
         let original = process.variable(name);
         let value = value(name, original.as_deref(), runtime, process, configuration);
         if let Ok(value) = value {

@@ -11,7 +11,7 @@ use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
-use opentelemetry_injector_policy::{Configuration, Runtime, Variable, Watched, added, settings};
+use opentelemetry_injector_policy::{Configuration, Runtime, Watched, added, settings};
 
 struct Answer {
     older: *const Answer,

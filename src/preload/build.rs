@@ -24,6 +24,12 @@ fn main() {
     for argument in arguments {
         println!("cargo:rustc-cdylib-link-arg={argument}");
     }
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        println!("cargo:rerun-if-changed=without_unwind_tables.ld");
+        let folder = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{folder}/without_unwind_tables.ld");
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--no-eh-frame-hdr");
+    }
     if links_with_rust_lld() {
         // What `noseparate-code` is to GNU ld, which does not know this one before 2.44.
         println!("cargo:rustc-cdylib-link-arg=-Wl,--no-rosegment");

@@ -32,7 +32,7 @@ extern "C" fn construct() {
 /// A parent's additions are not for this process, whatever becomes of it.
 fn restore() {
     if let Some(marker) = environment::marker() {
-        attempt(|| (environment::restore(marker), Memory::Freed));
+        attempt(|| environment::restore(marker));
     }
 }
 

@@ -193,5 +193,5 @@ fn current() -> impl Iterator<Item = (*const c_char, &'static CStr)> {
 
 /// What a parent's marker says, where there is one.
 pub fn marker() -> Option<&'static CStr> {
-    value(MARKER)
+    value(MARKER.to_bytes())
 }

@@ -5,6 +5,7 @@
 //! first, on memory that nothing depends on.
 
 use crate::loaded_objects::{self, Function, Object};
+use crate::x86_64::Frame;
 use crate::{direct, hooks, kernel, mappings, x86_64};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
@@ -24,7 +25,7 @@ static BACKTRACE: AtomicUsize = AtomicUsize::new(0);
 
 // The C ABI of the Gum object, defined in src/gum/lib.rs.
 type Replace = unsafe extern "C" fn(*const [usize; 2], usize, *mut usize) -> c_int;
-type Backtrace = unsafe extern "C" fn(*mut usize, usize) -> usize;
+type Backtrace = unsafe extern "C" fn(*const Frame, *mut usize, usize) -> usize;
 type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
 type Dlerror = unsafe extern "C" fn() -> *const c_char;
 
@@ -103,8 +104,8 @@ fn functions(object: &Object<'_>) -> Option<Result<Functions, EngineProblem>> {
     Some(Ok(functions))
 }
 
-/// The return addresses above the caller, where backtraces are on.
-pub fn backtrace() -> Vec<usize> {
+/// The return addresses above the hook's caller, where backtraces are on.
+pub fn backtrace(frame: &Frame) -> Vec<usize> {
     let address = BACKTRACE.load(Ordering::Acquire);
     if address == 0 {
         return Vec::new();
@@ -113,8 +114,9 @@ pub fn backtrace() -> Vec<usize> {
     let backtrace = unsafe { mem::transmute::<usize, Backtrace>(address) };
     let mut frames = alloc::vec![0; FRAMES];
     // SAFETY: room for FRAMES addresses.
-    let count = unsafe { backtrace(frames.as_mut_ptr(), FRAMES) };
+    let count = unsafe { backtrace(frame, frames.as_mut_ptr(), FRAMES) };
     frames.truncate(count);
+    frames.retain(|address| *address != frame.return_address);
     frames
 }
 

@@ -5,7 +5,7 @@
 //! thread. Both functions here have the same reach while nothing has to be computed.
 
 use crate::answers::{self, Question};
-use crate::{environment, trace};
+use crate::{environment, trace, x86_64};
 use core::ffi::{CStr, c_char};
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -57,11 +57,15 @@ pub unsafe extern "C" fn answer_watched(
     }
 }
 
-/// Answers any name through Gum's trampoline or with a trace; `caller` is the return address.
+/// Answers any name through Gum's trampoline or with a trace; `frame` is on the entry's stack.
 ///
 /// # Safety
 /// As for getenv(3).
-pub unsafe extern "C" fn answer_with_detour(name: *const c_char, caller: usize) -> *const c_char {
+pub unsafe extern "C" fn answer_with_detour(
+    name: *const c_char,
+    frame: &x86_64::Frame,
+) -> *const c_char {
+    let caller = frame.return_address;
     let original = match ORIGINAL.load(Ordering::Acquire) {
         // SAFETY: the caller's promise.
         0 => unsafe { environment::scan(name) },
@@ -79,7 +83,7 @@ pub unsafe extern "C" fn answer_with_detour(name: *const c_char, caller: usize) 
         false => unsafe { answer_watched(name, original, caller) },
     };
     if TRACING.load(Ordering::Relaxed) {
-        trace::call(name, original, answer, caller);
+        trace::call(name, original, answer, frame);
     }
     answer
 }

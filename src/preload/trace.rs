@@ -1,6 +1,7 @@
 //! Hook tracing: a line for every call of a hooked function.
 
 use crate::attempt::attempt;
+use crate::x86_64::Frame;
 use crate::{gum, log, mappings};
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
@@ -8,7 +9,7 @@ use core::fmt;
 use opentelemetry_injector_policy::reason::Lossy;
 
 /// Tells of one call. Values are not shown: they may be secrets.
-pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char, caller: usize) {
+pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char, frame: &Frame) {
     let outcome = match (original.is_null(), core::ptr::eq(original, answer)) {
         (_, false) => "injected",
         (false, true) => "hit",
@@ -20,23 +21,15 @@ pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char,
             // SAFETY: the call has read it as a C string.
             false => unsafe { CStr::from_ptr(name) },
         };
-        let place = Place::of(caller);
+        let place = Place::of(frame.return_address);
         log::line(format_args!(
             "getenv(\"{}\") {outcome}, called from {place}",
             Lossy(name.to_bytes())
         ));
-        for frame in above(caller, gum::backtrace()) {
-            log::line(format_args!("    at {}", Place::of(frame)));
+        for address in gum::backtrace(frame) {
+            log::line(format_args!("    at {}", Place::of(address)));
         }
     });
-}
-
-/// The frames above the caller; all of them where the caller is not among them.
-fn above(caller: usize, mut frames: Vec<usize>) -> Vec<usize> {
-    if let Some(index) = frames.iter().position(|frame| *frame == caller) {
-        frames.drain(..=index);
-    }
-    frames
 }
 
 /// An address as its object's path and the offset from where that is loaded, as `addr2line` takes

@@ -170,9 +170,27 @@ global_asm!(
     "9:",
     "ret",
     // The patch is a jump, so the return address is still the caller's.
+    // The registers that a function must keep are what a backtrace of the caller starts from.
     "7:",
-    "mov rsi, [rsp]",
-    "jmp {answer_with_detour}",
+    "push r15",
+    ".cfi_adjust_cfa_offset 8",
+    "push r14",
+    ".cfi_adjust_cfa_offset 8",
+    "push r13",
+    ".cfi_adjust_cfa_offset 8",
+    "push r12",
+    ".cfi_adjust_cfa_offset 8",
+    "push rbx",
+    ".cfi_adjust_cfa_offset 8",
+    "push rbp",
+    ".cfi_adjust_cfa_offset 8",
+    "sub rsp, 8",
+    ".cfi_adjust_cfa_offset 8",
+    "lea rsi, [rsp + 8]",
+    "call {answer_with_detour}",
+    "add rsp, 56",
+    ".cfi_adjust_cfa_offset -56",
+    "ret",
     "8:",
     "mov rsi, rax",
     "mov rdx, [rsp]",
@@ -276,6 +294,15 @@ unsafe extern "C" {
     /// Leaves everything that `call_with_way_out` called, from below it on the same stack.
     #[link_name = "opentelemetry_injector_way_out"]
     pub fn way_out(saved: usize) -> !;
+}
+
+/// What the entry leaves on the stack for the detour.
+#[repr(C)]
+pub struct Frame {
+    /// rbp, rbx, r12, r13, r14, r15 of the caller.
+    pub kept: [usize; 6],
+    /// Where the call comes back to.
+    pub return_address: usize,
 }
 
 /// Bytes that a patch replaces.

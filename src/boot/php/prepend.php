@@ -1,0 +1,49 @@
+<?php
+// Loads the agent (php.agent_path) before the application, or leaves everything as it is, and goes
+// on with the user's own auto_prepend_file. Every PHP since 5.3 can parse it: an old one must be
+// left alone without a word. The names asked by getenv are answered by the preload object to this
+// process alone.
+call_user_func(function () {
+    // PHP has read PHP_INI_SCAN_DIR by now: from here on it is the user's own. Not asked any
+    // earlier: Apache starts PHP once more in the same process when it reloads.
+    getenv('OPENTELEMETRY_INJECTOR_BOOT_STARTED');
+    $folder = getenv('OPENTELEMETRY_INJECTOR_BOOT_AGENT_PATH');
+    // Each takes the place of ours; extensions show only here, not in PHP_INI_SCAN_DIR.
+    $others = array('appdynamics_agent', 'ddtrace', 'dynatrace', 'elastic_apm', 'instana',
+        'newrelic', 'scoutapm', 'skywalking_agent', 'tideways');
+    if (!getenv('OPENTELEMETRY_INJECTOR_BOOT_ALLOW_OTHER_AGENTS')
+        && array_filter($others, 'extension_loaded')) {
+        return;
+    }
+    // What the agent has to say while it is loaded is no output of the application.
+    $silent = function () {
+        return true;
+    };
+    set_error_handler($silent);
+    try {
+        // Composer's own check of the version would end the request.
+        $check = $folder . '/composer/platform_check.php';
+        $floor = is_readable($check) ? file_get_contents($check) : '';
+        $floor = preg_match('/PHP_VERSION_ID >= (\d+)/', $floor, $match) ? (int) $match[1] : 0;
+        if ($folder && PHP_VERSION_ID >= $floor && is_readable($folder . '/autoload.php')) {
+            // The SDK looks here before it asks getenv, which has our attributes beside the user's.
+            if (isset($_SERVER['OTEL_RESOURCE_ATTRIBUTES'])) {
+                $_SERVER['OTEL_RESOURCE_ATTRIBUTES'] = getenv('OTEL_RESOURCE_ATTRIBUTES');
+            }
+            require_once $folder . '/autoload.php';
+        }
+    } catch (Exception $problem) {
+    } catch (Throwable $problem) {
+    }
+    // A handler that the agent has set stays.
+    $last = set_error_handler($silent);
+    restore_error_handler();
+    if ($last === $silent) {
+        restore_error_handler();
+    }
+});
+
+// At the top level, where it expects its variables to be global.
+if (get_cfg_var('opentelemetry_injector.auto_prepend_file')) {
+    require get_cfg_var('opentelemetry_injector.auto_prepend_file');
+}
