@@ -23,7 +23,8 @@ prepare() {
 start_all() {
     echo "  $ ${compose[*]//"$root"/\$PWD} up"
     containers_started=true
-    start_service "$work/compose.log" "${compose[@]}" up --no-build --no-color
+    work "starting the containers" "$work/up.log" "${compose[@]}" up --no-build --detach
+    start_service "$work/compose.log" "${compose[@]}" logs --follow --no-color
     await "starting the trace viewer" 180 viewer_answers
 }
 
