@@ -23,7 +23,8 @@ prepare() {
 start_all() {
     echo "  $ ${compose[*]//"$root"/\$PWD} up"
     containers_started=true
-    start_service "$work/compose.log" "${compose[@]}" up --no-build --no-color
+    work "starting the containers" "$work/up.log" "${compose[@]}" up --no-build --detach
+    start_service "$work/compose.log" "${compose[@]}" logs --follow --no-color
     await "starting the trace viewer" 180 viewer_answers
 }
 
@@ -31,18 +32,24 @@ viewer_answers() {
     curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/"
 }
 
+# Jaeger answers in OTLP's JSON. It wants a range of time, so it gets one that holds every trace.
 trace_ids() {
-    curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/api/traces?service=demo-client" |
-        grep --only-matching '"traceID":"[0-9a-f]*"' | cut -d '"' -f 4 | sort --unique
+    local range='query.startTimeMin=2000-01-01T00:00:00Z&query.startTimeMax=2100-01-01T00:00:00Z'
+    jaeger "traces?query.serviceName=demo-client&query.searchDepth=10&$range" |
+        grep --only-matching '"traceId":"[0-9a-f]*"' | cut -d '"' -f 4 | sort --unique
 }
 
 # trace_is_complete ID
 trace_is_complete() {
-    local trace
-    trace=$(curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/api/traces/$1")
-    [[ $trace == *'"key":"span.kind","type":"string","value":"client"'* ]] &&
-        [[ $trace == *'"key":"span.kind","type":"string","value":"server"'* ]] &&
-        [[ $trace == *'"serviceName":"demo-client"'* && $trace == *'"serviceName":"demo-server"'* ]]
+    local trace service='"key":"service.name","value":{"stringValue":'
+    trace=$(jaeger "traces/$1")
+    # Kinds 2 and 3 are SERVER and CLIENT.
+    [[ $trace == *'"kind":2'* && $trace == *'"kind":3'* &&
+        $trace == *"$service"'"demo-server"'* && $trace == *"$service"'"demo-client"'* ]]
+}
+
+jaeger() {
+    curl --silent --fail --max-time 10 "http://127.0.0.1:$viewer_port/api/v3/$1"
 }
 
 trace_url() {

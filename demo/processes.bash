@@ -1,7 +1,7 @@
 # Starting, waiting for and stopping processes.
 #
-# Each process leads a process group of its own: what it starts in turn is stopped with it, and a
-# Ctrl-C in the terminal reaches the demo alone, which then stops all the others.
+# Each process leads a process group of its own: nothing that it started in turn is left, and a Ctrl-C
+# in the terminal reaches the demo alone, which then stops all the others.
 #
 # shellcheck shell=bash disable=SC2154 # root, cache, work and viewer_port are demo/run's
 
@@ -31,18 +31,13 @@ stop_processes() {
     local limit=$((SECONDS + 15)) pid
     # Not from a list of our own: a signal may come between a start and its entry there.
     for pid in $(jobs -p | tac); do
-        send TERM "$pid"
-        while kill -0 -- "-$pid" 2>/dev/null && ((SECONDS < limit)); do
+        # To itself alone: it knows how to end what it started, and in which order.
+        kill -TERM "$pid" 2>/dev/null || true
+        while kill -0 "$pid" 2>/dev/null && ((SECONDS < limit)); do
             sleep 0.1
         done
-        send KILL "$pid"
+        kill -KILL -- "-$pid" 2>/dev/null || true
     done
-}
-
-# send SIGNAL PID: to the process and all of its group.
-send() {
-    # A process that has only just been forked leads no group yet.
-    kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null || true
 }
 
 # work WHAT LOG COMMAND…: runs a command to its end, with a line that shows that it lives.
