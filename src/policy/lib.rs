@@ -20,6 +20,7 @@ pub mod decision;
 pub mod denials;
 pub mod dotnet;
 pub mod erlang;
+pub mod erlang_flags;
 pub mod glob;
 pub mod jvm;
 pub mod jvm_agents;

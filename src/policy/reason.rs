@@ -13,6 +13,10 @@ pub enum Reason {
     KillSwitch(&'static str),
     /// A program that is left alone by default; the name of the kind of program.
     BuiltInDenial(&'static str),
+    /// A command line that is left alone by default; the name of the kind of program.
+    BuiltInArgumentsDenial(&'static str),
+    /// A program that is not the runtime's launcher asked for the variable: to pass it on.
+    AskedByAnother,
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -50,7 +54,7 @@ pub enum Reason {
     SetByUser,
     /// The agent is already in the value.
     AlreadyInjected,
-    /// The user's value has a quote without its partner, with which the JVM does not start.
+    /// The user's value has a quote without its partner, with which a JVM does not start.
     UnmatchedQuote,
     /// Another agent is already there.
     OtherAgent {
@@ -98,6 +102,13 @@ impl fmt::Display for Reason {
             Self::BuiltInDenial(kind) => {
                 write!(f, "{kind} is left alone (processes.include lifts this)")
             }
+            Self::BuiltInArgumentsDenial(kind) => {
+                write!(
+                    f,
+                    "{kind} is left alone (processes.include_arguments lifts this)"
+                )
+            }
+            Self::AskedByAnother => f.write_str("asked for by a program of another kind"),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }

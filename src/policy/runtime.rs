@@ -77,7 +77,7 @@ impl Runtime {
 
     /// Whether a program is one of the launchers of this runtime, by the path it was started by.
     /// Programs that embed a runtime are told by nothing before they ask for its variable.
-    fn launches(self, name: &[u8]) -> bool {
+    pub fn launches(self, name: &[u8]) -> bool {
         let starts = |prefix: &[u8]| name.starts_with(prefix);
         match self {
             Self::Jvm => name == b"java",
