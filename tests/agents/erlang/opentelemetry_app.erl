@@ -45,7 +45,9 @@ varint(Number) when Number < 128 -> [Number];
 varint(Number) -> [Number band 127 bor 128 | varint(Number bsr 7)].
 
 post(#{host := Host, port := Port}, Body) ->
-    {ok, Socket} = gen_tcp:connect(Host, Port, [binary, {active, false}], 5000),
+    %% A name would be looked up by a program of its own, which complains when the node halts.
+    {ok, Address} = inet:parse_address(Host),
+    {ok, Socket} = gen_tcp:connect(Address, Port, [binary, {active, false}], 5000),
     ok = gen_tcp:send(Socket, [
         "POST /v1/traces HTTP/1.1\r\nHost: ", Host,
         "\r\nContent-Type: application/x-protobuf\r\nConnection: close\r\nContent-Length: ",
