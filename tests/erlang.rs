@@ -22,24 +22,32 @@ macro_rules! need {
     };
 }
 
-/// Compiles an application `opentelemetry` out of one module's source; returns the agent's folder.
-fn compile(folder: &Path, source: &str) -> PathBuf {
+/// Compiles modules into an application `opentelemetry`; returns the agent's folder.
+fn compile(folder: PathBuf, modules: &[PathBuf]) -> PathBuf {
     let ebin = folder.join("opentelemetry/ebin");
     fs::create_dir_all(&ebin).unwrap();
-    let module = folder.join("opentelemetry_app.erl");
-    fs::write(&module, source).unwrap();
-    succeed(Command::new("erlc").arg("-o").arg(&ebin).arg(&module));
+    succeed(Command::new("erlc").arg("-o").arg(&ebin).args(modules));
     let application = root().join("tests/agents/erlang/opentelemetry.app");
     fs::copy(application, ebin.join("opentelemetry.app")).unwrap();
-    folder.to_owned()
+    folder
 }
 
-/// The agent of the project's own, in a folder whose name has to be quoted.
-fn agent(scene: &Scene) -> PathBuf {
-    let source = root().join("tests/agents/erlang/opentelemetry_app.erl");
-    let source = fs::read_to_string(source).unwrap();
-    compile(&scene.path("it's an \"agent\" \\"), &source)
+/// The agent of the project's own, in a folder of that name.
+fn agent(scene: &Scene, folder: &str) -> PathBuf {
+    let source = |name| root().join("tests/agents/erlang").join(name);
+    let modules = ["on_load.erl", "opentelemetry_app.erl"].map(source);
+    compile(scene.path(folder), &modules)
 }
+
+/// An agent whose one module has this source.
+fn odd_agent(scene: &Scene, folder: &str, source: &str) -> PathBuf {
+    let module = scene.path("opentelemetry_app.erl");
+    fs::write(&module, source).unwrap();
+    compile(scene.path(folder), &[module])
+}
+
+/// A name that has to be quoted.
+const FOLDER: &str = "it's an \"agent\" \\";
 
 fn configure(scene: &Scene, agent: &Path, more: &str) {
     let agent = agent.display();
@@ -50,7 +58,7 @@ fn configure(scene: &Scene, agent: &Path, more: &str) {
 fn scene() -> (Scene, Sink) {
     let scene = Scene::new();
     let sink = Sink::start();
-    let agent = agent(&scene);
+    let agent = agent(&scene, FOLDER);
     let more = format!(
         "[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = \"{}\"\nOTEL_SERVICE_NAME = \"our shop\"\n",
         sink.endpoint
@@ -106,7 +114,7 @@ fn a_span_arrives_with_its_settings_in_both_modes_and_locales() {
     for engine in engines() {
         for (mode, locale) in runs {
             let (scene, sink) = scene();
-            let agent = scene.path("it's an \"agent\" \\");
+            let agent = scene.path(FOLDER);
             let more = format!(
                 "[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = \"{}\"\n\
                  OTEL_SERVICE_NAME = \"sh\u{f6}p's \\\"own\\\"\"\nOTEL_TRACES_SAMPLER = \"traceidratio\"\n\
@@ -258,11 +266,9 @@ fn an_application_with_an_sdk_of_its_own_gets_no_second_one() {
     need!("erl");
     for mode in ["interactive", "embedded"] {
         let (scene, sink) = scene();
-        let own = scene.path("own");
-        let source = root().join("tests/agents/erlang/opentelemetry_app.erl");
-        compile(&own, &fs::read_to_string(source).unwrap());
+        let own = agent(&scene, "own");
         let start = format!(
-            "code:load_file(opentelemetry_app), \
+            "[code:load_file(M) || M <- [opentelemetry_app, on_load]], \
              application:set_env(opentelemetry_exporter, otlp_endpoint, \"{}\"), \
              ok = application:load(opentelemetry), \
              application:set_env(opentelemetry, resource, #{{<<\"service.name\">> => <<\"own\">>}}), \
@@ -300,12 +306,13 @@ fn a_broken_agent_is_not_noticed() {
         }
     };
     for (index, source) in sources.iter().enumerate() {
-        check(&compile(
-            &scene.path(&index.to_string()),
+        check(&odd_agent(
+            &scene,
+            &index.to_string(),
             &[module, source].concat(),
         ));
     }
-    let agent = compile(&scene.path("no code"), &[module, sources[0]].concat());
+    let agent = odd_agent(&scene, "no code", &[module, sources[0]].concat());
     let ebin = agent.join("opentelemetry/ebin");
     fs::write(ebin.join("opentelemetry_app.beam"), "no code").unwrap();
     check(&agent);
@@ -361,7 +368,7 @@ fn a_node_without_its_agent_runs_as_if_we_were_not_there() {
     if !is_root() || !has("setpriv") {
         skip!("another user needs root and setpriv");
     }
-    let agent = agent(&scene);
+    let agent = agent(&scene, FOLDER);
     allow_everybody(scene.folder.path());
     let secret = agent.join("opentelemetry/ebin/opentelemetry.app");
     fs::set_permissions(secret, fs::Permissions::from_mode(0o600)).unwrap();

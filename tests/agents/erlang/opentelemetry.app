@@ -1,7 +1,7 @@
 {application, opentelemetry,
  [{description, "A stand-in for the OpenTelemetry SDK"},
   {vsn, "1"},
-  {modules, [opentelemetry_app]},
+  {modules, [on_load, opentelemetry_app]},
   {registered, []},
   {applications, [kernel, stdlib]},
   {mod, {opentelemetry_app, []}}]}.

@@ -2,9 +2,10 @@
 %% settings that the SDK would take from the application environment.
 -module(opentelemetry_app).
 -behaviour(application).
--export([start/2, stop/1]).
+-export([start/2, stop/1, is_loaded/0]).
 
 start(_Type, _Arguments) ->
+    true = on_load:is_ready(),
     Resource = maps:to_list(application:get_env(opentelemetry, resource, #{})),
     {ok, Endpoint} = application:get_env(opentelemetry_exporter, otlp_endpoint),
     Sampler = application:get_env(opentelemetry, sampler, none),
@@ -17,6 +18,9 @@ start(_Type, _Arguments) ->
 
 stop(_State) ->
     ok.
+
+is_loaded() ->
+    true.
 
 print(Term) ->
     iolist_to_binary(io_lib:format("~p", [Term])).
