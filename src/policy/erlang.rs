@@ -37,7 +37,8 @@ pub fn value(
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
     let (erlang, agent) = Runtime::Erlang.agent(configuration)?;
-    if !Runtime::Erlang.launches(file_name(process.started_as())) {
+    let program = file_name(process.started_as());
+    if !program.is_empty() && !Runtime::Erlang.launches(program) {
         return Err(Reason::AskedByAnother);
     }
     let original = original.unwrap_or_default();
@@ -211,6 +212,9 @@ mod tests {
         let (mut p, c) = (process(&["node"]), configuration());
         p.executable = "/usr/bin/node".into();
         assert_eq!(reason("", &p, &c), Reason::AskedByAnother);
+        // Where it cannot be told, as in a configuration's check.
+        p.executable.clear();
+        assert!(!flags("", &p, &c).is_empty());
     }
 
     #[test]
