@@ -81,7 +81,9 @@ pub fn meaning(key: &str) -> &'static str {
         "php" => "the section of PHP",
         "php.agent_path" => "absolute path of the folder with the agent's autoload.php",
         "erlang" => "the section of Erlang and Elixir",
-        "erlang.agent_path" => "absolute path of the folder that holds the agent's applications",
+        "erlang.agent_path" => {
+            "absolute path of the folder that holds the agent's applications, as _build/prod/lib does"
+        }
         "dotnet" => "the section of .NET",
         "dotnet.agent_path" => "absolute path of the automatic instrumentation's folder",
         "dotnet.profiler" => "true: set the bytecode profiler's variables, in the environment",

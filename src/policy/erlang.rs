@@ -1,17 +1,344 @@
-//! Erlang and Elixir: `ERL_AFLAGS`.
+//! Erlang and Elixir: `ERL_AFLAGS` with a flag that names our boot file in front of the user's.
+//!
+//! Erlang's launcher (`erlexec.c`) asks for the variable and hands its flags to the emulator as
+//! arguments. The agent's settings travel in the same way, because `os:getenv/1` reads a copy of
+//! `environ` and sees no hook; `src/boot/erlang/agent.script` gives them to the agent.
 
-use crate::{Configuration, Process, Reason, Runtime};
+use crate::process::file_name;
+use crate::{
+    Configuration, Process, Reason, Runtime, boot, erlang_flags, resource_attributes, settings,
+};
 use alloc::vec::Vec;
+
+const VARIABLE: &str = "ERL_AFLAGS";
+
+/// The launcher's other variables (`initial_argv_massage` in `erlexec.c`).
+const OTHER_VARIABLES: [&str; 2] = ["ERL_FLAGS", "ERL_ZFLAGS"];
+
+/// Our flag: boot file, agent's folder, settings. No application has this name, so that nobody
+/// takes them for its own.
+const FLAG: &[u8] = b"-opentelemetry_injector";
+
+/// `-eval` works in embedded mode, too, in which `-run` finds no module that is not yet loaded.
+/// What fails in it would end the node.
+const EVALUATED: &[u8] = b"try{ok,[[B|A]|_]}=init:get_argument(opentelemetry_injector),\
+                           file:eval(B,[{'Arguments',A}])catch _:_->ok end";
+
+/// The application that has to be there: without it the folder holds no agent.
+const APPLICATION: &str = "/opentelemetry/ebin/opentelemetry.app";
 
 /// The value of `ERL_AFLAGS` for this process.
 ///
 /// # Errors
 /// Why the process gets the original value.
 pub fn value(
-    _original: Option<&[u8]>,
-    _process: &impl Process,
+    original: Option<&[u8]>,
+    process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let (_agent, _path) = Runtime::Erlang.agent(configuration)?;
-    Err(Reason::NoAgentConfigured)
+    let (erlang, agent) = Runtime::Erlang.agent(configuration)?;
+    let program = file_name(process.started_as());
+    if !program.is_empty() && !Runtime::Erlang.launches(program) {
+        return Err(Reason::AskedByAnother);
+    }
+    let original = original.unwrap_or_default();
+    let flags = erlang_flags::split(original)?;
+    let arguments = process.arguments();
+    let (given, extra) = arguments.split_at(position(&arguments, b"-extra"));
+    if flags.iter().chain(given).any(|flag| flag == FLAG) {
+        return Err(Reason::AlreadyInjected);
+    }
+    if configuration.processes.include_arguments.is_none() && is_tool(given, extra) {
+        return Err(Reason::BuiltInArgumentDenial("a tool of Erlang or Elixir"));
+    }
+    if !erlang.allow_other_agents {
+        not_configured_by_hand(&flags, given, process)?;
+    }
+    if !process.is_readable_file(&[agent.as_bytes(), APPLICATION.as_bytes()].concat()) {
+        return Err(Reason::AgentUnreadable([agent, APPLICATION].concat()));
+    }
+    let boot_file = boot::file(process, "erlang/agent.script")?;
+
+    let mut value = Vec::new();
+    let settings = settings(process, configuration);
+    for flag in [FLAG, &boot_file, agent.as_bytes()].into_iter() {
+        erlang_flags::push(&mut value, flag);
+    }
+    for setting in &settings {
+        erlang_flags::push(&mut value, setting);
+    }
+    erlang_flags::push(&mut value, b"-eval");
+    erlang_flags::push(&mut value, EVALUATED);
+    // What the user's begin with is no argument of our flag.
+    value.extend(b"-- ");
+    value.extend(original);
+    Ok(value)
+}
+
+/// `NAME=value` of all that the process lacks. The user's own resource attributes are not
+/// repeated: the command line is read by every user of the machine, the environment is not.
+fn settings(process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8>> {
+    let user = process.variable(resource_attributes::VARIABLE);
+    let user = user.unwrap_or_default();
+    let attributes = resource_attributes::merge(&user, configuration);
+    let added = attributes
+        .as_deref()
+        .and_then(|list| list.get(user.len()..));
+    let missing = settings::missing(process, configuration, &user);
+    missing
+        .into_iter()
+        .map(|(name, value)| (name, value.as_bytes()))
+        .chain(added.map(|list| (resource_attributes::VARIABLE, list)))
+        .map(|(name, value)| [name.as_bytes(), b"=", value].concat())
+        .collect()
+}
+
+/// Whether a command line starts no application: compilers and analysers (their flags are in
+/// OTP's `erlc.c`, `dialyzer.c`, `typer.c` and `ct_run.c`), build tools (scripts, which stand
+/// behind `-extra`), and what only talks to another node.
+fn is_tool(given: &[Vec<u8>], extra: &[Vec<u8>]) -> bool {
+    let starts_tool = |pair: &[Vec<u8>]| {
+        let [flag, module] = pair else { return false };
+        matches!(flag.as_slice(), b"-s" | b"-run")
+            && (module.starts_with(b"erl_compile")
+                || matches!(module.as_slice(), b"dialyzer" | b"typer" | b"ct_run"))
+    };
+    let is_tools_flag =
+        |flag: &Vec<u8>| matches!(flag.as_slice(), b"-make" | b"-compile" | b"-remsh");
+    let names_tool =
+        |word: &Vec<u8>| matches!(file_name(word), b"mix" | b"rebar3" | b"rebar" | b"nodetool");
+    let script = position(extra, b"-S");
+    given.windows(2).any(starts_tool)
+        || given.iter().any(is_tools_flag)
+        || extra.get(1).is_some_and(names_tool)
+        || extra.get(script + 1).is_some_and(names_tool)
+        || extra
+            .iter()
+            .any(|word| word == b"--remsh" || word == b"--rpc-eval")
+}
+
+/// Where a word stands; behind the last one where it does not.
+fn position(words: &[Vec<u8>], wanted: &[u8]) -> usize {
+    let found = words.iter().position(|word| word == wanted);
+    found.unwrap_or(words.len())
+}
+
+/// Flags such as `-opentelemetry traces_exporter none` say that the application brings its own SDK.
+fn not_configured_by_hand(
+    flags: &[Vec<u8>],
+    given: &[Vec<u8>],
+    process: &impl Process,
+) -> Result<(), Reason> {
+    let find = |flags: &[Vec<u8>], place| match flags.iter().any(|flag| flag == b"-opentelemetry") {
+        true => Err(Reason::OtherAgent {
+            vendor: "OpenTelemetry",
+            place,
+        }),
+        false => Ok(()),
+    };
+    find(flags, VARIABLE)?;
+    for name in OTHER_VARIABLES {
+        let value = process.variable(name).unwrap_or_default();
+        find(&erlang_flags::split(&value).unwrap_or_default(), name)?;
+    }
+    find(given, "command line")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fixture::Fixture;
+    use alloc::{string::String, vec};
+
+    const AGENT: &str = "/it's an agent";
+
+    fn process(arguments: &[&str]) -> Fixture {
+        Fixture {
+            executable: "/usr/lib/erlang/erts-13/bin/erlexec".into(),
+            arguments: arguments.iter().map(|a| String::from(*a)).collect(),
+            readable: vec![
+                [AGENT, APPLICATION].concat(),
+                "/boot/erlang/agent.script".into(),
+            ],
+            ..Fixture::default()
+        }
+    }
+
+    fn configuration() -> Configuration {
+        let mut configuration = Configuration::default();
+        configuration.agent_mut(Runtime::Erlang).agent_path = Some(AGENT.into());
+        configuration
+    }
+
+    fn flags(original: &str, process: &Fixture, configuration: &Configuration) -> Vec<String> {
+        let value = value(Some(original.as_bytes()), process, configuration).unwrap();
+        let flags = erlang_flags::split(&value).unwrap().into_iter();
+        flags.map(|flag| String::from_utf8(flag).unwrap()).collect()
+    }
+
+    fn reason(original: &str, process: &Fixture, configuration: &Configuration) -> Reason {
+        value(Some(original.as_bytes()), process, configuration).unwrap_err()
+    }
+
+    #[test]
+    fn ours_come_before_the_users_and_their_extra() {
+        let (p, c) = (process(&["erl", "-noshell"]), configuration());
+        let wanted = [
+            "-opentelemetry_injector",
+            "/boot/erlang/agent.script",
+            AGENT,
+            "-eval",
+            core::str::from_utf8(EVALUATED).unwrap(),
+            "--",
+        ];
+        assert_eq!(flags("", &p, &c), wanted);
+        assert_eq!(value(None, &p, &c), value(Some(b""), &p, &c));
+        let both = flags("+P 4096 -extra 'a b'", &p, &c);
+        assert_eq!(both[..6], wanted);
+        assert_eq!(both[6..], ["+P", "4096", "-extra", "a b"]);
+    }
+
+    #[test]
+    fn applying_it_twice_changes_nothing() {
+        let (p, c) = (process(&["erl"]), configuration());
+        let once = value(Some(b"+P 4096"), &p, &c).unwrap();
+        assert_eq!(value(Some(&once), &p, &c), Err(Reason::AlreadyInjected));
+        let p = process(&["beam.smp", "-opentelemetry_injector", "/x"]);
+        assert_eq!(reason("", &p, &c), Reason::AlreadyInjected);
+    }
+
+    #[test]
+    fn only_erlangs_launcher_gets_it() {
+        let (mut p, c) = (process(&["node"]), configuration());
+        p.executable = "/usr/bin/node".into();
+        assert_eq!(reason("", &p, &c), Reason::AskedByAnother);
+        // Where it cannot be told, as in a configuration's check.
+        p.executable.clear();
+        assert!(!flags("", &p, &c).is_empty());
+    }
+
+    #[test]
+    fn without_an_agent_or_a_boot_file_nothing_changes() {
+        let (mut p, c) = (process(&["erl"]), configuration());
+        assert_eq!(reason("'", &p, &c), Reason::UnmatchedQuote);
+        p.readable.pop();
+        assert!(matches!(reason("", &p, &c), Reason::BootFileMissing(_)));
+        p.readable.clear();
+        let missing = [AGENT, APPLICATION].concat();
+        assert_eq!(reason("", &p, &c), Reason::AgentUnreadable(missing));
+    }
+
+    #[test]
+    fn tools_are_left_alone_unless_arguments_are_included() {
+        let mut c = configuration();
+        let tools: [&[&str]; 12] = [
+            &[
+                "erl",
+                "+A0",
+                "-s",
+                "erl_compile",
+                "compile_cmdline",
+                "-extra",
+                "a.erl",
+            ],
+            &["erl", "+B", "-run", "dialyzer", "plain_cl", "-extra"],
+            &["erl", "-run", "typer", "start"],
+            &["erl", "-sname", "ct", "-s", "ct_run", "script_start"],
+            &["erl", "-make"],
+            &[
+                "erl",
+                "-s",
+                "elixir",
+                "start_cli",
+                "-extra",
+                "/usr/bin/mix",
+                "test",
+            ],
+            &[
+                "erl",
+                "-user",
+                "x",
+                "-extra",
+                "--no-halt",
+                "+iex",
+                "-S",
+                "mix",
+            ],
+            &[
+                "erl",
+                "-run",
+                "escript",
+                "start",
+                "-extra",
+                "/x/rebar3",
+                "compile",
+            ],
+            &[
+                "erl",
+                "-run",
+                "escript",
+                "start",
+                "-extra",
+                "bin/nodetool",
+                "ping",
+            ],
+            &["erl", "-remsh", "a@b"],
+            &["erl", "-extra", "--no-halt", "+iex", "--remsh", "a@b"],
+            &["erl", "-extra", "--hidden", "--rpc-eval", "a@b", "x"],
+        ];
+        for arguments in tools {
+            let denied = reason("", &process(arguments), &c);
+            assert!(
+                matches!(denied, Reason::BuiltInArgumentDenial(_)),
+                "{arguments:?}"
+            );
+        }
+        let applications: [&[&str]; 4] = [
+            &["erl", "-s", "shop", "-extra", "--", "mix"],
+            &["erl", "-run", "escript", "start", "-extra", "./shop", "mix"],
+            &["erl", "-s", "elixir", "start_cli", "-extra", "-e", "mix"],
+            &["erl", "-extra", "-make"],
+        ];
+        for arguments in applications {
+            assert!(!flags("", &process(arguments), &c).is_empty());
+        }
+        c.processes.include_arguments = Some(vec!["*mix".into()]);
+        assert!(!flags("", &process(tools[5]), &c).is_empty());
+    }
+
+    #[test]
+    fn a_user_who_configures_the_sdk_keeps_it() {
+        let mut c = configuration();
+        let by_hand = "-opentelemetry traces_exporter none";
+        let place = |p: &Fixture, original: &str| match reason(original, p, &c) {
+            Reason::OtherAgent { place, .. } => place,
+            other => panic!("{other}"),
+        };
+        assert_eq!(place(&process(&["erl"]), by_hand), VARIABLE);
+        for name in OTHER_VARIABLES {
+            let mut p = process(&["erl"]);
+            p.variables.insert(name.into(), by_hand.into());
+            assert_eq!(place(&p, ""), name);
+        }
+        let p = process(&["erl", "-opentelemetry", "x", "y"]);
+        assert_eq!(place(&p, ""), "command line");
+        c.agent_mut(Runtime::Erlang).allow_other_agents = true;
+        assert!(!flags(by_hand, &p, &c).is_empty());
+    }
+
+    #[test]
+    fn settings_are_the_ones_that_the_user_lacks() {
+        let (mut p, mut c) = (process(&["erl"]), configuration());
+        c.environment.insert("OTEL_A".into(), "it's a b".into());
+        c.environment.insert("OTEL_B".into(), "ours".into());
+        for key in ["team", "tier"] {
+            c.resource_attributes.insert(key.into(), "ours".into());
+        }
+        p.variables.insert("OTEL_B".into(), "theirs".into());
+        let user = "team=theirs,key=secret";
+        p.variables
+            .insert(resource_attributes::VARIABLE.into(), user.into());
+        let wanted = ["OTEL_A=it's a b", "OTEL_RESOURCE_ATTRIBUTES=,tier=ours"];
+        assert_eq!(flags("", &p, &c)[3..5], wanted);
+    }
 }

@@ -23,6 +23,7 @@ pub mod dotnet;
 pub mod dotnet_agents;
 pub mod dotnet_commands;
 pub mod erlang;
+pub mod erlang_flags;
 pub mod glob;
 pub mod jvm;
 pub mod jvm_agents;

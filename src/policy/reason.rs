@@ -17,6 +17,8 @@ pub enum Reason {
     NotLoaded(&'static str),
     /// An option on the command line with which the agent could not start.
     Option(&'static str),
+    /// A program that is not the runtime's launcher asked for the variable: to pass it on.
+    AskedByAnother,
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -114,6 +116,7 @@ impl fmt::Display for Reason {
             ),
             Self::NotLoaded(library) => write!(f, "{library} is not loaded"),
             Self::Option(name) => write!(f, "nothing could start with {name} on the command line"),
+            Self::AskedByAnother => f.write_str("asked for by a program of another kind"),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }

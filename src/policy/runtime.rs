@@ -84,7 +84,7 @@ impl Runtime {
     }
 
     /// Whether a program is one of the launchers of this runtime, by its file name.
-    fn launches(self, name: &[u8]) -> bool {
+    pub fn launches(self, name: &[u8]) -> bool {
         let starts = |prefix: &[u8]| name.starts_with(prefix);
         match self {
             Self::Jvm => name == b"java",
