@@ -171,7 +171,7 @@ conf.d/1.toml:1:18: /a=b.jar: the JVM takes what follows `=` for the agent's opt
   |
 1 | jvm.agent_path = '/a=b.jar'
   |                  ^^^^^^^^^^
-  = help: move the agent to a path without `=`: JVMs are not injected with this one
+  = help: move the agent: processes are not injected with this path
 
 configuration.toml: 1 problem (2 files)
 ";
