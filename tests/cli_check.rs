@@ -131,7 +131,7 @@ fn names_below_environment_begin_with_otel() {
     assert_eq!(
         problem("[environment]\nPATH = '/bin'\n"),
         "\
-configuration.toml:2:1: `environment.PATH` does not begin with OTEL_
+configuration.toml:2:1: `environment.PATH` is not OTEL_ and letters, digits or underscores
   |
 2 | PATH = '/bin'
   | ^^^^

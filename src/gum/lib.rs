@@ -62,8 +62,8 @@ pub unsafe extern "C" fn opentelemetry_injector_gum_replace(
     c_int::from(failed)
 }
 
-/// Writes the return addresses of a hooked function and of those above it, innermost first;
-/// returns how many.
+/// Writes the return addresses above the caller of a hooked function, innermost first; returns how
+/// many.
 ///
 /// `frame` is what the hook's entry has left on the stack: the caller's rbp, rbx, r12 to r15, and
 /// the return address.
@@ -81,8 +81,8 @@ pub unsafe extern "C" fn opentelemetry_injector_gum_backtrace(
     // SAFETY: plain numbers, for which all zeroes are valid.
     let mut context: GumCpuContext = unsafe { mem::zeroed() };
     context.rip = rip as u64;
-    // As it is when the hooked function is entered: Gum takes the caller from there.
-    context.rsp = frame as u64 + 6 * size_of::<usize>() as u64;
+    // As it is when the hooked function has come back.
+    context.rsp = frame.wrapping_add(1) as u64;
     (context.rbp, context.rbx) = (rbp as u64, rbx as u64);
     (context.r12, context.r13) = (r12 as u64, r13 as u64);
     (context.r14, context.r15) = (r14 as u64, r15 as u64);
@@ -90,7 +90,8 @@ pub unsafe extern "C" fn opentelemetry_injector_gum_backtrace(
     let frames = unsafe { slice::from_raw_parts_mut(frames, capacity) };
     let limit = u32::try_from(capacity).unwrap_or(u32::MAX);
     let found = Backtracer::accurate_with_context_and_limit(&context, limit);
-    let filled = frames.iter_mut().zip(found);
+    // Gum takes the word at the stack's top for the first address; before a call it is none.
+    let filled = frames.iter_mut().zip(found.into_iter().skip(1));
     filled.map(|(frame, address)| *frame = address).count()
 }
 

@@ -3,7 +3,7 @@
 use crate::attempt::{attempt, keep};
 use crate::files::FileSystem;
 use crate::host::Host;
-use crate::{answers, direct, environment, gum, hooks, log};
+use crate::{answers, direct, environment, gum, hooks, loaded_objects, log};
 use alloc::boxed::Box;
 use opentelemetry_injector_policy::configuration::{Engine, Level, Log};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
@@ -49,6 +49,7 @@ fn inject() -> Result<(), Reason> {
     keep();
     let configuration = Box::leak(Box::new(configuration));
     answers::configure(configuration);
+    loaded_objects::find_own_path();
     if level == Level::Trace {
         hooks::trace_calls();
     }

@@ -6,7 +6,7 @@
 
 use crate::loaded_objects::{self, Function, Object};
 use crate::x86_64::Frame;
-use crate::{direct, hooks, kernel, mappings, x86_64};
+use crate::{direct, hooks, kernel, x86_64};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
@@ -31,8 +31,8 @@ type Dlerror = unsafe extern "C" fn() -> *const c_char;
 
 /// The path of the Gum object, where it is installed.
 pub fn installed() -> Option<CString> {
-    let folder = mappings::own_folder();
-    let path = CString::new([&folder, b"/".as_slice(), OBJECT].concat()).ok()?;
+    let folder = loaded_objects::own_folder();
+    let path = CString::new([folder, b"/", OBJECT].concat()).ok()?;
     kernel::may_read(&path).then_some(path)
 }
 
@@ -116,7 +116,6 @@ pub fn backtrace(frame: &Frame) -> Vec<usize> {
     // SAFETY: room for FRAMES addresses.
     let count = unsafe { backtrace(frame, frames.as_mut_ptr(), FRAMES) };
     frames.truncate(count);
-    frames.retain(|address| *address != frame.return_address);
     frames
 }
 

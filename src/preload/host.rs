@@ -1,6 +1,6 @@
 //! The calling process, as the policy sees it.
 
-use crate::{environment, kernel, mappings};
+use crate::{environment, kernel, loaded_objects, mappings};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -65,7 +65,7 @@ impl Process for Host {
     }
 
     fn boot_folder(&self) -> &[u8] {
-        let folder = || [&mappings::own_folder(), b"/boot".as_slice()].concat();
+        let folder = || [loaded_objects::own_folder(), b"/boot"].concat();
         self.boot_folder.get_or_init(folder)
     }
 

@@ -3,11 +3,13 @@
 //! libc's functions are looked up in libc's own symbol table: a program may define a `getenv` of
 //! its own (bash does), and `dlsym` would need a newer glibc than this object does.
 
+use crate::x86_64;
 use core::ffi::{CStr, c_char, c_int, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{ptr, slice};
-use libc::PT_DYNAMIC;
 use libc::{Elf64_Addr as Address, Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
-use opentelemetry_injector_policy::process::file_name;
+use libc::{PT_DYNAMIC, PT_LOAD};
+use opentelemetry_injector_policy::process::{directory, file_name};
 
 /// One loaded object, for the duration of a visit.
 pub struct Object<'a> {
@@ -71,7 +73,43 @@ pub fn find<R>(mut visit: impl FnMut(&Object<'_>) -> Option<R>) -> Option<R> {
     search.found
 }
 
+/// The preload object's path as the loader has it: a string of the loader's own, which stays.
+static OWN_PATH: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+
+/// Looks for the preload object itself; in the constructor, where the loader's lock is free.
+pub fn find_own_path() {
+    let ours = x86_64::entry as *const () as usize;
+    find(|object| {
+        let path = object.path.as_ptr().cast_mut();
+        object
+            .contains(ours)
+            .then(|| OWN_PATH.store(path, Ordering::Release))
+    });
+}
+
+/// The folder that the preload object was loaded from; empty where it is not known.
+pub fn own_folder() -> &'static [u8] {
+    let path = OWN_PATH.load(Ordering::Acquire);
+    match path.is_null() {
+        true => b"",
+        // SAFETY: the loader keeps the name of an object that is never unloaded.
+        false => directory(unsafe { CStr::from_ptr(path) }.to_bytes()),
+    }
+}
+
 impl Object<'_> {
+    /// Whether one of the object's mappings holds an address.
+    fn contains(&self, address: usize) -> bool {
+        let mut loaded = self
+            .headers
+            .iter()
+            .filter(|header| header.p_type == PT_LOAD);
+        loaded.any(|header| {
+            let start = self.base + header.p_vaddr as usize;
+            (start..start + header.p_memsz as usize).contains(&address)
+        })
+    }
+
     /// Whether this is the process's libc: glibc's or musl's.
     pub fn is_libc(&self) -> bool {
         self.is_glibc() || is_musl(self.path.to_bytes())

@@ -3,9 +3,8 @@
 //! The loader's own list would need its lock, which another thread may hold for ever: in a child
 //! of fork that thread does not exist. This is read inside of an attempt.
 
-use crate::{kernel, x86_64};
+use crate::kernel;
 use alloc::vec::Vec;
-use opentelemetry_injector_policy::process::directory;
 
 /// A mapped file as far as it covers one stretch of addresses.
 pub struct Mapped {
@@ -20,12 +19,6 @@ pub struct Mapped {
 /// The file that is mapped at an address.
 pub fn at(address: usize) -> Option<Mapped> {
     find(|mapped| (mapped.start..mapped.end).contains(&address))
-}
-
-/// The folder that the preload object was loaded from; empty where it cannot be told.
-pub fn own_folder() -> Vec<u8> {
-    let own = at(x86_64::entry as *const () as usize);
-    own.map_or(Vec::new(), |own| directory(&own.path).to_vec())
 }
 
 /// The first mapped file that `wanted` accepts; `None` also where /proc is hidden.
