@@ -14,4 +14,6 @@ FROM debian:bookworm-slim
 COPY --from=build /injector/target/release/opentelemetry-injector /usr/bin/
 # The Gum engine's object is not there when Frida's releases could not be reached.
 COPY --from=build /injector/target/release/libopentelemetry_injector*.so /usr/lib/opentelemetry/injector/
+# Files that runtimes load before the agent: they belong beside the object.
+COPY --from=build /injector/target/release/boot /usr/lib/opentelemetry/injector/boot
 CMD ["opentelemetry-injector", "--help"]
