@@ -63,7 +63,7 @@ fn an_installed_object_is_found_in_its_own_folder_before_the_common_one() {
     let scratch = Scratch::new();
     let command = installed(&scratch, "usr");
     let prefix = command.parent().unwrap().parent().unwrap();
-    for place in ["lib", "lib/opentelemetry-injector", "bin"] {
+    for place in ["lib", "lib/opentelemetry/injector", "bin"] {
         let object = prefix.join(place).join(OBJECT);
         install_object(&object);
         let ran = ran(scratch.command(&command, &["run", "sh", "-c", &print("LD_PRELOAD")]));
@@ -79,7 +79,7 @@ fn without_an_object_it_tells_where_it_looked() {
     let prefix = prefix.to_str().unwrap();
     let said = format!(
         "opentelemetry-injector: {OBJECT} is not in {prefix}/bin, \
-         {prefix}/lib/opentelemetry-injector, {prefix}/lib; name it with --object\n"
+         {prefix}/lib/opentelemetry/injector, {prefix}/lib; name it with --object\n"
     );
     let ran = ran(scratch.command(&command, &["run", "true"]));
     assert_eq!(ran, outcome(2, "", &said));

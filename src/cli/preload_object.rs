@@ -92,7 +92,7 @@ fn folders_beside(command: &Path) -> Vec<PathBuf> {
     let library = folder.parent().unwrap_or(folder).join("lib");
     vec![
         folder.into(),
-        library.join("opentelemetry-injector"),
+        library.join("opentelemetry/injector"),
         library,
     ]
 }
