@@ -10,18 +10,22 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Executors;
 
 /**
- * Sells things: {@code /order} first asks {@code /stock}, so that one order is a trace of several
+ * Sells things: {@code /order} first asks for {@code /stock}, so that one order is a trace of several
  * spans. Nothing here knows of OpenTelemetry.
  */
 public class Server {
     private static final HttpClient HTTP = HttpClient.newHttpClient();
 
-    /** The argument is the port to listen on; 0 takes a free one. */
+    /**
+     * The arguments are the port to listen on, where 0 takes a free one, and the address of the stock,
+     * which without one is here.
+     */
     public static void main(String[] arguments) throws IOException {
         int port = Integer.parseInt(arguments[0]);
         HttpServer server = HttpServer.create(new InetSocketAddress(port), 0);
         String address = "http://localhost:" + server.getAddress().getPort();
-        server.createContext("/order", exchange -> answer(exchange, "sold, " + ask(address + "/stock")));
+        String stock = arguments.length > 1 ? arguments[1] : address;
+        server.createContext("/order", exchange -> answer(exchange, "sold, " + ask(stock + "/stock")));
         server.createContext("/stock", exchange -> answer(exchange, "41 left"));
         // The request for /stock comes while /order is being answered.
         server.setExecutor(Executors.newCachedThreadPool());

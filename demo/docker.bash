@@ -1,6 +1,10 @@
-# The demo in containers: Jaeger is the viewer and takes OTLP itself.
+# The demo in containers, with the Java applications alone: Jaeger is the viewer and takes OTLP itself.
 #
 # shellcheck shell=bash disable=SC2154 # root, cache, work and viewer_port are demo/run's
+
+# The services of a complete trace, for browser.bash.
+# shellcheck disable=SC2034
+readonly shown=(demo-client demo-server)
 
 # A project of this copy's own: stopping it stops no other copy's containers.
 readonly project=opentelemetry-injector-demo-$$

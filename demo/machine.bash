@@ -8,11 +8,20 @@ readonly zipkin=$cache/zipkin-server-3.6.1-slim.jar
 readonly injector=$root/target/release/libopentelemetry_injector.so
 readonly sink=$root/target/debug/otlp-sink
 readonly configuration=$work/configuration.toml
+# The Python application's own virtual environment, and the agents by version of Python.
+readonly venv=$work/venv
+readonly python_agents=$work/python
+# The services of a complete trace, for browser.bash.
+# shellcheck disable=SC2034
+readonly shown=(demo-client demo-server demo-stock demo-price)
 
 need_for_place() {
     need_rust
     need_jdk
     need mvn maven
+    need node nodejs
+    need npm npm
+    need_python
     need curl curl
     # Both LD_PRELOAD and -javaagent end a path there.
     if [[ $root =~ [[:space:]:=] ]]; then
@@ -27,11 +36,19 @@ require_free_ports() {
 
 prepare() {
     require_java_17
+    require_node_18
+    require_python_3_8
     work "building the injector" "$work/cargo.log" \
         cargo build --release --target-dir "$root/target"
+    # The preload object looks for them beside itself.
+    rm -rf "$root/target/release/boot"
+    cp -r "$root/src/boot" "$root/target/release/boot"
     work "building the OTLP receiver" "$work/cargo.log" \
         cargo build --package opentelemetry-injector-tests --bin otlp-sink --target-dir "$root/target"
     work "fetching the Java agent" "$work/agent.log" scripts/fetch-java-agent
+    work "fetching the Node.js agent" "$work/nodejs-agent.log" scripts/fetch-nodejs-agent
+    make_venv
+    fetch_python_agent
     fetch_zipkin
     work "compiling the applications" "$work/javac.log" \
         javac -d "$work/classes" demo/Server.java demo/Client.java
@@ -53,6 +70,29 @@ fetch_zipkin() {
     fi
 }
 
+# What the Python application needs: Flask.
+make_venv() {
+    if ! "$venv/bin/python" -c 'import flask' &>/dev/null; then
+        work "making a virtual environment" "$work/venv.log" python3 -m venv --clear "$venv"
+        work "installing Flask in it" "$work/flask.log" "$venv/bin/python" -m pip install flask
+    fi
+}
+
+# The agent for the version of Python in the virtual environment, which it stays out of. Of all
+# instrumentations it holds the one for Flask.
+fetch_python_agent() {
+    local version
+    version=$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    if [[ ! -d $python_agents/$version ]]; then
+        rm -rf "$work/fetched"
+        work "fetching the Python agent" "$work/python-agent.log" \
+            "$venv/bin/python" -m pip install --target "$work/fetched" opentelemetry-distro \
+            opentelemetry-exporter-otlp-proto-http opentelemetry-instrumentation-flask
+        mkdir -p "$python_agents"
+        mv "$work/fetched" "$python_agents/$version"
+    fi
+}
+
 # archive CLASS: an ordinary jar. Its name is what the agent calls the service.
 archive() {
     work "packing demo-${1,}.jar" "$work/jar.log" \
@@ -60,11 +100,18 @@ archive() {
 }
 
 write_configuration() {
-    local agent
-    agent=$(scripts/fetch-java-agent)
+    local java_agent nodejs_agent
+    java_agent=$(scripts/fetch-java-agent)
+    nodejs_agent=$(scripts/fetch-nodejs-agent)
     cat >"$configuration" <<END
 [jvm]
-agent_path = "$agent"
+agent_path = "$java_agent"
+
+[nodejs]
+agent_path = "$nodejs_agent"
+
+[python]
+agent_path = "$python_agents/{version}"
 
 [environment]
 OTEL_EXPORTER_OTLP_ENDPOINT = "http://127.0.0.1:$otlp_port"
@@ -85,9 +132,16 @@ start_all() {
     await "starting the trace viewer" 180 viewer_answers
     await "starting the OTLP receiver" 10 grep listening "$work/spans.jsonl"
 
-    start_injected "$work/server.log" java -jar "$work/demo-server.jar" 0
-    await "starting the server" 180 server_address
-    start_injected "$work/client.log" java -jar "$work/demo-client.jar" "$(server_address)"
+    # The agent of Java names a service after its jar; the others ask for a name.
+    start_injected "$work/price.log" OTEL_SERVICE_NAME=demo-price \
+        "$venv/bin/python" demo/price.py 0
+    await "starting the prices" 60 address price
+    start_injected "$work/stock.log" OTEL_SERVICE_NAME=demo-stock \
+        node demo/stock.js 0 "$(address price)"
+    await "starting the stock" 60 address stock
+    start_injected "$work/server.log" java -jar "$work/demo-server.jar" 0 "$(address stock)"
+    await "starting the server" 180 address server
+    start_injected "$work/client.log" java -jar "$work/demo-client.jar" "$(address server)"
 }
 
 # start_clean LOG [NAME=VALUE…] COMMAND…: in an environment that says nothing of agents, whatever the
@@ -96,7 +150,8 @@ start_clean() {
     start_service "$1" env -i PATH="$PATH" HOME="$HOME" LANG="${LC_ALL:-${LANG:-C.UTF-8}}" "${@:2}"
 }
 
-# start_injected LOG COMMAND…: these two variables are all that an application gets.
+# start_injected LOG [NAME=VALUE…] COMMAND…: these two variables are all that makes an application
+# traced.
 start_injected() {
     local injection=("LD_PRELOAD=$injector" "OPENTELEMETRY_INJECTOR_CONFIGURATION=$configuration")
     local line="${injection[*]} ${*:2}"
@@ -108,8 +163,9 @@ viewer_answers() {
     curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/health"
 }
 
-server_address() {
-    sed --quiet 's/^listening on //p' "$work/server.log" | grep .
+# address APPLICATION: where it says that it listens.
+address() {
+    sed --quiet 's/^listening on //p' "$work/$1.log" | grep .
 }
 
 trace_ids() {
@@ -117,12 +173,13 @@ trace_ids() {
         grep --only-matching '"traceId":"[0-9a-f]*"' | cut -d '"' -f 4 | sort --unique
 }
 
-# trace_is_complete ID: one line per span, then the client's and the server's.
+# trace_is_complete ID: every request has a span on either side.
 trace_is_complete() {
-    local trace
+    local trace side
     trace=$(curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/api/v2/trace/$1")
-    [[ $trace =~ '"kind":"CLIENT"'[^}]*'"serviceName":"demo-client"' ]] &&
-        [[ $trace =~ '"kind":"SERVER"'[^}]*'"serviceName":"demo-server"' ]]
+    for side in CLIENT:demo-{client,server,stock} SERVER:demo-{server,stock,price}; do
+        [[ $trace =~ '"kind":"'${side%:*}'"'[^}]*'"serviceName":"'${side#*:}'"' ]] || return 1
+    done
 }
 
 trace_url() {

@@ -41,6 +41,32 @@ require_java_17() {
     fi
 }
 
+# A Python that makes virtual environments; Debian's own cannot without another package.
+need_python() {
+    if ! python3 -c 'import ensurepip, venv' &>/dev/null; then
+        missing+=("python3 with venv")
+        packages+=(python3-venv)
+    fi
+}
+
+# The oldest version that the boot file starts an agent in.
+require_python_3_8() {
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' ||
+        fail "Python is too old ($(python3 --version 2>&1)), 3.8 is needed: put a newer python3 first in PATH"
+}
+
+# The versions that the agent takes.
+require_node_18() {
+    local version
+    version=$(node --version) || fail "node does not run: type node --version"
+    if [[ ! $version =~ ^v([0-9]+)\.([0-9]+) ]] || ! {
+        ((BASH_REMATCH[1] > 20)) || ((BASH_REMATCH[1] == 20 && BASH_REMATCH[2] >= 6)) ||
+            ((BASH_REMATCH[1] == 18 && BASH_REMATCH[2] >= 19))
+    }; then
+        fail "Node.js is too old ($version), 18.19 or 20.6 is needed: put a newer node first in PATH"
+    fi
+}
+
 # Installs what `need` found missing.
 install_missing() {
     ((${#missing[@]})) || return 0
@@ -56,6 +82,6 @@ install_missing() {
     hash -r
     local name
     for name in "${missing[@]}"; do
-        command -v "$name" >/dev/null || fail "$name is installed, but not in a directory of PATH"
+        command -v "${name%% *}" >/dev/null || fail "$name is installed, but not in a directory of PATH"
     done
 }
