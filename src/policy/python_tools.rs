@@ -13,13 +13,14 @@ const MODULES: &str = "build compileall ensurepip lib2to3 pip pipenv pipx poetry
     virtualenv zipapp";
 
 /// Patterns on the names of scripts: package managers with their inner scripts, then tools of
-/// Debian, Ubuntu and Red Hat.
+/// Debian, Ubuntu and Red Hat, then of Google Cloud, which replace modules of the standard library
+/// by their own and must be first to import them.
 const SCRIPTS: &str = "__pip-runner__.py _in_process.py conda easy_install* get-pip.py \
     get_interpreter_info.py mamba pdm pip pip-* pip2* pip3* pipenv pipx poetry py_info.py pyvenv* uv virtualenv* \
     add-apt-repository apt-add-repository apt-check apt-listchanges apt_check.py \
     command-not-found dh_python* dnf dnf-* dnf3 do-release-upgrade lsb_release py3clean \
     py3compile py3versions pyclean pycompile pyversions software-properties-* \
-    unattended-upgrade* yum yum-*";
+    unattended-upgrade* yum yum-* bq.py bootstrapping.py gcloud.py gsutil gsutil.py";
 
 /// Patterns on code (`python -c`): how the standard library and pip start helpers of their own.
 const CODE: &str = "*<pip-setuptools-caller>*\n\
