@@ -9,13 +9,23 @@ mod check;
 mod diagnostics;
 mod files;
 mod help;
+mod install;
+mod ld_so_preload;
+mod loaders;
 mod near_miss;
+mod object_check;
 mod object_version;
 mod output;
 mod preload_object;
+mod private_etc;
 mod process;
 mod report;
+mod root;
 mod run;
+mod trial_programs;
+mod trials;
+mod trust;
+mod uninstall;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -33,7 +43,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Install(install::Arguments),
     Run(run::Arguments),
+    Uninstall(uninstall::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -47,7 +59,9 @@ Examples:
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
     }
 }
 
