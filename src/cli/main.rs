@@ -7,15 +7,33 @@
 mod agent;
 mod check;
 mod diagnostics;
+mod explain;
+mod explain_json;
+mod explanation;
+mod facts;
 mod files;
 mod help;
+mod hooked;
+mod invocation;
+mod key_places;
+mod live;
 mod near_miss;
 mod object_version;
 mod output;
 mod preload_object;
+mod preload_sources;
+mod proc_files;
 mod process;
+mod program;
+mod prospect;
+mod ps;
+mod remedies;
 mod report;
 mod run;
+mod subject;
+mod users;
+mod versions;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -33,6 +51,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    Ps(ps::Arguments),
     Run(run::Arguments),
 }
 
@@ -47,6 +67,8 @@ Examples:
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
     }
 }
