@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: where the built objects are, how programs are compiled and
 //! started, and how a test says that it was skipped.
 
+pub mod explain_support;
+
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;

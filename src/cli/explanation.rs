@@ -84,7 +84,8 @@ pub struct Answer {
     pub value: Result<Vec<u8>, Reason>,
 }
 
-/// The steps after the configuration has been read, which are not reached without it.
+/// The steps before and after the configuration has been read, of which the later are not reached without it.
+const EARLIER: [&str; 2] = ["kill switch", "configuration"];
 const LATER: [&str; 4] = ["processes", "runtime", "agent", "engine"];
 
 /// What a live process needs, whatever else is done.
@@ -95,7 +96,13 @@ pub fn explain(subject: &Subject) -> Explanation {
     let mut explainer = Explainer::new(subject);
     explainer.loading();
     explainer.rights();
-    explainer.decision();
+    match subject.is_secure {
+        Some(true) => {
+            explainer.not_reached(&EARLIER);
+            explainer.not_reached(&LATER);
+        }
+        _ => explainer.decision(),
+    }
     explainer.changes();
     explainer.finish()
 }
@@ -202,7 +209,7 @@ impl<'s> Explainer<'s> {
         });
         if let Err(reason @ Reason::KillSwitch(_)) = &outcome {
             self.stopped("kill switch", reason);
-            self.not_reached(&["configuration"]);
+            self.not_reached(&EARLIER[1..]);
             return self.not_reached(&LATER);
         }
         self.passed("kill switch", "none is set in its environment");
