@@ -7,25 +7,43 @@
 mod agent;
 mod check;
 mod diagnostics;
+mod explain;
+mod explain_json;
+mod explanation;
+mod facts;
 mod files;
 mod help;
+mod hooked;
 mod install;
+mod invocation;
+mod key_places;
 mod ld_so_preload;
+mod live;
 mod loaders;
 mod near_miss;
 mod object_check;
 mod object_version;
 mod output;
 mod preload_object;
+mod preload_sources;
 mod private_etc;
+mod proc_files;
 mod process;
+mod program;
+mod prospect;
+mod ps;
+mod remedies;
 mod report;
 mod root;
 mod run;
+mod subject;
 mod trial_programs;
 mod trials;
 mod trust;
 mod uninstall;
+mod users;
+mod versions;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -44,6 +62,8 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Install(install::Arguments),
+    Explain(explain::Arguments),
+    Ps(ps::Arguments),
     Run(run::Arguments),
     Uninstall(uninstall::Arguments),
 }
@@ -60,6 +80,8 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Install(arguments) => install::install(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
     }
