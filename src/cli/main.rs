@@ -6,12 +6,15 @@
 
 mod agent;
 mod check;
+mod confinement;
 mod diagnostics;
+mod doctor;
 mod explain;
 mod explain_json;
 mod explanation;
 mod facts;
 mod files;
+mod findings;
 mod help;
 mod hooked;
 mod install;
@@ -36,6 +39,10 @@ mod remedies;
 mod report;
 mod root;
 mod run;
+mod status;
+mod status_agents;
+mod status_object;
+mod status_preload;
 mod subject;
 mod trial_programs;
 mod trials;
@@ -62,9 +69,11 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Install(install::Arguments),
+    Doctor(doctor::Arguments),
     Explain(explain::Arguments),
     Ps(ps::Arguments),
     Run(run::Arguments),
+    Status(status::Arguments),
     Uninstall(uninstall::Arguments),
 }
 
@@ -80,9 +89,11 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Install(arguments) => install::install(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
         Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
     }
 }
