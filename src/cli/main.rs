@@ -83,6 +83,8 @@ const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
   opentelemetry-injector check ./configuration.toml
+  opentelemetry-injector status
+  opentelemetry-injector install --dry-run
   opentelemetry-injector run --debug -- java -jar shop.jar";
 
 fn main() -> ExitCode {
