@@ -4,7 +4,9 @@ use crate::kernel;
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
+use opentelemetry_injector_policy::configuration_files::{
+    FileProblem, LARGEST_FILE, is_writable_by_all,
+};
 
 /// The file system as this process sees it.
 pub struct FileSystem;
@@ -15,6 +17,9 @@ impl Files for FileSystem {
         let status = kernel::status(file.number()).map_err(problem)?;
         if status.st_mode & libc::S_IFMT != libc::S_IFREG {
             return Err(FileProblem::NotRegular);
+        }
+        if is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
         }
         let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
         if length > LARGEST_FILE {
@@ -34,6 +39,10 @@ impl Files for FileSystem {
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
         let directory = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let status = kernel::status(directory.number()).map_err(problem)?;
+        if is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
+        }
         let mut names = Vec::new();
         let mut buffer = [0; 2048];
         loop {
