@@ -6,30 +6,37 @@ use alloc::vec::Vec;
 use opentelemetry_injector_policy::Files;
 use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
 
+/// How much of a file is read at once, in bytes: the whole of most; from then on as much as there is
+/// already.
+const FIRST_READ: usize = 4096;
+
 /// The file system as this process sees it.
 pub struct FileSystem;
 
 impl Files for FileSystem {
+    // Without asking for the file's kind and length first: fstat(2) is not among the calls that
+    // every program makes before its main.
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
         let file = open(path, libc::O_RDONLY)?;
-        let status = kernel::status(file.number()).map_err(problem)?;
-        if status.st_mode & libc::S_IFMT != libc::S_IFREG {
-            return Err(FileProblem::NotRegular);
-        }
-        let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
-        if length > LARGEST_FILE {
-            return Err(FileProblem::TooLarge);
-        }
-        let mut content = alloc::vec![0; length];
-        let mut filled = 0;
-        while let Some(rest @ [_, ..]) = content.get_mut(filled..) {
-            match kernel::read(&file, rest).map_err(problem)? {
-                0 => break,
-                count => filled += count,
+        let mut content = Vec::new();
+        loop {
+            let filled = content.len();
+            content.resize(filled + FIRST_READ.max(filled), 0);
+            let room = content.get_mut(filled..).unwrap_or_default();
+            let count = kernel::read(&file, room).map_err(problem)?;
+            let is_end = count < room.len();
+            content.truncate(filled + count);
+            if content.len() > LARGEST_FILE {
+                return Err(FileProblem::TooLarge);
+            }
+            if is_end {
+                break;
             }
         }
-        content.truncate(filled);
-        Ok(content)
+        match content.is_empty() && !is_regular(&file) {
+            true => Err(FileProblem::NotRegular),
+            false => Ok(content),
+        }
     }
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
@@ -65,6 +72,12 @@ fn collect_names(mut records: &[u8], names: &mut Vec<Vec<u8>>) {
     }
 }
 
+/// False for a FIFO that nobody writes to, which looks like an empty file.
+fn is_regular(file: &kernel::Descriptor) -> bool {
+    let status = kernel::status(file.number());
+    status.is_ok_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
+
 fn open(path: &[u8], flags: libc::c_int) -> Result<kernel::Descriptor, FileProblem> {
     let path = CString::new(path).map_err(|_| FileProblem::Missing)?;
     kernel::open(&path, flags, 0).map_err(problem)
@@ -74,8 +87,8 @@ fn problem(number: libc::c_int) -> FileProblem {
     match number {
         libc::ENOENT | libc::ENOTDIR => FileProblem::Missing,
         libc::EACCES | libc::EPERM => FileProblem::NotPermitted,
-        // A socket, or a FIFO opened for writing only.
-        libc::ENXIO => FileProblem::NotRegular,
+        // A socket; a directory; a FIFO whose writer has written nothing.
+        libc::ENXIO | libc::EISDIR | libc::EAGAIN => FileProblem::NotRegular,
         number => FileProblem::System(number),
     }
 }
