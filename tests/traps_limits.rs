@@ -133,6 +133,13 @@ fn a_small_address_space_means_the_plain_answer_or_ours_or_the_loaders_refusal()
 }
 
 #[test]
+fn ever_new_values_do_not_fill_the_memory() {
+    let scene = Scene::new();
+    let program = scene.trap("ever_new_values", &[]);
+    scene.alike(&program, Injected, |_| {});
+}
+
+#[test]
 fn ten_megabytes_of_environment_are_searched_as_before() {
     let scene = Scene::new();
     let program = scene.trap("large_environment", &[]);

@@ -57,6 +57,31 @@ fn a_program_that_checks_its_mappings_finds_no_writable_code_and_no_descriptor()
 }
 
 #[test]
+fn other_layouts_of_memory_and_the_first_process_of_a_namespace_are_the_same() {
+    let scene = Scene::new();
+    let program = scene.trap("own_maps_refused", &[]);
+    if has("setarch") {
+        for layout in [
+            "--read-implies-exec",
+            "--addr-no-randomize",
+            "--addr-compat-layout",
+        ] {
+            scene.alike(Path::new("setarch"), Injected, |command| {
+                command.args(["x86_64", layout]).arg(&program);
+            });
+        }
+    }
+    if !is_root() || !has("unshare") {
+        skip!("a namespace of processes needs root and unshare");
+    }
+    scene.alike(Path::new("unshare"), Injected, |command| {
+        command
+            .args(["--pid", "--fork", "--mount-proc"])
+            .arg(&program);
+    });
+}
+
+#[test]
 fn shells_and_what_they_start_are_the_same() {
     let scene = Scene::new();
     let script = "trap 'echo trapped' USR1; kill -USR1 $$; (exit 3) || echo $?; echo a | cat; \
