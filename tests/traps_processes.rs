@@ -25,6 +25,20 @@ fn programs_started_by_vfork_spawn_and_fork_in_a_row_all_end_well() {
 }
 
 #[test]
+fn a_program_that_overwrites_its_start_is_answered() {
+    let scene = Scene::new();
+    let program = scene.trap("overwrites_its_start", &[]);
+    scene.alike(&program, Injected, |_| {});
+}
+
+#[test]
+fn hundreds_of_threads_may_ask_for_a_new_value_at_the_same_moment() {
+    let scene = Scene::new();
+    let program = scene.trap("threads_at_a_barrier", &["-pthread"]);
+    scene.alike(&program, Injected, |_| {});
+}
+
+#[test]
 fn handlers_that_jump_out_of_everything_leave_working_answers() {
     let scene = Scene::new();
     let program = scene.trap("jumps_out", &[]);

@@ -137,7 +137,6 @@ fn sanitizers_find_nothing_wrong() {
             println!("skipped: {flags:?}, which this compiler has not");
             continue;
         };
-        // Gum's object is loaded by dlopen, whose mappings the runtimes of sanitizers watch.
         scene.alike(&program, Injected, |command| {
             command.env("ASAN_OPTIONS", options);
         });
@@ -161,7 +160,7 @@ fn a_shared_address_sanitizer_ends_as_the_readme_says() {
 fn a_32_bit_program_runs_on_after_a_line_of_the_loaders() {
     let scene = Scene::new();
     let Some(program) = asking(&scene, "cc", &["-m32"]) else {
-        skip!("no compiler for 32 bits (gcc-multilib)");
+        skip!("no compiler for 32 bits (gcc-VERSION-multilib)");
     };
     let plain = Run::of(scene.command(&program, "direct").env_remove("LD_PRELOAD"));
     let hooked = Run::of(&mut scene.command(&program, "direct"));
@@ -183,7 +182,7 @@ fn the_loaders_lib_token_and_an_empty_object_keep_32_bit_programs_silent() {
         asking(&scene, "cc", &["-m32"]),
         asking(&scene, "cc", &["-m64"]),
     ) else {
-        skip!("no compiler for 32 bits (gcc-multilib)");
+        skip!("no compiler for 32 bits (gcc-VERSION-multilib)");
     };
     // Each loader puts its own folder in the place of $LIB (ld.so(8)): which one, the distributions
     // decide.
