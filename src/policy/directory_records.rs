@@ -18,7 +18,12 @@ pub fn collect_names(mut records: &[u8], names: &mut Vec<Vec<u8>>) {
         let Some(name) = record.get(NAME..) else {
             return;
         };
-        names.push(name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec());
+        names.push(
+            name.split(|byte| *byte == 0)
+                .next()
+                .unwrap_or_default()
+                .to_vec(),
+        );
         records = rest;
     }
 }

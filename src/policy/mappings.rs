@@ -76,9 +76,19 @@ mod tests {
 
     #[test]
     fn what_is_no_line_of_maps_is_passed_over() {
-        for content in [&b""[..], b"/", b"1-2/x", b"-1-2 /x", b"1-\xff /x", b"g-1 /x"] {
+        for content in [
+            &b""[..],
+            b"/",
+            b"1-2/x",
+            b"-1-2 /x",
+            b"1-\xff /x",
+            b"g-1 /x",
+        ] {
             let found = find(content, |_| true);
-            assert!(found.is_none_or(|m| m.path.starts_with(b"/")), "{content:?}");
+            assert!(
+                found.is_none_or(|m| m.path.starts_with(b"/")),
+                "{content:?}"
+            );
         }
     }
 }
