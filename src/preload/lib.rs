@@ -18,6 +18,7 @@ mod constructor;
 mod direct;
 mod environment;
 mod files;
+mod filter;
 mod gum;
 mod hooks;
 mod host;
