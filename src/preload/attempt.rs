@@ -5,6 +5,9 @@
 //! out: a panic, out-of-memory included, ends the attempt and not the process. Signals wait
 //! meanwhile, so that no handler can leave it by a jump. There is no lock and no thread-local
 //! storage: an attempt is found by its thread's pointer.
+//!
+//! An answer is computed on a stack of its own: whoever asks may have hardly any, a signal handler
+//! on an alternate stack or a thread of a few pages.
 
 use crate::arena::Arena;
 use crate::{kernel, x86_64};
@@ -21,6 +24,10 @@ const PLACES: usize = 64;
 /// How often a waiting attempt yields before it gives up. A child of fork keeps the places of
 /// threads that it does not have.
 const PATIENCE: usize = 1000;
+
+/// The size of an attempt's own stack in bytes. Answers take up to 6 KiB, because nothing in them
+/// goes deeper with its input. Pages that are not used cost nothing.
+const STACK: usize = 64 * 1024;
 
 struct Place {
     /// The thread whose attempt it is; 0 where the place is free.
@@ -46,16 +53,40 @@ static ATTEMPTS: [Place; PLACES] = [const {
 /// One more than the highest place ever claimed, so that searches stay short.
 static CLAIMED: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs `work`; `None` where it panicked, ran out of memory, found no place, or where this thread
-/// is inside of an attempt already. The result must not refer to memory of the attempt, unless
-/// [`keep`] was called. Destructors of a failed attempt do not run.
+/// Runs `work` on a stack of its own; `None` where it panicked, ran out of memory, found no place,
+/// or where this thread is inside of an attempt already. The result must not refer to memory of the
+/// attempt, unless [`keep`] was called. Destructors of a failed attempt do not run.
 pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
+    without_signals(|| {
+        let stack = kernel::map(STACK).ok()?;
+        let result = run(work, stack as usize + STACK);
+        // SAFETY: nothing runs on it any more.
+        unsafe { kernel::unmap(stack, STACK) };
+        result
+    })
+}
+
+/// The same on the caller's stack: for the constructor, which the loader runs where there is
+/// enough, and which may load an engine that wants more than we would give.
+pub fn attempt_on_this_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
+    without_signals(|| run(work, 0))
+}
+
+fn without_signals<R>(work: impl FnOnce() -> Option<R>) -> Option<R> {
+    let signals = kernel::block_signals().ok()?;
+    let result = work();
+    kernel::unblock_signals(signals);
+    result
+}
+
+/// Runs `work` on the stack that ends at `stack`, or on the caller's where that is 0.
+fn run<R>(work: impl FnOnce() -> R, stack: usize) -> Option<R> {
     struct Call<W, R> {
         work: Option<W>,
         result: MaybeUninit<R>,
     }
 
-    unsafe extern "C" fn run<W: FnOnce() -> R, R>(data: *mut c_void) {
+    unsafe extern "C" fn call<W: FnOnce() -> R, R>(data: *mut c_void) {
         // SAFETY: `data` is the `Call` below, which nothing else uses meanwhile.
         let call = unsafe { &mut *data.cast::<Call<W, R>>() };
         if let Some(work) = call.work.take() {
@@ -63,28 +94,23 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
         }
     }
 
-    fn runner<W: FnOnce() -> R, R>(_: &W) -> unsafe extern "C" fn(*mut c_void) {
-        run::<W, R>
+    fn caller<W: FnOnce() -> R, R>(_: &W) -> unsafe extern "C" fn(*mut c_void) {
+        call::<W, R>
     }
 
-    let signals = kernel::block_signals().ok()?;
-    let Some(place) = claim(x86_64::thread()) else {
-        kernel::unblock_signals(signals);
-        return None;
-    };
-    let run = runner(&work);
+    let place = claim(x86_64::thread())?;
+    let function = caller(&work);
     let mut call = Call {
         work: Some(work),
         result: MaybeUninit::uninit(),
     };
     let data = (&raw mut call).cast();
-    // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt. The way out is only taken
-    // from below this frame, by the panic handler.
-    let failed = unsafe { x86_64::call_with_way_out(run, data, place.saved.get()) } != 0;
+    // SAFETY: `function` takes this `Call`; `saved` belongs to this attempt; the stack is not in
+    // use. The way out is only taken from below this frame, by the panic handler.
+    let failed = unsafe { x86_64::call_with_way_out(function, data, place.saved.get(), stack) };
     place.release();
-    kernel::unblock_signals(signals);
-    // SAFETY: `run` came back, so it wrote the result.
-    (!failed).then(|| unsafe { call.result.assume_init_read() })
+    // SAFETY: the function came back, so it wrote the result.
+    (failed == 0).then(|| unsafe { call.result.assume_init_read() })
 }
 
 /// Keeps the memory of this thread's attempt as long as the process lives, however it ends.
