@@ -7,9 +7,12 @@ use crate::configuration::{Engine, Level};
 use crate::{Configuration, Runtime};
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use core::fmt;
+use core::mem;
 use core::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
 
 /// Every key with a fixed name. Below `environment` and `resource_attributes` names are free.
 pub const KEYS: [&str; 34] = [
@@ -162,6 +165,8 @@ pub enum ProblemKind {
     Nul,
     /// A resource attribute's key that cannot be written in `OTEL_RESOURCE_ATTRIBUTES`.
     BadAttributeKey,
+    /// Lists or tables within one another, deeper than any key takes.
+    TooDeep,
 }
 
 impl ProblemKind {
@@ -192,6 +197,7 @@ impl fmt::Display for Problem {
                 Ok(())
             }
             ProblemKind::NotAbsolute => write!(f, "`{key}` takes an absolute path"),
+            ProblemKind::TooDeep => write!(f, "brackets are nested deeper than {DEEPEST}"),
             ProblemKind::Nul => write!(f, "`{key}` holds a NUL character"),
             ProblemKind::BadAttributeKey => {
                 write!(
@@ -212,8 +218,18 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
         configuration,
         problems: Vec::new(),
     };
+    if let Some(span) = nested_too_deep(text) {
+        let (key, kind) = (String::new(), ProblemKind::TooDeep);
+        reader.problems.push(Problem { span, key, kind });
+        return reader.problems;
+    }
     match DeTable::parse(text) {
-        Ok(table) => reader.table("", table.get_ref()),
+        Ok(table) => {
+            reader.table("", table.get_ref(), 0);
+            // Dropping it would go as deep as its keys have parts: the attempt frees it, or the
+            // command's end.
+            mem::forget(table);
+        }
         Err(error) => reader.problems.push(Problem {
             span: error.span().unwrap_or(0..0),
             key: String::new(),
@@ -221,6 +237,28 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
         }),
     }
     reader.problems
+}
+
+/// How deep lists and tables may stand within one another, and how many parts the key of an
+/// attribute may have. The parser and the reader go as deep on the stack, which is the host's.
+const DEEPEST: usize = 16;
+
+/// The first bracket that is deeper than [`DEEPEST`].
+fn nested_too_deep(text: &str) -> Option<Range<usize>> {
+    let mut depth = 0_usize;
+    for token in Source::new(text).lex() {
+        match token.kind() {
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                depth = depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Some(token.span().start()..token.span().end());
+        }
+    }
+    None
 }
 
 /// The line and column (both from 1, the column in characters) of a byte of the text.
@@ -241,14 +279,16 @@ struct Reader<'c> {
 }
 
 impl Reader<'_> {
-    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
+    fn table(&mut self, prefix: &str, table: &DeTable<'_>, depth: usize) {
         for (name, value) in table.iter() {
             let key = match prefix {
                 "" => name.get_ref().to_string(),
                 _ => format!("{prefix}.{}", name.get_ref()),
             };
-            if let (Some(inner), true) = (value.get_ref().as_table(), self.has_names_below(&key)) {
-                self.table(&key, inner);
+            if let (Some(inner), true) = (value.get_ref().as_table(), self.has_names_below(&key))
+                && depth < DEEPEST
+            {
+                self.table(&key, inner, depth + 1);
                 continue;
             }
             if let Err(kind) = self.set(&key, value.get_ref()) {
@@ -540,6 +580,30 @@ mod tests {
             line_and_column("enabled = true\nenabled = ", problem.span.start).0,
             2
         );
+    }
+
+    #[test]
+    fn texts_that_would_take_much_stack_are_refused() {
+        let deep = "a = ".to_string() + &"[".repeat(1 << 19);
+        let problems = read(&deep, &mut Configuration::default());
+        let kinds: Vec<_> = problems.iter().map(|problem| &problem.kind).collect();
+        assert_eq!(kinds, [&ProblemKind::TooDeep]);
+        assert_eq!(problems[0].span, 4 + DEEPEST..5 + DEEPEST);
+        let not_deep = "a = '".to_string() + &"[".repeat(100) + "' # " + &"{".repeat(100);
+        let problems = read(&not_deep, &mut Configuration::default());
+        assert_eq!(problems[0].kind, ProblemKind::UnknownKey);
+    }
+
+    #[test]
+    fn an_attribute_of_too_many_parts_is_refused() {
+        let parts = |count: usize| ["a"; 80][..count].join(".");
+        let text = |count| "[resource_attributes]\n".to_string() + &parts(count) + " = 'x'";
+        let mut configuration = Configuration::default();
+        assert_eq!(read(&text(DEEPEST), &mut configuration), []);
+        let attributes = &configuration.resource_attributes;
+        assert!(attributes.contains_key(&parts(DEEPEST)));
+        let problems = read(&text(DEEPEST + 1), &mut configuration);
+        assert!(problems[0].kind.is_fatal());
     }
 
     #[test]

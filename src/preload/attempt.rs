@@ -5,6 +5,9 @@
 //! out: a panic, out-of-memory included, ends the attempt and not the process. Signals wait
 //! meanwhile, so that no handler can leave it by a jump. There is no lock and no thread-local
 //! storage: an attempt is found by its thread's pointer.
+//!
+//! An answer is computed on a stack of its own: whoever asks may have hardly any, a signal handler
+//! on an alternate stack or a thread of a few pages.
 
 use crate::arena::Arena;
 use crate::{kernel, x86_64};
@@ -22,7 +25,8 @@ const PLACES: usize = 64;
 /// threads that it does not have.
 const PATIENCE: usize = 1000;
 
-/// The length of an attempt's own stack in bytes. Pages that are not used cost nothing.
+/// The length of an attempt's own stack in bytes. Answers take up to 6 KiB, because nothing in them
+/// goes deeper with its input; Gum's backtraces take more. Pages that are not used cost nothing.
 const STACK: usize = 256 * 1024;
 
 struct Place {

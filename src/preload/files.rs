@@ -7,6 +7,7 @@ use opentelemetry_injector_policy::Files;
 use opentelemetry_injector_policy::configuration_files::{
     FileProblem, LARGEST_FILE, is_writable_by_all,
 };
+use opentelemetry_injector_policy::directory_records::collect_names;
 
 /// The file system as this process sees it.
 pub struct FileSystem;
@@ -52,25 +53,6 @@ impl Files for FileSystem {
             }
             collect_names(buffer.get(..length).unwrap_or_default(), &mut names);
         }
-    }
-}
-
-/// The names in a buffer of `struct linux_dirent64` (getdents64(2)): inode and offset of 8 bytes
-/// each, the record's length of 2, the type of 1, the name.
-fn collect_names(mut records: &[u8], names: &mut Vec<Vec<u8>>) {
-    const NAME: usize = 19;
-    while let Some(&[low, high]) = records.get(16..18) {
-        let length = usize::from(u16::from_ne_bytes([low, high]));
-        let Some((record, rest)) = records.split_at_checked(length) else {
-            return;
-        };
-        let name = record.get(NAME..).unwrap_or_default();
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        names.push(name.to_vec());
-        if length == 0 {
-            return;
-        }
-        records = rest;
     }
 }
 
