@@ -7,7 +7,7 @@
 //! storage: an attempt is found by its thread's pointer.
 
 use crate::arena::Arena;
-use crate::{kernel, x86_64};
+use crate::{kernel, machine};
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
@@ -68,7 +68,7 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
     }
 
     let signals = kernel::block_signals().ok()?;
-    let Some(place) = claim(x86_64::thread()) else {
+    let Some(place) = claim(machine::thread()) else {
         kernel::unblock_signals(signals);
         return None;
     };
@@ -80,7 +80,7 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
     let data = (&raw mut call).cast();
     // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt. The way out is only taken
     // from below this frame, by the panic handler.
-    let failed = unsafe { x86_64::call_with_way_out(run, data, place.saved.get()) } != 0;
+    let failed = unsafe { machine::call_with_way_out(run, data, place.saved.get()) } != 0;
     place.release();
     kernel::unblock_signals(signals);
     // SAFETY: `run` came back, so it wrote the result.
@@ -129,7 +129,7 @@ fn claim(thread: usize) -> Option<&'static Place> {
 
 /// The attempt that this thread runs.
 fn current() -> Option<&'static Place> {
-    let thread = x86_64::thread();
+    let thread = machine::thread();
     let claimed = ATTEMPTS.get(..CLAIMED.load(Ordering::Acquire))?;
     let mut places = claimed.iter();
     places.find(|place| place.owner.load(Ordering::Relaxed) == thread)
@@ -170,7 +170,7 @@ unsafe impl GlobalAlloc for AttemptMemory {
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     if let Some(place) = current() {
         // SAFETY: `saved` was written when this thread's attempt began, below which we run.
-        unsafe { x86_64::way_out(*place.saved.get()) }
+        unsafe { machine::way_out(*place.saved.get()) }
     }
     // What runs outside of attempts (the entry, finding a published answer, claiming a place)
     // indexes, divides and unwraps nothing, so nothing comes here.

@@ -1,7 +1,7 @@
 //! The built-in engine: a jump over a function's first bytes.
 
 use crate::loaded_objects::{Function, Object};
-use crate::x86_64::{self, PATCH_LENGTH};
+use crate::machine::{self, PATCH_LENGTH};
 use crate::{kernel, loaded_objects};
 use core::ffi::c_char;
 use core::slice;
@@ -31,24 +31,24 @@ impl Writer {
     unsafe fn patch(&self, function: Function, destination: usize) -> Result<usize, EngineProblem> {
         // SAFETY: the loader mapped the function for reading and executing.
         let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
-        let pad = x86_64::landing_pad(code);
+        let pad = machine::landing_pad(code);
         let code = code.get(pad..).unwrap_or_default();
-        if x86_64::is_patched(code) {
+        if machine::is_patched(code) {
             return Err(EngineProblem::AlreadyPatched);
         }
         if code.len() < PATCH_LENGTH {
             return Err(EngineProblem::TooShort);
         }
         let start = function.address + pad;
-        let bytes = x86_64::patch(destination);
-        if self.write_whole(start, &bytes) {
-            return Ok(start);
+        let bytes = machine::patch(destination);
+        if !self.write_whole(start, &bytes) {
+            // SAFETY: the caller's promise; the code belongs to the function alone.
+            unsafe { write_with_protection(start, &bytes) }
+                .map_err(|_| EngineProblem::MemoryRefused)?;
         }
-        // SAFETY: the caller's promise; the code belongs to the function alone.
-        match unsafe { write_with_protection(start, &bytes) } {
-            Ok(()) => Ok(start),
-            Err(_) => Err(EngineProblem::MemoryRefused),
-        }
+        // SAFETY: the function is at least this long.
+        unsafe { machine::synchronize_code(start, PATCH_LENGTH) };
+        Ok(start)
     }
 }
 
@@ -60,6 +60,11 @@ impl Writer {
         };
         // SAFETY: the function is at least this long.
         let before = unsafe { (start as *const [u8; PATCH_LENGTH]).read_unaligned() };
+        // In a process that an emulator runs (qemu-user), the file may have the emulator's memory.
+        let mut same = [0; PATCH_LENGTH];
+        if kernel::read_at(memory, &mut same, start) != Ok(PATCH_LENGTH) || same != before {
+            return false;
+        }
         match kernel::write_at(memory, bytes, start) {
             Ok(PATCH_LENGTH) => true,
             Ok(part) => {
@@ -114,7 +119,7 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
     })
     .ok_or(EngineProblem::NoLibc)??;
     let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
-    let entry = x86_64::entry as *const () as usize;
+    let entry = machine::entry as *const () as usize;
     let writer = Writer::new();
     // SAFETY: the entry answers as getenv does, and no other thread is running.
     hooked("getenv", unsafe { writer.patch(getenv, entry) }?);
