@@ -10,7 +10,7 @@
 //! on an alternate stack or a thread of a few pages.
 
 use crate::arena::Arena;
-use crate::{kernel, x86_64};
+use crate::{kernel, machine};
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
@@ -96,7 +96,7 @@ fn run_on<R>(top: usize, work: impl FnOnce() -> R) -> Option<R> {
         run::<W, R>
     }
 
-    let place = claim(x86_64::thread())?;
+    let place = claim(machine::thread())?;
     let run = runner(&work);
     let mut call = Call {
         work: Some(work),
@@ -105,7 +105,7 @@ fn run_on<R>(top: usize, work: impl FnOnce() -> R) -> Option<R> {
     let data = (&raw mut call).cast();
     // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt; nothing else is on the
     // stack. The way out is only taken from below this frame, by the panic handler.
-    let failed = unsafe { x86_64::call_with_way_out(run, data, place.saved.get(), top) } != 0;
+    let failed = unsafe { machine::call_with_way_out(run, data, place.saved.get(), top) } != 0;
     place.release();
     // SAFETY: `run` came back, so it wrote the result.
     (!failed).then(|| unsafe { call.result.assume_init_read() })
@@ -153,7 +153,7 @@ fn claim(thread: usize) -> Option<&'static Place> {
 
 /// The attempt that this thread runs.
 fn current() -> Option<&'static Place> {
-    let thread = x86_64::thread();
+    let thread = machine::thread();
     let claimed = ATTEMPTS.get(..CLAIMED.load(Ordering::Acquire))?;
     let mut places = claimed.iter();
     places.find(|place| place.owner.load(Ordering::Relaxed) == thread)
@@ -194,7 +194,7 @@ unsafe impl GlobalAlloc for AttemptMemory {
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     if let Some(place) = current() {
         // SAFETY: `saved` was written when this thread's attempt began, below which we run.
-        unsafe { x86_64::way_out(*place.saved.get()) }
+        unsafe { machine::way_out(*place.saved.get()) }
     }
     // What runs outside of attempts (the entry, finding a published answer, claiming a place)
     // indexes, divides and unwraps nothing, so nothing comes here.

@@ -2,7 +2,7 @@
 //!
 //! Errors are the kernel's numbers (errno(3)); `errno` itself is never touched.
 
-use crate::x86_64::system_call;
+use crate::machine::system_call;
 use alloc::vec::Vec;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -58,6 +58,13 @@ pub fn read(descriptor: &Descriptor, buffer: &mut [u8]) -> Result<usize> {
 pub fn write(number: c_int, bytes: &[u8]) -> Result<usize> {
     let (start, length) = (bytes.as_ptr() as usize, bytes.len());
     call(libc::SYS_write, [number as usize, start, length, 0, 0, 0])
+}
+
+/// pread64(2) at `offset`.
+pub fn read_at(descriptor: &Descriptor, buffer: &mut [u8], offset: usize) -> Result<usize> {
+    let (start, length) = (buffer.as_mut_ptr() as usize, buffer.len());
+    let number = descriptor.0 as usize;
+    call(libc::SYS_pread64, [number, start, length, offset, 0, 0])
 }
 
 /// pwrite64(2) at `offset`.
@@ -201,10 +208,13 @@ pub unsafe fn unmap(start: *mut u8, length: usize) {
 /// # Safety
 /// What runs or writes in those pages must do with the new protection.
 pub unsafe fn protect(start: usize, length: usize, protection: c_int) -> Result<()> {
-    // Pages may be larger than this (arm64), but never smaller.
-    const PAGE: usize = 4096;
-    let first = start & !(PAGE - 1);
-    let end = (start + length).next_multiple_of(PAGE);
+    // SAFETY: getauxval(3) has no requirements.
+    let page = match unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize {
+        0 => 4096,
+        page => page,
+    };
+    let first = start & !(page - 1);
+    let end = (start + length).next_multiple_of(page);
     let protection = protection as usize;
     call(
         libc::SYS_mprotect,
