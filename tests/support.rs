@@ -2,6 +2,7 @@
 //! started, and how a test says that it was skipped.
 
 pub mod alike;
+pub mod explain_support;
 
 use serde_json::Value;
 use std::ffi::OsStr;

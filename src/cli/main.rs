@@ -1,19 +1,40 @@
-//! `opentelemetry-injector` checks the injector's configuration and tries it out on a command.
+//! `opentelemetry-injector` checks the injector's configuration, explains what becomes of processes
+//! and tries it out on a command.
 //!
-//! What it says of a configuration comes from the very functions that the preload object calls
-//! (crate `opentelemetry-injector-policy`).
+//! What it says of a configuration and of a process comes from the very functions that the preload
+//! object calls (crate `opentelemetry-injector-policy`).
 #![forbid(unsafe_code)]
 
 mod agent;
 mod check;
 mod diagnostics;
+mod explain;
+mod explain_json;
+mod explanation;
+mod facts;
 mod files;
 mod help;
+mod hooked;
+mod invocation;
+mod key_places;
+mod live;
 mod near_miss;
+mod object_version;
+mod output;
 mod preload_object;
+mod preload_sources;
+mod proc_files;
 mod process;
+mod program;
+mod prospect;
+mod ps;
+mod remedies;
 mod report;
 mod run;
+mod subject;
+mod users;
+mod versions;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -31,6 +52,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    Ps(ps::Arguments),
     Run(run::Arguments),
 }
 
@@ -40,11 +63,14 @@ const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
   opentelemetry-injector check ./configuration.toml
+  opentelemetry-injector explain --pid 4711
   opentelemetry-injector run --debug -- java -jar shop.jar";
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
     }
 }

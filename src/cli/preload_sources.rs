@@ -1,0 +1,124 @@
+//! Who names preload objects to the loader: `LD_PRELOAD` and `/etc/ld.so.preload` (ld.so(8)).
+
+use crate::object_version;
+use crate::preload_object::{FILE_NAME, LD_PRELOAD};
+use crate::program::Loader;
+use crate::view::{Found, View};
+use opentelemetry_injector_policy::Files;
+use opentelemetry_injector_policy::configuration_files::FileProblem;
+use opentelemetry_injector_policy::process::file_name;
+
+/// The file that names objects to every program of glibc.
+pub const PRELOAD_FILE: &str = "/etc/ld.so.preload";
+
+/// A place where objects are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The variable.
+    Variable,
+    /// The file.
+    File,
+}
+
+impl Source {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Variable => LD_PRELOAD,
+            Self::File => PRELOAD_FILE,
+        }
+    }
+}
+
+/// An entry that means the injector's preload object.
+pub struct Entry {
+    /// Who has it.
+    pub source: Source,
+    /// The path that is named.
+    pub path: Vec<u8>,
+    /// The file, or why there is none for this process.
+    pub file: Result<Found, FileProblem>,
+}
+
+/// The first entry that means our object, as the loader of a process would read them.
+pub fn entry(variable: Option<&[u8]>, view: &View, loader: &Loader) -> Option<Entry> {
+    let file = match loader {
+        Loader::Musl(_) => Vec::new(),
+        _ => view.read(PRELOAD_FILE.as_bytes()).unwrap_or_default(),
+    };
+    let file = without_comments(file);
+    let in_variable = paths(variable.unwrap_or_default()).map(|path| (Source::Variable, path));
+    let in_file = paths(&file).map(|path| (Source::File, path));
+    let mut entries = in_variable.chain(in_file).map(|(source, path)| Entry {
+        source,
+        path: path.to_vec(),
+        file: view.find(path),
+    });
+    entries.find(Entry::is_ours)
+}
+
+impl Entry {
+    fn is_ours(&self) -> bool {
+        let version = || {
+            let found = self.file.as_ref().ok()?;
+            object_version::of_file(&found.path)
+        };
+        file_name(&self.path) == FILE_NAME.as_bytes() || version().is_some()
+    }
+}
+
+/// The paths in a value of the variable. glibc splits at blanks and colons, musl at any white
+/// space.
+pub fn paths(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let separates = |byte: &u8| byte.is_ascii_whitespace() || *byte == b':';
+    value.split(separates).filter(|path| !path.is_empty())
+}
+
+/// The file's content with blanks for comments, from `#` to the line's end, exactly as glibc does it
+/// (`dl_main` in elf/rtld.c): it counts down what is left, and looks for the next `#` from the
+/// file's start on, so that a later comment may stay, and its words count as objects.
+pub fn without_comments(mut content: Vec<u8>) -> Vec<u8> {
+    let mut left = content.len();
+    while let Some(start) = content[..left].iter().position(|byte| *byte == b'#') {
+        left -= start;
+        let mut at = start;
+        loop {
+            content[at] = b' ';
+            at += 1;
+            left -= 1;
+            if left == 0 || content[at] == b'\n' {
+                break;
+            }
+        }
+    }
+    content
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry_injector_policy::reason::Lossy;
+
+    fn words(content: &str) -> String {
+        let content = without_comments(content.into());
+        let words: Vec<_> = paths(&content)
+            .map(|word| Lossy(word).to_string())
+            .collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn entries_are_split_as_the_loader_does() {
+        assert_eq!(words(" /a:/b  /c:"), "/a /b /c");
+        assert_eq!(words("# /no\n/a\t/b\n"), "/a /b");
+        assert_eq!(words("/a # /no:/no\n/c:/d"), "/a /c /d");
+        assert_eq!(words("#"), "");
+    }
+
+    /// Seen with glibc 2.36: "object 'there' from /etc/ld.so.preload cannot be preloaded".
+    #[test]
+    fn a_second_comment_may_count_as_the_loader_has_it() {
+        assert_eq!(words("# ours\n/a # there\n"), "/a there");
+        assert_eq!(words("# a long comment\n/a\n# x\n"), "/a # x");
+    }
+}
