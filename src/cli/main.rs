@@ -15,14 +15,19 @@ mod facts;
 mod files;
 mod help;
 mod hooked;
+mod install;
 mod invocation;
 mod key_places;
+mod ld_so_preload;
 mod live;
+mod loaders;
 mod near_miss;
+mod object_check;
 mod object_version;
 mod output;
 mod preload_object;
 mod preload_sources;
+mod private_etc;
 mod proc_files;
 mod process;
 mod program;
@@ -30,8 +35,13 @@ mod prospect;
 mod ps;
 mod remedies;
 mod report;
+mod root;
 mod run;
 mod subject;
+mod trial_programs;
+mod trials;
+mod trust;
+mod uninstall;
 mod users;
 mod versions;
 mod view;
@@ -52,9 +62,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Install(install::Arguments),
     Explain(explain::Arguments),
     Ps(ps::Arguments),
     Run(run::Arguments),
+    Uninstall(uninstall::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -69,9 +81,11 @@ Examples:
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
     }
 }
 
