@@ -10,6 +10,8 @@ mod diagnostics;
 mod files;
 mod help;
 mod near_miss;
+mod object_version;
+mod output;
 mod preload_object;
 mod process;
 mod report;

@@ -27,4 +27,5 @@ mod log;
 mod mappings;
 mod permanent;
 mod trace;
+mod version;
 mod x86_64;
