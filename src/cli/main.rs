@@ -6,12 +6,20 @@
 
 mod agent;
 mod check;
+mod completions;
+mod config;
+mod config_import;
+mod config_init;
+mod config_show;
+mod config_values;
 mod diagnostics;
 mod files;
 mod help;
+mod man;
 mod near_miss;
 mod object_version;
 mod output;
+mod peer_configuration;
 mod preload_object;
 mod process;
 mod report;
@@ -33,7 +41,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Config(config::Arguments),
     Run(run::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -47,7 +58,10 @@ Examples:
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Config(arguments) => config::config(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     }
 }
 
