@@ -15,15 +15,25 @@ mod config_values;
 mod diagnostics;
 mod files;
 mod help;
+mod install;
+mod ld_so_preload;
+mod loaders;
 mod man;
 mod near_miss;
+mod object_check;
 mod object_version;
 mod output;
 mod peer_configuration;
 mod preload_object;
+mod private_etc;
 mod process;
 mod report;
+mod root;
 mod run;
+mod trial_programs;
+mod trials;
+mod trust;
+mod uninstall;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -42,7 +52,9 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Config(config::Arguments),
+    Install(install::Arguments),
     Run(run::Arguments),
+    Uninstall(uninstall::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -59,7 +71,9 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Config(arguments) => config::config(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),
     }

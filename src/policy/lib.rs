@@ -34,6 +34,7 @@ pub mod nodejs_agents;
 pub mod nodejs_options;
 pub mod overrides;
 pub mod php;
+pub mod preload_file;
 pub mod process;
 pub mod python;
 pub mod python_command_line;
