@@ -7,6 +7,12 @@
 
 mod agent;
 mod check;
+mod completions;
+mod config;
+mod config_import;
+mod config_init;
+mod config_show;
+mod config_values;
 mod diagnostics;
 mod explain;
 mod explain_json;
@@ -21,10 +27,12 @@ mod key_places;
 mod ld_so_preload;
 mod live;
 mod loaders;
+mod man;
 mod near_miss;
 mod object_check;
 mod object_version;
 mod output;
+mod peer_configuration;
 mod preload_object;
 mod preload_sources;
 mod private_etc;
@@ -62,11 +70,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Config(config::Arguments),
     Install(install::Arguments),
     Explain(explain::Arguments),
     Ps(ps::Arguments),
     Run(run::Arguments),
     Uninstall(uninstall::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -81,11 +92,14 @@ Examples:
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Config(arguments) => config::config(&arguments),
         Command::Install(arguments) => install::install(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     }
 }
 

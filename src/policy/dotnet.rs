@@ -337,4 +337,18 @@ mod tests {
             assert_eq!(texts(&p, &c), [home], "{name}");
         }
     }
+
+    #[test]
+    fn attributes_that_the_environment_tells_are_added_to_the_environment() {
+        let (mut p, c) = (process(), configuration());
+        let name = "OTEL_INJECTOR_SERVICE_NAME";
+        p.variables.insert(name.into(), "shop".into());
+        assert_eq!(
+            texts(&p, &c),
+            [
+                "OTEL_RESOURCE_ATTRIBUTES=service.name=shop",
+                "OTEL_DOTNET_AUTO_HOME=/otel"
+            ]
+        );
+    }
 }
