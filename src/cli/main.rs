@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod changes;
 mod check;
 mod diagnostics;
 mod explain;
 mod explain_json;
+mod explainer;
 mod explanation;
 mod facts;
 mod files;
@@ -33,6 +35,7 @@ mod report;
 mod run;
 mod subject;
 mod users;
+mod verdict;
 mod versions;
 mod view;
 

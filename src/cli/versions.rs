@@ -6,7 +6,7 @@ use opentelemetry_injector_policy::{Files, Runtime, python};
 
 /// What became of the check.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Check {
+pub enum VersionCheck {
     /// There is none.
     None,
     /// It is passed; what was looked at.
@@ -18,38 +18,38 @@ pub enum Check {
 }
 
 /// The check of a runtime whose agent is at `agent`.
-pub fn check(runtime: Runtime, agent: &str, facts: &Facts) -> Check {
+pub fn check(runtime: Runtime, agent: &str, facts: &Facts) -> VersionCheck {
     match runtime {
         Runtime::Python => python(agent, facts),
         Runtime::Ruby => ruby(agent, facts),
-        Runtime::Nodejs => Check::Untold(
+        Runtime::Nodejs => VersionCheck::Untold(
             "Node.js itself tells its version: ^18.19.0 or >=20.6.0 gets the agent".into(),
         ),
-        _ => Check::None,
+        _ => VersionCheck::None,
     }
 }
 
 /// Where the path has `{version}`, it is the boot file that looks for the agent.
-fn python(agent: &str, facts: &Facts) -> Check {
+fn python(agent: &str, facts: &Facts) -> VersionCheck {
     const PLACEHOLDER: &str = "{version}";
     if !agent.contains(PLACEHOLDER) {
-        return Check::None;
+        return VersionCheck::None;
     }
     let Some(version) = version_in_names(facts, "python") else {
-        return Check::Untold(format!("only Python can tell which folder {agent} is"));
+        return VersionCheck::Untold(format!("only Python can tell which folder {agent} is"));
     };
     let module = agent.replace(PLACEHOLDER, &version) + python::MODULE;
     facts.ask(module.as_bytes());
     match facts.view.is_readable_file(module.as_bytes()) {
-        true => Check::Passed(format!("Python {version}, for which there is an agent")),
-        false => Check::Failed(format!(
+        true => VersionCheck::Passed(format!("Python {version}, for which there is an agent")),
+        false => VersionCheck::Failed(format!(
             "Python {version}: {module} is missing or not readable by this process"
         )),
     }
 }
 
 /// `src/boot/ruby/boot.rb`.
-fn ruby(agent: &str, facts: &Facts) -> Check {
+fn ruby(agent: &str, facts: &Facts) -> VersionCheck {
     const FLOOR: &str = "3.3";
     let file = [directory(agent.as_bytes()), b"/minimum_ruby_version"].concat();
     let floor = facts.view.read(&file).ok();
@@ -57,15 +57,15 @@ fn ruby(agent: &str, facts: &Facts) -> Check {
     let floor = floor.unwrap_or_else(|| FLOOR.into());
     let floor = floor.trim();
     let Some(version) = version_in_names(facts, "ruby") else {
-        return Check::Untold(format!(
+        return VersionCheck::Untold(format!(
             "Ruby itself tells its version: {floor} is the oldest"
         ));
     };
     match numbers(&version) < numbers(floor) {
-        true => Check::Failed(format!(
+        true => VersionCheck::Failed(format!(
             "Ruby {version} is older than {floor}, the oldest for it"
         )),
-        false => Check::Passed(format!("Ruby {version}")),
+        false => VersionCheck::Passed(format!("Ruby {version}")),
     }
 }
 
@@ -131,10 +131,13 @@ mod tests {
         let agent = folder.path().join("agent.rb").display().to_string();
         let mut facts = Facts::new(View::own());
         facts.executable = b"/usr/bin/ruby3.1".to_vec();
-        assert!(matches!(ruby(&agent, &facts), Check::Failed(_)));
+        assert!(matches!(ruby(&agent, &facts), VersionCheck::Failed(_)));
         std::fs::write(folder.path().join("minimum_ruby_version"), "3.1\n").unwrap();
-        assert_eq!(ruby(&agent, &facts), Check::Passed("Ruby 3.1".into()));
+        assert_eq!(
+            ruby(&agent, &facts),
+            VersionCheck::Passed("Ruby 3.1".into())
+        );
         facts.executable = b"/usr/bin/ruby".to_vec();
-        assert!(matches!(ruby(&agent, &facts), Check::Untold(_)));
+        assert!(matches!(ruby(&agent, &facts), VersionCheck::Untold(_)));
     }
 }
