@@ -165,10 +165,12 @@ fn live_runtimes_are_told_injected_or_not() {
     let scene = Scene::new();
     let node = "node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js";
     let python = "opentelemetry/instrumentation/auto_instrumentation/__init__.py";
-    for name in [node, python] {
+    // Python's boot file looks for the version that the packages need.
+    let metadata = "opentelemetry_instrumentation-0.60.dist-info/METADATA";
+    for name in [node, python, metadata] {
         let path = scene.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, "").unwrap();
+        fs::write(path, "Requires-Python: >=3.8\n").unwrap();
     }
     let folder = scene.folder.path().display();
     scene.configure(&format!(
@@ -377,6 +379,17 @@ fn what_changed_since_the_start_is_told() {
         explanation["changed_since_start"],
         serde_json::json!([change])
     );
+
+    // What it has loaded it may still have.
+    fs::remove_file(&scene.agent).unwrap();
+    let (explanation, code) = of_process(process.id());
+    let change = format!("{} is missing, and its folder changed", scene.agent);
+    assert_eq!(
+        explanation["changed_since_start"],
+        serde_json::json!([change])
+    );
+    let told = (explanation["verdict"].as_str(), code);
+    assert_eq!(told, (Some("unknown"), 2), "{explanation:#}");
 }
 
 #[test]

@@ -185,9 +185,11 @@ impl<'s> Explainer<'s> {
         self.passed(Check::Runtime, users::runtime(runtime));
         self.answer(runtime);
         match self.variables.first().map(|answer| answer.value.clone()) {
-            Some(Err(reason)) if reason != Reason::AlreadyInjected => {
-                self.stopped(step_of(&reason), &reason);
+            // By hand, or by the hook in a launcher that hands its arguments on (Erlang's).
+            Some(Err(reason @ Reason::AlreadyInjected)) => {
+                self.passed(Check::Agent, reason.to_string());
             }
+            Some(Err(reason)) => self.stopped(step_of(&reason), &reason),
             _ => self.agent(runtime),
         }
     }

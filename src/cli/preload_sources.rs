@@ -7,9 +7,16 @@ use crate::view::{Found, View};
 use opentelemetry_injector_policy::Files;
 use opentelemetry_injector_policy::configuration_files::FileProblem;
 use opentelemetry_injector_policy::process::file_name;
+use opentelemetry_injector_policy::reason::Lossy;
 
 /// The file that names objects to every program of glibc.
 pub const PRELOAD_FILE: &str = "/etc/ld.so.preload";
+
+/// Debian's folder of libraries for this machine.
+const TRIPLET: &str = match cfg!(target_arch = "aarch64") {
+    true => "lib/aarch64-linux-gnu",
+    false => "lib/x86_64-linux-gnu",
+};
 
 /// A place where objects are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +56,35 @@ pub fn entry(variable: Option<&[u8]>, view: &View, loader: &Loader) -> Option<En
     let file = without_comments(file);
     let in_variable = paths(variable.unwrap_or_default()).map(|path| (Source::Variable, path));
     let in_file = paths(&file).map(|path| (Source::File, path));
-    let mut entries = in_variable.chain(in_file).map(|(source, path)| Entry {
-        source,
-        path: path.to_vec(),
-        file: view.find(path),
+    let mut entries = in_variable.chain(in_file).map(|(source, path)| {
+        let places = places(path);
+        let found = places.iter().find(|place| view.find(place).is_ok());
+        let path = found.map_or(path, Vec::as_slice);
+        Entry {
+            source,
+            path: path.to_vec(),
+            file: view.find(path),
+        }
     });
     entries.find(Entry::is_ours)
+}
+
+/// Where the loader may find what is named: `$LIB` stands for one of its folders, and a name without
+/// a slash is looked for in all of them (ld.so(8)). What the program itself adds (DT_RUNPATH) is
+/// left out.
+fn places(named: &[u8]) -> Vec<Vec<u8>> {
+    let folders = [TRIPLET, "lib64", "lib"];
+    let text = Lossy(named).to_string();
+    if text.contains("$LIB") || text.contains("${LIB}") {
+        let expanded = |folder| text.replace("${LIB}", folder).replace("$LIB", folder);
+        return folders.map(|folder| expanded(folder).into_bytes()).to_vec();
+    }
+    if text.contains('/') {
+        return vec![named.to_vec()];
+    }
+    let roots = ["/", "/usr/"].into_iter();
+    let places = roots.flat_map(|root| folders.map(|folder| format!("{root}{folder}/{text}")));
+    places.map(String::into_bytes).collect()
 }
 
 impl Entry {
@@ -97,7 +127,6 @@ pub fn without_comments(mut content: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opentelemetry_injector_policy::reason::Lossy;
 
     fn words(content: &str) -> String {
         let content = without_comments(content.into());
@@ -113,6 +142,24 @@ mod tests {
         assert_eq!(words("# /no\n/a\t/b\n"), "/a /b");
         assert_eq!(words("/a # /no:/no\n/c:/d"), "/a /c /d");
         assert_eq!(words("#"), "");
+    }
+
+    #[test]
+    fn names_stand_for_the_loaders_folders() {
+        let shown = |named: &[u8]| {
+            let places = places(named).into_iter();
+            places
+                .map(|place| Lossy(&place).to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(b"/a/b.so"), ["/a/b.so"]);
+        assert_eq!(
+            shown(b"/usr/$LIB/x.so")[1..],
+            ["/usr/lib64/x.so", "/usr/lib/x.so"]
+        );
+        assert_eq!(shown(b"/${LIB}/x.so")[2], "/lib/x.so");
+        assert_eq!(shown(b"x.so")[1], "/lib64/x.so");
+        assert_eq!(shown(b"x.so")[5], "/usr/lib/x.so");
     }
 
     /// Seen with glibc 2.36: "object 'there' from /etc/ld.so.preload cannot be preloaded".

@@ -14,7 +14,8 @@ pub fn need_restart(help: &[String]) -> bool {
 }
 
 /// Where the program is no runtime.
-pub const NO_RUNTIME: &str = "if it starts another program (a shell script does), explain that one";
+pub const NO_RUNTIME: &str = "if it starts another program (a shell script does), explain that one; a runtime inside of a \
+     program is seen once it runs";
 
 /// Where a boot file refuses the runtime's version.
 pub const VERSION: &str = "install the agent for this version, or run a newer version";
