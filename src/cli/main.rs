@@ -8,6 +8,12 @@
 mod agent;
 mod changes;
 mod check;
+mod completions;
+mod config;
+mod config_import;
+mod config_init;
+mod config_show;
+mod config_values;
 mod diagnostics;
 mod explain;
 mod explain_json;
@@ -17,14 +23,21 @@ mod facts;
 mod files;
 mod help;
 mod hooked;
+mod install;
 mod invocation;
 mod key_places;
+mod ld_so_preload;
 mod live;
+mod loaders;
+mod man;
 mod near_miss;
+mod object_check;
 mod object_version;
 mod output;
+mod peer_configuration;
 mod preload_object;
 mod preload_sources;
+mod private_etc;
 mod proc_files;
 mod process;
 mod program;
@@ -32,8 +45,13 @@ mod prospect;
 mod ps;
 mod remedies;
 mod report;
+mod root;
 mod run;
 mod subject;
+mod trial_programs;
+mod trials;
+mod trust;
+mod uninstall;
 mod users;
 mod verdict;
 mod versions;
@@ -55,9 +73,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Config(config::Arguments),
+    Install(install::Arguments),
     Explain(explain::Arguments),
     Ps(ps::Arguments),
     Run(run::Arguments),
+    Uninstall(uninstall::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -72,9 +95,14 @@ Examples:
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Config(arguments) => config::config(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     }
 }
 

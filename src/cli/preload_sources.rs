@@ -4,13 +4,13 @@ use crate::object_version;
 use crate::preload_object::{FILE_NAME, LD_PRELOAD};
 use crate::program::Loader;
 use crate::view::{Found, View};
-use opentelemetry_injector_policy::Files;
 use opentelemetry_injector_policy::configuration_files::FileProblem;
+use opentelemetry_injector_policy::preload_file;
 use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::reason::Lossy;
 
 /// The file that names objects to every program of glibc.
-pub const PRELOAD_FILE: &str = "/etc/ld.so.preload";
+pub use preload_file::PATH as PRELOAD_FILE;
 
 /// Debian's folder of libraries for this machine.
 const TRIPLET: &str = match cfg!(target_arch = "aarch64") {
@@ -51,11 +51,11 @@ pub struct Entry {
 pub fn entry(variable: Option<&[u8]>, view: &View, loader: &Loader) -> Option<Entry> {
     let file = match loader {
         Loader::Musl(_) => Vec::new(),
-        _ => view.read(PRELOAD_FILE.as_bytes()).unwrap_or_default(),
+        _ => view.content(PRELOAD_FILE.as_bytes()).unwrap_or_default(),
     };
-    let file = without_comments(file);
     let in_variable = paths(variable.unwrap_or_default()).map(|path| (Source::Variable, path));
-    let in_file = paths(&file).map(|path| (Source::File, path));
+    let in_file = preload_file::entries(&file).into_iter();
+    let in_file = in_file.map(|path| (Source::File, path));
     let mut entries = in_variable.chain(in_file).map(|(source, path)| {
         let places = places(path);
         let found = places.iter().find(|place| view.find(place).is_ok());
@@ -104,44 +104,14 @@ pub fn paths(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(separates).filter(|path| !path.is_empty())
 }
 
-/// The file's content with blanks for comments, from `#` to the line's end, exactly as glibc does it
-/// (`dl_main` in elf/rtld.c): it counts down what is left, and looks for the next `#` from the
-/// file's start on, so that a later comment may stay, and its words count as objects.
-pub fn without_comments(mut content: Vec<u8>) -> Vec<u8> {
-    let mut left = content.len();
-    while let Some(start) = content[..left].iter().position(|byte| *byte == b'#') {
-        left -= start;
-        let mut at = start;
-        loop {
-            content[at] = b' ';
-            at += 1;
-            left -= 1;
-            if left == 0 || content[at] == b'\n' {
-                break;
-            }
-        }
-    }
-    content
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(content: &str) -> String {
-        let content = without_comments(content.into());
-        let words: Vec<_> = paths(&content)
-            .map(|word| Lossy(word).to_string())
-            .collect();
-        words.join(" ")
-    }
-
     #[test]
     fn entries_are_split_as_the_loader_does() {
-        assert_eq!(words(" /a:/b  /c:"), "/a /b /c");
-        assert_eq!(words("# /no\n/a\t/b\n"), "/a /b");
-        assert_eq!(words("/a # /no:/no\n/c:/d"), "/a /c /d");
-        assert_eq!(words("#"), "");
+        let listed: Vec<_> = paths(b" /a:/b  /c:").collect();
+        assert_eq!(listed, [b"/a", b"/b", b"/c"]);
     }
 
     #[test]
@@ -160,12 +130,5 @@ mod tests {
         assert_eq!(shown(b"/${LIB}/x.so")[2], "/lib/x.so");
         assert_eq!(shown(b"x.so")[1], "/lib64/x.so");
         assert_eq!(shown(b"x.so")[5], "/usr/lib/x.so");
-    }
-
-    /// Seen with glibc 2.36: "object 'there' from /etc/ld.so.preload cannot be preloaded".
-    #[test]
-    fn a_second_comment_may_count_as_the_loader_has_it() {
-        assert_eq!(words("# ours\n/a # there\n"), "/a there");
-        assert_eq!(words("# a long comment\n/a\n# x\n"), "/a # x");
     }
 }

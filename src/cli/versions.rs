@@ -65,7 +65,7 @@ fn needed(folder: &str, facts: &Facts) -> Option<String> {
         |name: &&Vec<u8>| glob::matches(b"opentelemetry_instrumentation-*.dist-info", name);
     let package = names.iter().find(is_package)?;
     let file = [folder.as_bytes(), b"/", package, b"/METADATA"].concat();
-    let metadata = String::from_utf8(facts.view.read(&file).ok()?).ok()?;
+    let metadata = String::from_utf8(facts.view.content(&file).ok()?).ok()?;
     let mut lines = metadata.lines();
     let line = lines.find_map(|line| line.strip_prefix("Requires-Python:"))?;
     let version = line.split_once(">=")?.1;
@@ -76,7 +76,7 @@ fn needed(folder: &str, facts: &Facts) -> Option<String> {
 fn ruby(agent: &str, facts: &Facts) -> VersionCheck {
     const FLOOR: &str = "3.3";
     let file = [directory(agent.as_bytes()), b"/minimum_ruby_version"].concat();
-    let floor = facts.view.read(&file).ok();
+    let floor = facts.view.content(&file).ok();
     let floor = floor.and_then(|content| String::from_utf8(content).ok());
     let floor = floor.unwrap_or_else(|| FLOOR.into());
     let floor = floor.trim();
