@@ -515,6 +515,27 @@ fn readability_is_that_of_the_processs_own_user() {
     );
     fs::set_permissions(&scene.agent, Permissions::from_mode(0o644)).unwrap();
 
+    // In a user namespace of its own it is root, but not over files of others.
+    let mut own_namespace = Command::new("unshare");
+    own_namespace.args(["-U", "-r", "true"]);
+    let allowed = as_nobody(own_namespace).output();
+    if allowed.is_ok_and(|output| output.status.success()) {
+        let owned = || {
+            let mut command = scene.command("unshare", "direct");
+            command.args(["-U", "-r"]).arg(&program).arg(NAME);
+            Waiting::start(&mut as_nobody(command))
+        };
+        for (mode, injected) in [(0o600, false), (0o644, true)] {
+            fs::set_permissions(&scene.agent, Permissions::from_mode(mode)).unwrap();
+            let process = owned();
+            assert_eq!(process.answers[NAME] != "(null)", injected);
+            let (explanation, code) = of_process(process.id());
+            assert_eq!(code == 0, injected, "{explanation:#}");
+        }
+    } else {
+        println!("skipped: user namespaces, which are not allowed here");
+    }
+
     // A folder on the way that nobody may search.
     let closed = scene.path("closed");
     fs::create_dir(&closed).unwrap();
