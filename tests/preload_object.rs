@@ -83,6 +83,19 @@ fn it_has_no_thread_local_storage_no_executable_stack_and_no_writable_code() {
     });
 }
 
+/// Each mapping costs every exec of the machine a call of mmap.
+#[test]
+fn it_is_mapped_in_three_pieces_at_most() {
+    with_object(|elf| {
+        let endian = elf.endian();
+        let segments = elf.elf_header().program_headers(endian, elf.data());
+        let segments = segments.unwrap().iter();
+        let loaded = segments.filter(|segment| segment.p_type(endian) == PT_LOAD);
+        let count = loaded.count();
+        assert!((1..=3).contains(&count), "{count}");
+    });
+}
+
 #[test]
 fn it_exports_nothing() {
     with_object(|elf| {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod changes;
 mod check;
 mod completions;
 mod config;
@@ -16,6 +17,7 @@ mod config_values;
 mod diagnostics;
 mod explain;
 mod explain_json;
+mod explainer;
 mod explanation;
 mod facts;
 mod files;
@@ -51,6 +53,7 @@ mod trials;
 mod trust;
 mod uninstall;
 mod users;
+mod verdict;
 mod versions;
 mod view;
 

@@ -3,8 +3,19 @@
 use crate::key_places::Place;
 use opentelemetry_injector_policy::{Reason, Runtime, reason::Lossy};
 
+/// What a live process needs, whatever else is done.
+pub const RESTART: &str = "restart the process";
+
+/// Whether what is to be done comes to nothing without a restart, and does not say so yet.
+pub fn need_restart(help: &[String]) -> bool {
+    let is_other =
+        |help: &String| help == RESTART || help == NO_RUNTIME || help.starts_with("nothing");
+    !help.iter().any(is_other)
+}
+
 /// Where the program is no runtime.
-pub const NO_RUNTIME: &str = "if it starts another program (a shell script does), explain that one";
+pub const NO_RUNTIME: &str = "if it starts another program (a shell script does), explain that one; a runtime inside of a \
+     program is seen once it runs";
 
 /// Where a boot file refuses the runtime's version.
 pub const VERSION: &str = "install the agent for this version, or run a newer version";
