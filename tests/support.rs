@@ -1,6 +1,10 @@
 //! What the end-to-end tests share: where the built objects are, how programs are compiled and
 //! started, and how a test says that it was skipped.
 
+pub mod cli_support;
+pub mod explain_support;
+pub mod machine;
+
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;

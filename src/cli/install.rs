@@ -153,11 +153,10 @@ fn check(object: &Path, loaders: &Loaders) -> Result<String, Problem> {
         .first()
         .ok_or_else(|| Problem::NoLib(object.into()))?;
     let failed = |place: &Path, fault| Problem::Object(place.into(), fault);
-    let version = object_check::content(first).map_err(|fault| failed(first, fault))?;
     for place in &places {
         object_check::trust(place).map_err(|fault| failed(place, fault))?;
     }
-    Ok(version)
+    object_check::content(first).map_err(|fault| failed(first, fault))
 }
 
 /// The programs that are tried, and what they do without the object.

@@ -13,10 +13,18 @@ mod config_init;
 mod config_show;
 mod config_values;
 mod diagnostics;
+mod explain;
+mod explain_json;
+mod explanation;
+mod facts;
 mod files;
 mod help;
+mod hooked;
 mod install;
+mod invocation;
+mod key_places;
 mod ld_so_preload;
+mod live;
 mod loaders;
 mod man;
 mod near_miss;
@@ -25,15 +33,25 @@ mod object_version;
 mod output;
 mod peer_configuration;
 mod preload_object;
+mod preload_sources;
 mod private_etc;
+mod proc_files;
 mod process;
+mod program;
+mod prospect;
+mod ps;
+mod remedies;
 mod report;
 mod root;
 mod run;
+mod subject;
 mod trial_programs;
 mod trials;
 mod trust;
 mod uninstall;
+mod users;
+mod versions;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -53,6 +71,8 @@ enum Command {
     Check(check::Arguments),
     Config(config::Arguments),
     Install(install::Arguments),
+    Explain(explain::Arguments),
+    Ps(ps::Arguments),
     Run(run::Arguments),
     Uninstall(uninstall::Arguments),
     Completions(completions::Arguments),
@@ -72,6 +92,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Config(arguments) => config::config(&arguments),
         Command::Install(arguments) => install::install(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),

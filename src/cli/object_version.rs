@@ -1,13 +1,21 @@
 //! The version of a preload object, by the ELF note that it carries (`src/preload/version.rs`).
 
+use crate::files;
 use object::Endianness;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Who the note is from.
 const OWNER: &[u8] = b"OpenTelemetry";
 
 /// The note's type for a version: NT_VERSION of elf(5).
 const VERSION: u32 = 1;
+
+/// Far above an object that was built without optimisation, in bytes.
+const LARGEST: u64 = 64 << 20;
 
 /// The version of the preload object that is in `data`; `None` where `data` is anything else, or an
 /// object from before there was the note.
@@ -25,6 +33,22 @@ pub fn of(data: &[u8]) -> Option<String> {
         }
         None
     })
+}
+
+/// The version of the preload object in a file; `None` also where it cannot be read.
+pub fn of_file(path: &Path) -> Option<String> {
+    let (file, _) = files::open_regular(path.as_os_str().as_bytes()).ok()?;
+    of_opened(file)
+}
+
+/// The same of an open file; `None` where it is larger than any preload object.
+pub fn of_opened(file: File) -> Option<String> {
+    if file.metadata().ok()?.len() > LARGEST {
+        return None;
+    }
+    let mut data = Vec::new();
+    file.take(LARGEST).read_to_end(&mut data).ok()?;
+    of(&data)
 }
 
 #[cfg(test)]

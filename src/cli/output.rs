@@ -14,9 +14,6 @@ pub struct Style {
 }
 
 impl Style {
-    /// Without colours.
-    pub const PLAIN: Self = Self { coloured: false };
-
     /// Coloured where stdout is a terminal that can show it and NO_COLOR (no-color.org) is not set.
     pub fn of_stdout() -> Self {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -139,6 +136,25 @@ pub fn table(
     text
 }
 
+/// Text whose further lines begin at `indent`, where its first one goes on; broken at blanks.
+pub fn wrap(text: &str, indent: usize, width: usize) -> String {
+    let mut wrapped = String::new();
+    let mut used = indent;
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 && used + 1 + word.width() > width {
+            wrapped.push('\n');
+            wrapped.push_str(&" ".repeat(indent));
+            used = indent;
+        } else if index > 0 {
+            wrapped.push(' ');
+            used += 1;
+        }
+        wrapped.push_str(word);
+        used += word.width();
+    }
+    wrapped
+}
+
 /// As much of a text as `width` columns take; what is cut ends in `…`.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -170,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn long_text_goes_on_below_its_beginning() {
+        assert_eq!(wrap("one two three", 2, 9), "one two\n  three");
+        assert_eq!(
+            wrap("one verylongword two", 2, 9),
+            "one\n  verylongword\n  two"
+        );
+        assert_eq!(wrap("", 2, 9), "");
+    }
+
+    #[test]
     fn wide_characters_are_not_cut_in_two() {
         assert_eq!(cut("名前", 4), "名前");
         assert_eq!(cut("名前", 3), "名…");
@@ -179,7 +205,7 @@ mod tests {
 
     #[test]
     fn plain_text_has_no_colours() {
-        assert_eq!(Style::PLAIN.bad("x"), "x");
+        assert_eq!(Style { coloured: false }.bad("x"), "x");
         assert_eq!(Style { coloured: true }.good("x"), "\x1b[32mx\x1b[0m");
     }
 }

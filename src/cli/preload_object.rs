@@ -11,7 +11,8 @@ use std::path::{self, Path, PathBuf};
 /// The variable that names objects to the loader (ld.so(8)).
 pub const LD_PRELOAD: &str = "LD_PRELOAD";
 
-const FILE_NAME: &str = preload_file::OBJECT;
+/// The object's name.
+pub const FILE_NAME: &str = preload_file::OBJECT;
 
 /// Why no preload object can be named.
 pub enum ObjectProblem {

@@ -167,9 +167,13 @@ pub fn compare(before: &Outcome, now: &Outcome) -> Option<Difference> {
     else {
         return (before != now).then(|| Difference::End(before.clone(), now.clone()));
     };
-    let (stderr, stderr_now) = (without_log(stderr), without_log(stderr_now));
     // What it says tells more than how it ends, unless it says nothing.
-    if let Some(line) = first_difference(&stderr, &stderr_now) {
+    let known = lines(stderr);
+    let is_new = |line: &&[u8]| is_complaint(line) && !known.contains(line);
+    if let Some(line) = lines(stderr_now).into_iter().find(is_new) {
+        return Some(Difference::Output("stderr", shown(line)));
+    }
+    if let Some(line) = first_difference(&programs_own(stderr), &programs_own(stderr_now)) {
         return Some(Difference::Output("stderr", line));
     }
     if status != status_now {
@@ -182,23 +186,36 @@ fn first_difference(before: &[u8], now: &[u8]) -> Option<String> {
     if before == now {
         return None;
     }
-    let mut befores = before.split_inclusive(|byte| *byte == b'\n');
-    let mut nows = now.split_inclusive(|byte| *byte == b'\n');
+    let mut befores = lines(before).into_iter();
+    let mut nows = lines(now).into_iter();
     loop {
         match (befores.next(), nows.next()) {
             (one, other) if one == other && one.is_some() => {}
-            (_, Some(line)) => return Some(String::from_utf8_lossy(line).trim_end().into()),
+            (_, Some(line)) => return Some(shown(line)),
             (_, None) => return Some("less than before".into()),
         }
     }
 }
 
-fn without_log(stderr: &[u8]) -> Vec<u8> {
-    let lines = stderr.split_inclusive(|byte| *byte == b'\n');
-    lines
-        .filter(|line| !line.starts_with(LOG))
-        .collect::<Vec<_>>()
-        .concat()
+fn lines(output: &[u8]) -> Vec<&[u8]> {
+    output.split_inclusive(|byte| *byte == b'\n').collect()
+}
+
+fn shown(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).trim_end().into()
+}
+
+/// What a program itself wrote to stderr. Its loader may complain of fewer entries than before:
+/// the one that is gone may be of an older object.
+fn programs_own(stderr: &[u8]) -> Vec<u8> {
+    let mut lines = lines(stderr);
+    lines.retain(|line| !line.starts_with(LOG) && !is_complaint(line));
+    lines.concat()
+}
+
+/// Whether the loader says that it cannot preload an object.
+fn is_complaint(line: &[u8]) -> bool {
+    line.starts_with(b"ERROR: ld.so: object ")
 }
 
 /// The lines of the debug log, without what they begin with.

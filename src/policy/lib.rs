@@ -22,6 +22,7 @@ pub mod denials;
 pub mod dotnet;
 pub mod dotnet_agents;
 pub mod dotnet_commands;
+pub mod engine;
 pub mod erlang;
 pub mod erlang_flags;
 pub mod glob;
