@@ -10,7 +10,7 @@ use support::explain_support::{
     Running, Waiting, command, json, of_process, parsed, step, stops, text_of_process, values,
     waiting_program,
 };
-use support::{Scene, has, is_root, object, skip, stderr, stdout, succeed};
+use support::{Scene, engines, has, is_root, object, skip, stderr, stdout, succeed};
 
 const NAME: &str = "JAVA_TOOL_OPTIONS";
 
@@ -308,6 +308,19 @@ fn the_decisive_step_is_named_with_its_place() {
         "agent",
         "missing or not readable",
     );
+}
+
+#[test]
+fn the_engine_that_is_in_place_is_told() {
+    let scene = Scene::new();
+    let program = waiting_program(&scene, "java");
+    for engine in engines() {
+        let process = Waiting::start(scene.command(&program, engine).arg(NAME));
+        let (explanation, code) = of_process(process.id());
+        let what = step(&explanation, "engine")["what"].as_str().unwrap();
+        assert_eq!(what, format!("{engine}: libc's getenv is hooked"));
+        assert_eq!(code, 0);
+    }
 }
 
 #[test]
@@ -696,7 +709,7 @@ mkdir "$FOLDER/etc"
 cp -a /etc/. "$FOLDER/etc/"
 mount --bind "$FOLDER/etc" /etc
 echo "# ours
-$OBJECT # there" > /etc/ld.so.preload
+$OBJECT" > /etc/ld.so.preload
 sleep 0.1
 exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 "##;
@@ -821,7 +834,8 @@ fn in_a_terminal_it_has_colours_and_keeps_to_the_width() {
 
 /// What a terminal of 80 columns shows after the command, escape sequences included.
 fn screen(scene: &Scene, environment: &str, line: &str) -> String {
-    let socket = scene.path("tmux");
+    // A server that is ending would take a new session with it.
+    let socket = scene.path(&format!("tmux{environment}"));
     let tmux = |arguments: &[&str]| {
         let mut command = Command::new("tmux");
         command

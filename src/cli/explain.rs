@@ -158,8 +158,13 @@ fn heading(
         let _ = writeln!(text, "  script   {}", shown(script));
     }
     let _ = writeln!(text, "  program  {}", shown(&subject.facts.executable));
-    let line = subject.facts.arguments.join(&b' ');
-    let _ = writeln!(text, "  line     {}\n", shown(&line));
+    let line = shown(&subject.facts.arguments.join(&b' '));
+    let width = output::terminal_width().unwrap_or(usize::MAX);
+    let _ = writeln!(
+        text,
+        "  line     {}\n",
+        output::cut(&line, width.saturating_sub(11))
+    );
 }
 
 /// In front of what was found: mark and name.

@@ -327,6 +327,10 @@ impl<'s> Explainer<'s> {
                 self.step("engine", Mark::Stopped, what);
                 self.help.push(remedies::NOT_HOOKED.into());
             }
+            None if live.is_some() => {
+                let what = format!("its memory may not be looked at; it should be {choice}");
+                self.step("engine", Mark::Unknown, what);
+            }
             None => self.passed("engine", choice),
         }
     }

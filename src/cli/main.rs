@@ -1,7 +1,8 @@
-//! `opentelemetry-injector` checks the injector's configuration and tries it out on a command.
+//! `opentelemetry-injector` checks the injector's configuration, explains what becomes of processes
+//! and tries it out on a command.
 //!
-//! What it says of a configuration comes from the very functions that the preload object calls
-//! (crate `opentelemetry-injector-policy`).
+//! What it says of a configuration and of a process comes from the very functions that the preload
+//! object calls (crate `opentelemetry-injector-policy`).
 #![forbid(unsafe_code)]
 
 mod agent;
@@ -85,6 +86,7 @@ const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
   opentelemetry-injector check ./configuration.toml
+  opentelemetry-injector explain --pid 4711
   opentelemetry-injector run --debug -- java -jar shop.jar";
 
 fn main() -> ExitCode {

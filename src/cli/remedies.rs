@@ -35,7 +35,7 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         Reason::KillSwitch(name) => format!("take {name} out of the process's environment"),
         Reason::Configuration { path, .. } => {
             format!(
-                "opentelemetry-injector check, which tells of {}",
+                "see what `opentelemetry-injector check` says of {}",
                 Lossy(path)
             )
         }

@@ -10,6 +10,7 @@ use opentelemetry_injector_policy::configuration_files::FileProblem;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -146,7 +147,12 @@ impl View {
 
 impl Identity {
     fn may(&self, metadata: &Metadata, wanted: u32) -> bool {
-        if self.capabilities & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0 {
+        let is_ruled = |ranges: &[Range<u64>], owner: u32| {
+            ranges.iter().any(|range| range.contains(&owner.into()))
+        };
+        let [users, groups] = &self.ruled;
+        let rules = is_ruled(users, metadata.uid()) && is_ruled(groups, metadata.gid());
+        if rules && self.capabilities & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0 {
             return true;
         }
         let (group, mode) = (metadata.gid(), metadata.mode());
@@ -181,6 +187,7 @@ fn components(path: &Path) -> VecDeque<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::iter;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn user(user: u32, group: u32) -> Identity {
@@ -189,6 +196,7 @@ mod tests {
             group,
             groups: Vec::new(),
             capabilities: 0,
+            ruled: [0, 0].map(|start| iter::once(start..3_000_000).collect()),
         }
     }
 
@@ -237,7 +245,13 @@ mod tests {
             capabilities: DAC_READ_SEARCH,
             ..user(4_000_000, 4_000_000)
         };
-        assert!(sees(capable));
+        assert!(sees(capable.clone()));
+        // The owner is nobody in its user namespace.
+        let elsewhere = Identity {
+            ruled: [Vec::new(), Vec::new()],
+            ..capable
+        };
+        assert!(!sees(elsewhere));
     }
 
     #[test]

@@ -84,27 +84,35 @@ pub fn value(
     value.map(Into::into).ok_or(Reason::SetByUser)
 }
 
-/// All that [`value`] would answer, as `NAME=value` and a line end each; a line end within a value
-/// becomes a blank.
-pub fn lines(runtime: Runtime, process: &impl Process, configuration: &Configuration) -> Vec<u8> {
+/// All that [`value`] would answer, as `NAME=value` each.
+pub fn entries(
+    runtime: Runtime,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Vec<Vec<u8>> {
     let environment = &configuration.environment;
     let others = DEFAULTS.into_iter().chain([resource_attributes::VARIABLE]);
     let others = others.filter(|name| !environment.contains_key(*name));
     let names = environment.keys().map(alloc::string::String::as_str);
-    let mut lines = Vec::new();
+    let mut entries = Vec::new();
     for name in names.chain(others) {
         let original = process.variable(name);
         let value = value(name, original.as_deref(), runtime, process, configuration);
         if let Ok(value) = value {
-            lines.extend(name.as_bytes());
-            lines.push(b'=');
-            lines.extend(
-                value
-                    .iter()
-                    .map(|byte| if *byte == b'\n' { b' ' } else { *byte }),
-            );
-            lines.push(b'\n');
+            entries.push([name.as_bytes(), b"=", &value].concat());
         }
+    }
+    entries
+}
+
+/// The same as lines; a line end within a value becomes a blank.
+pub fn lines(runtime: Runtime, process: &impl Process, configuration: &Configuration) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for mut entry in entries(runtime, process, configuration) {
+        let line_ends = entry.iter_mut().filter(|byte| **byte == b'\n');
+        line_ends.for_each(|byte| *byte = b' ');
+        lines.extend(entry);
+        lines.push(b'\n');
     }
     lines
 }

@@ -4,7 +4,10 @@ use crate::kernel;
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
+use opentelemetry_injector_policy::configuration_files::{
+    FileProblem, LARGEST_FILE, is_writable_by_all,
+};
+use opentelemetry_injector_policy::directory_records::collect_names;
 
 /// The file system as this process sees it.
 pub struct FileSystem;
@@ -15,6 +18,9 @@ impl Files for FileSystem {
         let status = kernel::status(file.number()).map_err(problem)?;
         if status.st_mode & libc::S_IFMT != libc::S_IFREG {
             return Err(FileProblem::NotRegular);
+        }
+        if is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
         }
         let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
         if length > LARGEST_FILE {
@@ -34,6 +40,10 @@ impl Files for FileSystem {
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
         let directory = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let status = kernel::status(directory.number()).map_err(problem)?;
+        if is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
+        }
         let mut names = Vec::new();
         let mut buffer = [0; 2048];
         loop {
@@ -43,25 +53,6 @@ impl Files for FileSystem {
             }
             collect_names(buffer.get(..length).unwrap_or_default(), &mut names);
         }
-    }
-}
-
-/// The names in a buffer of `struct linux_dirent64` (getdents64(2)): inode and offset of 8 bytes
-/// each, the record's length of 2, the type of 1, the name.
-fn collect_names(mut records: &[u8], names: &mut Vec<Vec<u8>>) {
-    const NAME: usize = 19;
-    while let Some(&[low, high]) = records.get(16..18) {
-        let length = usize::from(u16::from_ne_bytes([low, high]));
-        let Some((record, rest)) = records.split_at_checked(length) else {
-            return;
-        };
-        let name = record.get(NAME..).unwrap_or_default();
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        names.push(name.to_vec());
-        if length == 0 {
-            return;
-        }
-        records = rest;
     }
 }
 
