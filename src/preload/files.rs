@@ -24,12 +24,12 @@ impl Files for FileSystem {
             content.resize(filled + FIRST_READ.max(filled), 0);
             let room = content.get_mut(filled..).unwrap_or_default();
             let count = kernel::read(&file, room).map_err(problem)?;
-            let is_end = count < room.len();
             content.truncate(filled + count);
             if content.len() > LARGEST_FILE {
                 return Err(FileProblem::TooLarge);
             }
-            if is_end {
+            // Less than asked for is not yet the end (FUSE).
+            if count == 0 {
                 break;
             }
         }
