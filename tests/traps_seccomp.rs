@@ -51,7 +51,7 @@ fn calls_that_are_refused_change_nothing() {
         ("open_for_writing", Injected),
         ("pwrite64", Injected),
         (
-            "getdents64,fstat,readlinkat,prctl,faccessat,sched_yield,getpid",
+            "getdents64,readlinkat,prctl,faccessat,sched_yield,getpid",
             Injected,
         ),
         ("writable_code,pwrite64", Untouched),
@@ -72,7 +72,7 @@ fn calls_that_kill_are_not_made_where_they_are_not_needed() {
         skip!("no filters");
     }
     let program = scene.trap("own_maps_refused", &[]);
-    let calls = "pwrite64,open_for_writing,fstat,getdents64,readlinkat,prctl,faccessat,\
+    let calls = "pwrite64,open_for_writing,getdents64,readlinkat,prctl,faccessat,\
                  rt_sigtimedwait,sched_yield,getpid";
     scene.alike_on(&["direct"], &filtered, Injected, |command| {
         command.args(["kill", calls]).arg(&program);

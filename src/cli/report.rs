@@ -59,6 +59,9 @@ impl Report {
     fn read_drop_ins(&mut self) {
         match drop_ins(&FileSystem, &self.path) {
             Ok(paths) => paths.iter().for_each(|path| self.read(path)),
+            Err(Reason::Configuration { path, problem }) => {
+                self.add_file_problem(&path, problem, &[]);
+            }
             Err(reason) => self.untold.push(Untold(reason)),
         }
     }

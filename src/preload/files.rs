@@ -1,46 +1,53 @@
 //! Configuration files, read by system calls.
 
-use crate::kernel;
+use crate::loaded_objects::Object;
+use crate::{kernel, loaded_objects};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
+use core::ffi::c_int;
+use core::mem::{self, MaybeUninit};
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
+use opentelemetry_injector_policy::configuration_files::{
+    FileProblem, LARGEST_FILE, is_writable_by_all,
+};
 
-/// How much of a file is read at once, in bytes: the whole of most; from then on as much as there is
-/// already.
-const FIRST_READ: usize = 4096;
+type Fstat = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
 
 /// The file system as this process sees it.
 pub struct FileSystem;
 
 impl Files for FileSystem {
-    // Without asking for the file's kind and length first: fstat(2) is not among the calls that
-    // every program makes before its main.
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
         let file = open(path, libc::O_RDONLY)?;
-        let mut content = Vec::new();
-        loop {
-            let filled = content.len();
-            content.resize(filled + FIRST_READ.max(filled), 0);
-            let room = content.get_mut(filled..).unwrap_or_default();
-            let count = kernel::read(&file, room).map_err(problem)?;
-            content.truncate(filled + count);
-            if content.len() > LARGEST_FILE {
-                return Err(FileProblem::TooLarge);
-            }
-            // Less than asked for is not yet the end (FUSE).
-            if count == 0 {
-                break;
+        let status = status(&file)?;
+        if status.st_mode & libc::S_IFMT != libc::S_IFREG {
+            return Err(FileProblem::NotRegular);
+        }
+        if is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
+        }
+        let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
+        if length > LARGEST_FILE {
+            return Err(FileProblem::TooLarge);
+        }
+        let mut content = alloc::vec![0; length];
+        let mut filled = 0;
+        while let Some(rest @ [_, ..]) = content.get_mut(filled..) {
+            match kernel::read(&file, rest).map_err(problem)? {
+                0 => break,
+                count => filled += count,
             }
         }
-        match content.is_empty() && !is_regular(&file) {
-            true => Err(FileProblem::NotRegular),
-            false => Ok(content),
-        }
+        content.truncate(filled);
+        Ok(content)
     }
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
         let directory = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let status = status(&directory)?;
+        if is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
+        }
         let mut names = Vec::new();
         let mut buffer = [0; 2048];
         loop {
@@ -72,10 +79,25 @@ fn collect_names(mut records: &[u8], names: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// False for a FIFO that nobody writes to, which looks like an empty file.
-fn is_regular(file: &kernel::Descriptor) -> bool {
-    let status = kernel::status(file.number());
-    status.is_ok_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFREG)
+/// fstat(2) in the way of this process's libc, whose loader has made that very call: fstat itself or
+/// newfstatat. A filter may kill the process for the other (seccomp(2)).
+///
+/// In the constructor alone, where the loader's lock is free.
+fn status(file: &kernel::Descriptor) -> Result<libc::stat, FileProblem> {
+    let find = |object: &Object<'_>| object.is_libc().then(|| object.function(c"fstat"));
+    // glibc exports it since 2.33; before, its loader made the first of the two.
+    let Some(function) = loaded_objects::find(find).flatten() else {
+        return kernel::status(file.number()).map_err(problem);
+    };
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: fstat(3) has this signature.
+    let fstat = unsafe { mem::transmute::<usize, Fstat>(function.address) };
+    // SAFETY: room for the structure. Only a failure would set `errno`; the descriptor is open.
+    match unsafe { fstat(file.number(), status.as_mut_ptr()) } {
+        // SAFETY: the call filled the structure.
+        0 => Ok(unsafe { status.assume_init() }),
+        _ => Err(FileProblem::System(libc::EBADF)),
+    }
 }
 
 fn open(path: &[u8], flags: libc::c_int) -> Result<kernel::Descriptor, FileProblem> {
@@ -87,8 +109,8 @@ fn problem(number: libc::c_int) -> FileProblem {
     match number {
         libc::ENOENT | libc::ENOTDIR => FileProblem::Missing,
         libc::EACCES | libc::EPERM => FileProblem::NotPermitted,
-        // A socket; a directory; a FIFO whose writer has written nothing.
-        libc::ENXIO | libc::EISDIR | libc::EAGAIN => FileProblem::NotRegular,
+        // A socket, or a FIFO opened for writing only.
+        libc::ENXIO => FileProblem::NotRegular,
         number => FileProblem::System(number),
     }
 }

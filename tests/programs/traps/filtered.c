@@ -59,7 +59,7 @@ static const struct {
     int number;
 } calls[] = {
     {"openat", SYS_openat}, {"pwrite64", SYS_pwrite64}, {"rt_sigprocmask", SYS_rt_sigprocmask},
-    {"getdents64", SYS_getdents64}, {"fstat", SYS_fstat}, {"readlinkat", SYS_readlinkat}, {"prctl", SYS_prctl},
+    {"getdents64", SYS_getdents64}, {"readlinkat", SYS_readlinkat}, {"prctl", SYS_prctl},
     {"rt_sigtimedwait", SYS_rt_sigtimedwait}, {"faccessat", SYS_faccessat}, {"sched_yield", SYS_sched_yield},
     {"getpid", SYS_getpid},
 };
