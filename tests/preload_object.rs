@@ -137,3 +137,24 @@ fn it_is_small() {
     println!("size: {size} bytes");
     assert!(size <= LARGEST, "{size} bytes");
 }
+
+#[test]
+fn its_note_tells_its_version() {
+    with_object(|elf| {
+        let (endian, data) = (elf.endian(), elf.data());
+        let segments = elf.elf_header().program_headers(endian, data).unwrap();
+        let mut versions = Vec::new();
+        for segment in segments {
+            let Some(mut notes) = segment.notes(endian, data).unwrap() else {
+                continue;
+            };
+            while let Some(note) = notes.next().unwrap() {
+                if note.name() == b"OpenTelemetry" {
+                    let text = String::from_utf8(note.desc().to_vec()).unwrap();
+                    versions.push(text.trim_end_matches('\0').to_owned());
+                }
+            }
+        }
+        assert_eq!(versions, [env!("CARGO_PKG_VERSION")]);
+    });
+}

@@ -2,6 +2,9 @@
 //! started, and how a test says that it was skipped.
 
 pub mod alike;
+pub mod cli_support;
+pub mod explain_support;
+pub mod machine;
 
 use serde_json::Value;
 use std::ffi::OsStr;

@@ -58,7 +58,10 @@ pub fn as_path(bytes: &[u8]) -> &Path {
 
 /// An open regular file and what is known of it. To open a FIFO or a device must not wait for its other
 /// end.
-fn open_regular(path: &[u8]) -> Result<(File, Metadata), FileProblem> {
+///
+/// # Errors
+/// What keeps the file from being opened.
+pub fn open_regular(path: &[u8]) -> Result<(File, Metadata), FileProblem> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
@@ -71,7 +74,8 @@ fn open_regular(path: &[u8]) -> Result<(File, Metadata), FileProblem> {
     }
 }
 
-fn problem(error: &io::Error) -> FileProblem {
+/// What keeps a file from being read, by the error that said so.
+pub fn problem(error: &io::Error) -> FileProblem {
     match error.raw_os_error() {
         // Without a number: a path that no file can have (it holds a NUL character).
         None | Some(libc::ENOENT | libc::ENOTDIR) => FileProblem::Missing,

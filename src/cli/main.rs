@@ -1,19 +1,58 @@
-//! `opentelemetry-injector` checks the injector's configuration and tries it out on a command.
+//! `opentelemetry-injector` checks the injector's configuration, explains what becomes of processes
+//! and tries it out on a command.
 //!
-//! What it says of a configuration comes from the very functions that the preload object calls
-//! (crate `opentelemetry-injector-policy`).
+//! What it says of a configuration and of a process comes from the very functions that the preload
+//! object calls (crate `opentelemetry-injector-policy`).
 #![forbid(unsafe_code)]
 
 mod agent;
 mod check;
+mod completions;
+mod config;
+mod config_import;
+mod config_init;
+mod config_show;
+mod config_values;
 mod diagnostics;
+mod explain;
+mod explain_json;
+mod explanation;
+mod facts;
 mod files;
 mod help;
+mod hooked;
+mod install;
+mod invocation;
+mod key_places;
+mod ld_so_preload;
+mod live;
+mod loaders;
+mod man;
 mod near_miss;
+mod object_check;
+mod object_version;
+mod output;
+mod peer_configuration;
 mod preload_object;
+mod preload_sources;
+mod private_etc;
+mod proc_files;
 mod process;
+mod program;
+mod prospect;
+mod ps;
+mod remedies;
 mod report;
+mod root;
 mod run;
+mod subject;
+mod trial_programs;
+mod trials;
+mod trust;
+mod uninstall;
+mod users;
+mod versions;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -31,7 +70,14 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Config(config::Arguments),
+    Install(install::Arguments),
+    Explain(explain::Arguments),
+    Ps(ps::Arguments),
     Run(run::Arguments),
+    Uninstall(uninstall::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -40,12 +86,20 @@ const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
   opentelemetry-injector check ./configuration.toml
+  opentelemetry-injector explain --pid 4711
   opentelemetry-injector run --debug -- java -jar shop.jar";
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Config(arguments) => config::config(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     }
 }
 

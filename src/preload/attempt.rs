@@ -5,9 +5,12 @@
 //! out: a panic, out-of-memory included, ends the attempt and not the process. Signals wait
 //! meanwhile, so that no handler can leave it by a jump. There is no lock and no thread-local
 //! storage: an attempt is found by its thread's pointer.
+//!
+//! An answer is computed on a stack of its own: whoever asks may have hardly any, a signal handler
+//! on an alternate stack or a thread of a few pages.
 
 use crate::arena::Arena;
-use crate::{kernel, x86_64};
+use crate::{kernel, machine};
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
@@ -22,7 +25,8 @@ const PLACES: usize = 64;
 /// threads that it does not have.
 const PATIENCE: usize = 1000;
 
-/// The length of an attempt's own stack in bytes. Pages that are not used cost nothing.
+/// The length of an attempt's own stack in bytes. Answers take up to 6 KiB, because nothing in them
+/// goes deeper with its input; Gum's backtraces take more. Pages that are not used cost nothing.
 const STACK: usize = 256 * 1024;
 
 struct Place {
@@ -92,7 +96,7 @@ fn run_on<R>(top: usize, work: impl FnOnce() -> R) -> Option<R> {
         run::<W, R>
     }
 
-    let place = claim(x86_64::thread())?;
+    let place = claim(machine::thread())?;
     let run = runner(&work);
     let mut call = Call {
         work: Some(work),
@@ -101,7 +105,7 @@ fn run_on<R>(top: usize, work: impl FnOnce() -> R) -> Option<R> {
     let data = (&raw mut call).cast();
     // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt; nothing else is on the
     // stack. The way out is only taken from below this frame, by the panic handler.
-    let failed = unsafe { x86_64::call_with_way_out(run, data, place.saved.get(), top) } != 0;
+    let failed = unsafe { machine::call_with_way_out(run, data, place.saved.get(), top) } != 0;
     place.release();
     // SAFETY: `run` came back, so it wrote the result.
     (!failed).then(|| unsafe { call.result.assume_init_read() })
@@ -149,7 +153,7 @@ fn claim(thread: usize) -> Option<&'static Place> {
 
 /// The attempt that this thread runs.
 fn current() -> Option<&'static Place> {
-    let thread = x86_64::thread();
+    let thread = machine::thread();
     let claimed = ATTEMPTS.get(..CLAIMED.load(Ordering::Acquire))?;
     let mut places = claimed.iter();
     places.find(|place| place.owner.load(Ordering::Relaxed) == thread)
@@ -190,7 +194,7 @@ unsafe impl GlobalAlloc for AttemptMemory {
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     if let Some(place) = current() {
         // SAFETY: `saved` was written when this thread's attempt began, below which we run.
-        unsafe { x86_64::way_out(*place.saved.get()) }
+        unsafe { machine::way_out(*place.saved.get()) }
     }
     // What runs outside of attempts (the entry, finding a published answer, claiming a place)
     // indexes, divides and unwraps nothing, so nothing comes here.

@@ -1,7 +1,7 @@
 //! The built-in engine: a jump over a function's first bytes.
 
 use crate::loaded_objects::{Function, Object};
-use crate::x86_64::{self, PATCH_LENGTH};
+use crate::machine::{self, PATCH_LENGTH};
 use crate::{kernel, loaded_objects};
 use alloc::vec::Vec;
 use core::ffi::c_char;
@@ -25,9 +25,9 @@ impl Patch {
     ) -> Result<Self, EngineProblem> {
         // SAFETY: the loader mapped the function for reading and executing.
         let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
-        let pad = x86_64::landing_pad(code);
+        let pad = machine::landing_pad(code);
         let code = code.get(pad..).unwrap_or_default();
-        if x86_64::is_patched(code) {
+        if machine::is_patched(code) {
             return Err(EngineProblem::AlreadyPatched);
         }
         let before = code.first_chunk().ok_or(EngineProblem::TooShort)?;
@@ -35,7 +35,7 @@ impl Patch {
             name,
             start: function.address + pad,
             before: *before,
-            after: x86_64::patch(destination),
+            after: machine::patch(destination),
         })
     }
 }
@@ -57,10 +57,14 @@ unsafe fn write(patches: &[Patch]) -> Result<(), EngineProblem> {
         true => write_through_proc(patches) || with_protection(),
         false => with_protection() || write_through_proc(patches),
     };
-    match written {
-        true => Ok(()),
-        false => Err(EngineProblem::MemoryRefused),
+    if !written {
+        return Err(EngineProblem::MemoryRefused);
     }
+    for patch in patches {
+        // SAFETY: the function is at least this long.
+        unsafe { machine::synchronize_code(patch.start, PATCH_LENGTH) };
+    }
+    Ok(())
 }
 
 /// Whether SELinux is on: then the kernel makes this directory. Containers do not show it, and
@@ -98,6 +102,15 @@ fn write_through_proc(patches: &[Patch]) -> bool {
     let Ok(memory) = kernel::open(c"/proc/self/mem", libc::O_RDWR, 0) else {
         return false;
     };
+    // In a process that an emulator runs (qemu-user), the file may have the emulator's memory.
+    let is_ours = |patch: &Patch| {
+        let mut there = [0; PATCH_LENGTH];
+        kernel::read_at(&memory, &mut there, patch.start) == Ok(PATCH_LENGTH)
+            && there == patch.before
+    };
+    if !patches.iter().all(is_ours) {
+        return false;
+    }
     let put =
         |patch: &Patch, bytes| kernel::write_at(&memory, bytes, patch.start) == Ok(PATCH_LENGTH);
     if patches.iter().all(|patch| put(patch, &patch.after)) {
@@ -142,7 +155,7 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
     })
     .ok_or(EngineProblem::NoLibc)??;
     let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
-    let entry = x86_64::entry as *const () as usize;
+    let entry = machine::entry as *const () as usize;
     let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
     let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
     patches.extend(secure_getenv.and_then(Result::ok));

@@ -10,6 +10,7 @@ use opentelemetry_injector_policy::Files;
 use opentelemetry_injector_policy::configuration_files::{
     FileProblem, LARGEST_FILE, is_writable_by_all,
 };
+use opentelemetry_injector_policy::directory_records::collect_names;
 
 type Fstat = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
 
@@ -60,25 +61,6 @@ impl Files for FileSystem {
     }
 }
 
-/// The names in a buffer of `struct linux_dirent64` (getdents64(2)): inode and offset of 8 bytes
-/// each, the record's length of 2, the type of 1, the name.
-fn collect_names(mut records: &[u8], names: &mut Vec<Vec<u8>>) {
-    const NAME: usize = 19;
-    while let Some(&[low, high]) = records.get(16..18) {
-        let length = usize::from(u16::from_ne_bytes([low, high]));
-        let Some((record, rest)) = records.split_at_checked(length) else {
-            return;
-        };
-        let name = record.get(NAME..).unwrap_or_default();
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        names.push(name.to_vec());
-        if length == 0 {
-            return;
-        }
-        records = rest;
-    }
-}
-
 /// fstat(2) in the way of this process's libc, whose loader has made that very call: fstat itself or
 /// newfstatat. A filter may kill the process for the other (seccomp(2)).
 ///
@@ -92,11 +74,12 @@ fn status(file: &kernel::Descriptor) -> Result<libc::stat, FileProblem> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: fstat(3) has this signature.
     let fstat = unsafe { mem::transmute::<usize, Fstat>(function.address) };
-    // SAFETY: room for the structure. Only a failure would set `errno`; the descriptor is open.
+    // SAFETY: room for the structure. Only a failure would set `errno`, and nothing but a filter
+    // lets it fail.
     match unsafe { fstat(file.number(), status.as_mut_ptr()) } {
         // SAFETY: the call filled the structure.
         0 => Ok(unsafe { status.assume_init() }),
-        _ => Err(FileProblem::System(libc::EBADF)),
+        _ => Err(FileProblem::NotPermitted),
     }
 }
 

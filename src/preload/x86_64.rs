@@ -336,3 +336,10 @@ pub fn is_patched(code: &[u8]) -> bool {
         .iter()
         .any(|beginning| code.starts_with(beginning))
 }
+
+/// Makes the processor run what was written: nothing to do, instruction caches follow what is
+/// written (Intel SDM, "Self-Modifying Code").
+///
+/// # Safety
+/// None here: see the other architecture's.
+pub unsafe fn synchronize_code(_: usize, _: usize) {}
