@@ -323,6 +323,18 @@ fn the_engine_that_is_in_place_is_told() {
         assert_eq!(what, format!("{engine}: libc's getenv is hooked"));
         assert_eq!(code, 0);
     }
+    // Where Gum alone is wanted and is not installed, nothing is injected.
+    let alone = scene.path("libopentelemetry_injector.so");
+    succeed(Command::new("cp").args([&object(), &alone]));
+    let mut ask = command(&["explain", "--json", "--", program.to_str().unwrap()]);
+    ask.env("LD_PRELOAD", &alone)
+        .env("OPENTELEMETRY_INJECTOR_ENGINE", "gum");
+    ask.env("OPENTELEMETRY_INJECTOR_CONFIGURATION", &scene.configuration);
+    let (explanation, code) = parsed(&ask.output().unwrap());
+    assert_eq!((stops(&explanation), code), (vec!["engine"], 1));
+    let mut start = scene.command(&program, "gum");
+    let process = Waiting::start(start.env("LD_PRELOAD", &alone).arg(NAME));
+    assert_eq!(process.answers[NAME], "(null)");
 }
 
 #[test]

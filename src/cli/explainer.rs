@@ -3,6 +3,7 @@
 use crate::changes;
 use crate::explanation::{Answer, Check, Explanation, Mark, Step, Verdict};
 use crate::key_places;
+use crate::live::GUM;
 use crate::remedies;
 use crate::subject::{Loading, Subject, runtime};
 use crate::users;
@@ -10,7 +11,8 @@ use crate::verdict;
 use crate::versions::{self, VersionCheck};
 use opentelemetry_injector_policy::configuration_files::drop_ins;
 use opentelemetry_injector_policy::engine::{self, Choice};
-use opentelemetry_injector_policy::reason::Lossy;
+use opentelemetry_injector_policy::process::directory;
+use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{
     Configuration, Process, Reason, Runtime, Variable, decision, overrides, settings,
 };
@@ -242,13 +244,6 @@ impl<'s> Explainer<'s> {
         if self.steps.iter().any(is_before) {
             return self.not_reached(&[Check::Engine]);
         }
-        let facts = &self.subject.facts;
-        let level = overrides::level(facts).max(self.configuration.log.level);
-        let choice = match engine::choose(facts, &self.configuration, level) {
-            Choice::Direct => "direct",
-            Choice::Gum => "gum",
-            Choice::GumOrDirect => "gum where it is installed and can do no harm, else direct",
-        };
         let live = self.subject.live.as_ref();
         match live.and_then(|live| Some((live.is_hooked?, live.has_gum))) {
             Some((true, true)) => self.passed(Check::Engine, "gum: libc's getenv is hooked"),
@@ -262,11 +257,33 @@ impl<'s> Explainer<'s> {
                 let what = "libc's getenv is not hooked: this was decided before something changed";
                 self.step(Check::Engine, Mark::Stopped, what);
             }
-            None if live.is_some() => {
-                let what = format!("its memory may not be looked at; it should be {choice}");
+            None => self.expected_engine(),
+        }
+    }
+
+    /// What should have been tried, or would be.
+    fn expected_engine(&mut self) {
+        let facts = &self.subject.facts;
+        let level = overrides::level(facts).max(self.configuration.log.level);
+        let gum = [directory(&facts.boot_folder), b"/", GUM].concat();
+        let has_gum = facts.view.is_readable_file(&gum);
+        let engine = match (engine::choose(facts, &self.configuration, level), has_gum) {
+            (Choice::Direct, _) | (Choice::GumOrDirect, false) => "direct",
+            (Choice::GumOrDirect, true) => "gum, or direct where gum could do harm",
+            (Choice::Gum, true) => "gum",
+            (Choice::Gum, false) => {
+                return self.stopped(
+                    Check::Engine,
+                    &Reason::Engine(EngineProblem::GumUnavailable),
+                );
+            }
+        };
+        match (&self.subject.live, &self.subject.loading) {
+            (Some(_), Loading::Loaded(_)) => {
+                let what = format!("its memory may not be looked at; it should be {engine}");
                 self.step(Check::Engine, Mark::Unknown, what);
             }
-            None => self.passed(Check::Engine, choice),
+            _ => self.passed(Check::Engine, engine),
         }
     }
 

@@ -19,7 +19,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
 /// The object of the Gum engine.
-const GUM: &[u8] = b"libopentelemetry_injector_gum.so";
+pub const GUM: &[u8] = b"libopentelemetry_injector_gum.so";
 
 /// Why nothing can be said of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! What to do about a reason for leaving a process alone.
 
 use crate::key_places::Place;
-use opentelemetry_injector_policy::{Reason, Runtime, reason::Lossy};
+use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
+use opentelemetry_injector_policy::{Reason, Runtime};
 
 /// What a live process needs, whatever else is done.
 pub const RESTART: &str = "restart the process";
@@ -82,6 +83,11 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         Reason::NoSite => "start it without -S".into(),
         Reason::NoInstrumentLibrary(_) => {
             "build the JVM's image with the module java.instrument".into()
+        }
+        Reason::Engine(EngineProblem::GumUnavailable) => {
+            "install the Gum engine's object beside the preload object, or take hook.engine back \
+             to \"auto\""
+                .into()
         }
         _ => return None,
     })
