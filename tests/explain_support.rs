@@ -114,16 +114,13 @@ pub struct Running(Child);
 impl Running {
     /// Starts a command, and waits until it has become `program`.
     pub fn start(command: &mut Command, program: &str) -> Self {
-        let child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let link = format!("/proc/{}/exe", child.id());
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let running = Self(command.spawn().unwrap());
+        let link = format!("/proc/{}/exe", running.id());
         for _ in 0..500 {
             let path = std::fs::read_link(&link).unwrap_or_default();
             if Path::new(&path).ends_with(program) {
-                return Self(child);
+                return running;
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }

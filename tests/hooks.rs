@@ -67,6 +67,11 @@ fn odd_names_and_environments_are_answered_as_libc_does() {
 }
 
 #[test]
+fn nothing_behind_a_names_end_is_read() {
+    expect("names_at_a_page_end", &[], |_| "65435 names\n".into());
+}
+
+#[test]
 fn a_null_name_crashes_as_it_does_in_libc() {
     let scene = Scene::new();
     let program = scene.compile("null_name");

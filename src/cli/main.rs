@@ -1,16 +1,25 @@
-//! `opentelemetry-injector` checks the injector's configuration and tries it out on a command.
+//! `opentelemetry-injector` checks the injector's configuration, explains what becomes of processes
+//! and tries it out on a command.
 //!
-//! What it says of a configuration comes from the very functions that the preload object calls
-//! (crate `opentelemetry-injector-policy`).
+//! What it says of a configuration and of a process comes from the very functions that the preload
+//! object calls (crate `opentelemetry-injector-policy`).
 #![forbid(unsafe_code)]
 
 mod agent;
+mod changes;
 mod check;
+mod completions;
+mod config;
+mod config_import;
+mod config_init;
+mod config_show;
+mod config_values;
 mod confinement;
 mod diagnostics;
 mod doctor;
 mod explain;
 mod explain_json;
+mod explainer;
 mod explanation;
 mod facts;
 mod files;
@@ -23,10 +32,12 @@ mod key_places;
 mod ld_so_preload;
 mod live;
 mod loaders;
+mod man;
 mod near_miss;
 mod object_check;
 mod object_version;
 mod output;
+mod peer_configuration;
 mod preload_object;
 mod preload_sources;
 mod private_etc;
@@ -49,6 +60,7 @@ mod trials;
 mod trust;
 mod uninstall;
 mod users;
+mod verdict;
 mod versions;
 mod view;
 
@@ -68,13 +80,16 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
-    Install(install::Arguments),
+    Config(config::Arguments),
     Doctor(doctor::Arguments),
     Explain(explain::Arguments),
+    Install(install::Arguments),
     Ps(ps::Arguments),
     Run(run::Arguments),
     Status(status::Arguments),
     Uninstall(uninstall::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -83,20 +98,24 @@ const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
   opentelemetry-injector check ./configuration.toml
-  opentelemetry-injector status
+  opentelemetry-injector explain --pid 4711
   opentelemetry-injector install --dry-run
+  opentelemetry-injector status
   opentelemetry-injector run --debug -- java -jar shop.jar";
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
-        Command::Install(arguments) => install::install(&arguments),
+        Command::Config(arguments) => config::config(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     }
 }
 

@@ -156,15 +156,13 @@ pub fn wrap(text: &str, indent: usize, width: usize) -> String {
 }
 
 /// As much of a text as `width` columns take; what is cut ends in `…`.
-fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.into();
     }
-    let mut end = text.len();
-    while text[..end].width() + 1 > width && end > 0 {
-        end = text.floor_char_boundary(end - 1);
-    }
-    format!("{}…", &text[..end])
+    let ends = text.char_indices().map(|(index, _)| index);
+    let fitting = ends.take_while(|end| text[..*end].width() < width.max(1));
+    format!("{}…", &text[..fitting.last().unwrap_or(0)])
 }
 
 #[cfg(test)]

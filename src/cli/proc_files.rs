@@ -2,9 +2,11 @@
 //!
 //! They are read as bytes: names and paths need not be UTF-8.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -36,6 +38,9 @@ pub struct Identity {
     pub groups: Vec<u32>,
     /// The effective capabilities, a bit each (capabilities(7)).
     pub capabilities: u64,
+    /// The users and groups of files that the capabilities count for: those that the process's user
+    /// namespace has (user_namespaces(7)).
+    pub ruled: [Vec<Range<u64>>; 2],
 }
 
 /// A file that a process has mapped; its first mapping.
@@ -101,7 +106,11 @@ impl ProcFiles {
     /// # Errors
     /// As open(2) and read(2).
     pub fn identity(&self) -> io::Result<Identity> {
-        identity(&fs::read(self.path("status"))?).ok_or(io::ErrorKind::InvalidData.into())
+        let status = fs::read(self.path("status"))?;
+        let maps = [self.path("uid_map"), self.path("gid_map")].map(fs::read);
+        let [users, groups] = maps;
+        let ruled = [outside(&users?), outside(&groups?)];
+        identity(&status, ruled).ok_or(io::ErrorKind::InvalidData.into())
     }
 
     /// When it was started: forked, which may be before it became its present program.
@@ -207,7 +216,19 @@ pub fn below(root: &[u8], path: &[u8]) -> Vec<u8> {
     }
 }
 
-fn identity(status: &[u8]) -> Option<Identity> {
+/// The ranges of numbers that a namespace's own numbers stand for: lines `inside outside count`.
+fn outside(map: &[u8]) -> Vec<Range<u64>> {
+    let lines = String::from_utf8_lossy(map).into_owned();
+    let ranges = lines.lines().filter_map(|line| {
+        let numbers = line.split_whitespace().skip(1).map(str::parse::<u64>);
+        let numbers: Vec<u64> = numbers.collect::<Result<_, _>>().ok()?;
+        let [start, count] = numbers.try_into().ok()?;
+        Some(start..start + count)
+    });
+    ranges.collect()
+}
+
+fn identity(status: &[u8], ruled: [Vec<Range<u64>>; 2]) -> Option<Identity> {
     let field = |name: &str| {
         let mut lines = status.split(|byte| *byte == b'\n');
         let value = lines.find_map(|line| line.strip_prefix(name.as_bytes()))?;
@@ -221,6 +242,7 @@ fn identity(status: &[u8]) -> Option<Identity> {
         group: for_files("Gid:")?,
         groups: groups.filter_map(|group| group.parse().ok()).collect(),
         capabilities: u64::from_str_radix(field("CapEff:")?.trim(), 16).ok()?,
+        ruled,
     })
 }
 
@@ -250,17 +272,11 @@ fn auxiliary_vector(content: &[u8]) -> AuxiliaryVector {
 
 /// Lines `range permissions offset device inode path`.
 fn mapped(content: &[u8]) -> Vec<Mapped> {
-    let mut mapped: Vec<Mapped> = Vec::new();
-    for line in content.split(|byte| *byte == b'\n') {
-        let Some(next) = mapping(line) else { continue };
-        if mapped
-            .iter()
-            .all(|other| (other.inode, &other.path) != (next.inode, &next.path))
-        {
-            mapped.push(next);
-        }
-    }
-    mapped
+    let mut seen = HashSet::new();
+    let mappings = content.split(|byte| *byte == b'\n').filter_map(mapping);
+    mappings
+        .filter(|mapped| seen.insert((mapped.inode, mapped.path.clone())))
+        .collect()
 }
 
 fn mapping(line: &[u8]) -> Option<Mapped> {
@@ -292,14 +308,17 @@ mod tests {
     fn the_identity_is_the_one_for_files() {
         let status =
             b"Name:\t\xff\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t9 10 \nCapEff:\t2\n";
+        let ruled = [outside(b"  0  1000  10\n"), outside(b"")];
+        assert!(ruled[0][0].contains(&1009) && !ruled[0][0].contains(&1010));
         let wanted = Identity {
             user: 4,
             group: 8,
             groups: vec![9, 10],
             capabilities: 2,
+            ruled: ruled.clone(),
         };
-        assert_eq!(identity(status), Some(wanted));
-        assert_eq!(identity(b""), None);
+        assert_eq!(identity(status, ruled.clone()), Some(wanted));
+        assert_eq!(identity(b"", ruled), None);
     }
 
     #[test]

@@ -41,10 +41,8 @@ const JVM_LIBRARIES: [&str; 4] = [
 /// Why nothing would run.
 pub fn of(command: &[OsString]) -> Result<(Subject, Vec<Vec<u8>>), InvocationProblem> {
     let command = command.iter().map(|word| word.as_bytes().to_vec());
-    let environment = env::vars_os().map(|(name, value)| {
-        let entry = [name.as_bytes(), b"=", value.as_bytes()].concat();
-        entry
-    });
+    let environment =
+        env::vars_os().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
     let invocation = follow(command.collect(), restored(environment.collect()))?;
     let unreadable =
         || InvocationProblem::NotExecutable(invocation.program.as_os_str().as_bytes().to_vec());

@@ -2,10 +2,11 @@
 
 use crate::explain::{ASK_OTHERWISE, object_version};
 use crate::explain_json;
-use crate::explanation::{Explanation, Verdict, explain};
+use crate::explainer::explain;
+use crate::explanation::{Explanation, Verdict};
 use crate::live::{self, Unreadable};
 use crate::output::{Style, print, print_json, printable, table, terminal_width};
-use crate::subject::Subject;
+use crate::subject::{Subject, runtime};
 use crate::{complain, users};
 use serde_json::{Value, json};
 use std::fs;
@@ -54,12 +55,11 @@ pub fn ps(arguments: &Arguments) -> ExitCode {
     let mut hidden = 0;
     for process in processes {
         match live::read(process) {
-            Ok(subject) => {
+            Ok(subject) if runtime(&subject.facts).is_some() => {
                 let explanation = explain(&subject);
-                if explanation.runtime.is_some() {
-                    found.push((subject, explanation));
-                }
+                found.push((subject, explanation));
             }
+            Ok(_) => {}
             Err(Unreadable::NotPermitted) => hidden += 1,
             // It has ended meanwhile, or was none to begin with.
             Err(Unreadable::Gone | Unreadable::NoProgram) => {}

@@ -109,7 +109,7 @@ impl NotLoaded {
             Self::NotNamed { is_musl: true } => {
                 "set LD_PRELOAD where the program is started".into()
             }
-            Self::NotNamed { is_musl: false } => "name the object in /etc/ld.so.preload, or in \
+            Self::NotNamed { is_musl: false } => "`opentelemetry-injector install`, or set \
                                                   LD_PRELOAD where the program is started"
                 .into(),
             Self::StartedBefore(_) => "restart the process".into(),

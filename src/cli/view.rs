@@ -6,10 +6,12 @@
 use crate::files::{self, FileSystem};
 use crate::proc_files::Identity;
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::FileProblem;
+use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
+use std::io::Read;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -122,6 +124,21 @@ impl View {
         self.find(path).is_ok_and(|found| found.metadata.is_dir())
     }
 
+    /// The content of a regular file of a configuration's length, whoever may write it: for files
+    /// that are not the injector's own.
+    ///
+    /// # Errors
+    /// What keeps the process from reading it.
+    pub fn content(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
+        let found = self.readable(path)?;
+        let (file, _) = files::open_regular(found.path.as_os_str().as_bytes())?;
+        let mut content = Vec::new();
+        match file.take(LARGEST_FILE as u64).read_to_end(&mut content) {
+            Ok(_) => Ok(content),
+            Err(error) => Err(files::problem(&error)),
+        }
+    }
+
     fn readable(&self, path: &[u8]) -> Result<Found, FileProblem> {
         let found = self.find(path)?;
         match self.may(&found.metadata, READ) {
@@ -146,7 +163,12 @@ impl View {
 
 impl Identity {
     fn may(&self, metadata: &Metadata, wanted: u32) -> bool {
-        if self.capabilities & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0 {
+        let is_ruled = |ranges: &[Range<u64>], owner: u32| {
+            ranges.iter().any(|range| range.contains(&owner.into()))
+        };
+        let [users, groups] = &self.ruled;
+        let rules = is_ruled(users, metadata.uid()) && is_ruled(groups, metadata.gid());
+        if rules && self.capabilities & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0 {
             return true;
         }
         let (group, mode) = (metadata.gid(), metadata.mode());
@@ -181,6 +203,7 @@ fn components(path: &Path) -> VecDeque<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::iter;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn user(user: u32, group: u32) -> Identity {
@@ -189,6 +212,7 @@ mod tests {
             group,
             groups: Vec::new(),
             capabilities: 0,
+            ruled: [0, 0].map(|start| iter::once(start..3_000_000).collect()),
         }
     }
 
@@ -237,7 +261,13 @@ mod tests {
             capabilities: DAC_READ_SEARCH,
             ..user(4_000_000, 4_000_000)
         };
-        assert!(sees(capable));
+        assert!(sees(capable.clone()));
+        // The owner is nobody in its user namespace.
+        let elsewhere = Identity {
+            ruled: [Vec::new(), Vec::new()],
+            ..capable
+        };
+        assert!(!sees(elsewhere));
     }
 
     #[test]

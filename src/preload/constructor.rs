@@ -1,6 +1,6 @@
 //! What happens when the loader hands a process over: the checks in their order, then the hooks.
 
-use crate::attempt::{attempt, keep};
+use crate::attempt::{attempt_at_start, keep};
 use crate::files::FileSystem;
 use crate::host::Host;
 use crate::{answers, direct, environment, gum, hooks, loaded_objects, log};
@@ -21,7 +21,7 @@ extern "C" fn construct() {
         return;
     }
     restore();
-    attempt(|| {
+    attempt_at_start(|| {
         if let Err(reason) = inject() {
             log::debug!("nothing is injected: {reason}");
         }
@@ -31,7 +31,7 @@ extern "C" fn construct() {
 /// A parent's additions are not for this process, whatever becomes of it.
 fn restore() {
     if let Some(marker) = environment::marker() {
-        attempt(|| environment::restore(marker));
+        attempt_at_start(|| environment::restore(marker));
     }
 }
 

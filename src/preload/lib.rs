@@ -18,14 +18,17 @@ mod constructor;
 mod direct;
 mod environment;
 mod files;
+mod filter;
 mod gum;
 mod hooks;
 mod host;
 mod kernel;
 mod loaded_objects;
 mod log;
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+mod machine;
 mod mappings;
 mod permanent;
 mod trace;
 mod version;
-mod x86_64;

@@ -96,13 +96,17 @@ fn stderr() -> [u64; 2] {
     status.map_or([0; 2], |status| [status.st_dev, status.st_ino])
 }
 
-/// Signals wait during an attempt; those that the write itself raised are ours to take back.
+/// Signals wait meanwhile; those that the write itself raised are ours to take back.
 fn write(number: libc::c_int, line: &[u8]) {
+    let Ok(signals) = kernel::block_signals() else {
+        return;
+    };
     match kernel::write(number, line) {
         Err(libc::EPIPE) => kernel::take_signal(libc::SIGPIPE),
         Err(libc::EFBIG) => kernel::take_signal(libc::SIGXFSZ),
         _ => {}
     }
+    kernel::unblock_signals(signals);
 }
 
 /// Opened anew for each line: a descriptor that is kept would be one that the host may close or

@@ -1,10 +1,9 @@
 //! Everything that is written in x86-64 machine code: system calls, the hook's entry, the patch,
 //! and the way out of a failed attempt.
 
-use crate::hooks;
+use crate::{filter, hooks};
 use core::arch::{asm, global_asm};
 use core::ffi::c_void;
-use opentelemetry_injector_policy::variable::BEGINNINGS;
 
 /// A raw system call: unlike libc's wrappers it leaves `errno` alone, which belongs to the host.
 ///
@@ -28,41 +27,6 @@ pub unsafe fn system_call(number: libc::c_long, arguments: [usize; 6]) -> isize 
     }
     result
 }
-
-/// Spreads the first two bytes of a name over 64 bits: the upper 6 bits of their 32-bit product.
-/// The factor was searched for: with it, none of the names that every program asks for meets a
-/// watched beginning.
-const SPREAD: u32 = 0x7c22_d76d;
-
-/// The bit of a name that begins with these two bytes.
-const fn bit(name: &[u8]) -> u64 {
-    let start = u16::from_le_bytes([name[0], name[1]]);
-    1 << ((start as u32).wrapping_mul(SPREAD) >> 26)
-}
-
-/// The bits of all watched beginnings.
-const WATCHED_STARTS: u64 = {
-    let mut starts = 0;
-    let mut index = 0;
-    while index < BEGINNINGS.len() {
-        starts |= bit(BEGINNINGS[index].as_bytes());
-        index += 1;
-    }
-    starts
-};
-
-/// Names that every program asks for take the short way.
-const _: () = {
-    let common = [
-        "PATH", "PWD", "HOME", "USER", "TERM", "TZ", "LANG", "LC_ALL", "DISPLAY", "EDITOR",
-        "SHELL", "LOGNAME", "HOSTNAME", "TMPDIR", "MALLOC_", "XDG_", "COLUMNS", "SSL_", "http_",
-    ];
-    let mut index = 0;
-    while index < common.len() {
-        assert!(WATCHED_STARTS & bit(common[index].as_bytes()) == 0);
-        index += 1;
-    }
-};
 
 /// The thread's own pointer (x86-64 psABI, "Thread-Local Storage": the word at fs:0 holds its own
 /// address), another one in every thread.
@@ -152,8 +116,8 @@ global_asm!(
     "add rax, r9",
     "5:",
     "imul ecx, ecx, {spread}",
-    "shr ecx, 26",
-    "movabs r8, {starts}",
+    "shr ecx, {shift}",
+    "movabs r8, {watched_slots}",
     "bt r8, rcx",
     "jc 8f",
     "ret",
@@ -191,13 +155,27 @@ global_asm!(
     "add rsp, 56",
     ".cfi_adjust_cfa_offset -56",
     "ret",
+    // Byte by byte from the second on, so that nothing behind the name's end is read.
+    "8:",
+    "lea r8, [rip + {beginnings}]",
+    "lea r8, [r8 + rcx * {length}]",
+    "mov r9d, 1",
+    "2:",
+    "movzx r10d, byte ptr [r8 + r9]",
+    "test r10d, r10d",
+    "je 8f",
+    "cmp r10b, byte ptr [rdi + r9]",
+    "jne 9b",
+    "inc r9d",
+    "cmp r9d, {length}",
+    "jne 2b",
     "8:",
     "mov rsi, rax",
     "mov rdx, [rsp]",
     "jmp {answer_watched}",
     ".cfi_endproc",
     ".size opentelemetry_injector_entry, . - opentelemetry_injector_entry",
-    // usize call_with_way_out(extern fn(*void), *void, usize *saved)
+    // usize call_with_way_out(extern fn(*void), *void, usize *saved, usize stack)
     // The registers that a function must keep are on the stack; the stack pointer is the way out.
     // (The .cfi lines let debuggers and backtraces see through.)
     ".hidden opentelemetry_injector_call",
@@ -226,9 +204,15 @@ global_asm!(
     "sub rsp, 8",
     ".cfi_adjust_cfa_offset 8",
     "mov [rdx], rsp",
+    "mov rbx, rsp",
+    ".cfi_def_cfa_register rbx",
+    "test rcx, rcx",
+    "cmovne rsp, rcx",
     "mov rax, rdi",
     "mov rdi, rsi",
     "call rax",
+    "mov rsp, rbx",
+    ".cfi_def_cfa_register rsp",
     "xor eax, eax",
     "2:",
     "add rsp, 8",
@@ -271,8 +255,11 @@ global_asm!(
     "_Unwind_Resume:",
     "ud2",
     detour = sym hooks::DETOUR,
-    spread = const SPREAD as i32,
-    starts = const WATCHED_STARTS,
+    spread = const filter::SPREAD as i32,
+    shift = const filter::SHIFT,
+    watched_slots = const filter::WATCHED_SLOTS,
+    beginnings = sym filter::BEGINNINGS,
+    length = const filter::LENGTH,
     answer_with_detour = sym hooks::answer_with_detour,
     answer_watched = sym hooks::answer_watched,
 );
@@ -283,15 +270,17 @@ unsafe extern "C" {
     pub fn entry();
 
     /// Calls `work(data)` and returns 0; returns 1 where `way_out` was taken instead. `saved` gets
-    /// what `way_out` wants.
+    /// what `way_out` wants. `stack` is where the stack for `work` ends, a multiple of 16; 0 for the
+    /// caller's own.
     #[link_name = "opentelemetry_injector_call"]
     pub fn call_with_way_out(
         work: unsafe extern "C" fn(*mut c_void),
         data: *mut c_void,
         saved: *mut usize,
+        stack: usize,
     ) -> usize;
 
-    /// Leaves everything that `call_with_way_out` called, from below it on the same stack.
+    /// Leaves everything that `call_with_way_out` called, from below it.
     #[link_name = "opentelemetry_injector_way_out"]
     pub fn way_out(saved: usize) -> !;
 }
@@ -347,3 +336,10 @@ pub fn is_patched(code: &[u8]) -> bool {
         .iter()
         .any(|beginning| code.starts_with(beginning))
 }
+
+/// Makes the processor run what was written: nothing to do, instruction caches follow what is
+/// written (Intel SDM, "Self-Modifying Code").
+///
+/// # Safety
+/// None here: see the other architecture's.
+pub unsafe fn synchronize_code(_: usize, _: usize) {}

@@ -1,0 +1,113 @@
+//! What the entry in machine code knows of watched names: enough to answer almost every other name
+//! by itself.
+//!
+//! A name's first two bytes choose one of [`SLOTS`] slots. Where nothing watched begins like that,
+//! one bit tells; else [`BEGINNINGS`] has what the watched names of that slot begin with.
+
+use opentelemetry_injector_policy::variable;
+
+/// How many slots there are: as many as a register has bits.
+const SLOTS: usize = 64;
+
+/// Spreads the first two bytes of a name over the slots: the upper 6 bits of their 32-bit product.
+/// The factor was searched for: with it, none of the names that every program asks for meets a
+/// watched beginning, and no two different watched beginnings meet.
+pub const SPREAD: u32 = 0xa41a_afad;
+
+/// How many bits of the product are left out.
+pub const SHIFT: u32 = u32::BITS - SLOTS.ilog2();
+
+/// How much of a beginning is kept.
+pub const LENGTH: usize = 8;
+
+/// The slot of a name that begins with these two bytes.
+const fn slot(name: &[u8]) -> usize {
+    let start = u16::from_le_bytes([name[0], name[1]]);
+    ((start as u32).wrapping_mul(SPREAD) >> SHIFT) as usize
+}
+
+/// The bits of the slots that have something watched.
+pub const WATCHED_SLOTS: u64 = {
+    let mut slots = 0;
+    let mut index = 0;
+    while index < variable::BEGINNINGS.len() {
+        slots |= 1 << slot(variable::BEGINNINGS[index].as_bytes());
+        index += 1;
+    }
+    slots
+};
+
+/// What all watched names of a slot begin with; zeroes follow where that is shorter.
+pub static BEGINNINGS: [[u8; LENGTH]; SLOTS] = {
+    let mut beginnings = [[0; LENGTH]; SLOTS];
+    let mut index = 0;
+    while index < variable::BEGINNINGS.len() {
+        let name = variable::BEGINNINGS[index].as_bytes();
+        let place = &mut beginnings[slot(name)];
+        *place = match place[0] {
+            0 => common(name, name),
+            _ => common(name, place),
+        };
+        // Two different ones in one slot would have nothing in common.
+        assert!(place[0] != 0);
+        index += 1;
+    }
+    beginnings
+};
+
+/// What two names begin with, at most [`LENGTH`] bytes.
+const fn common(one: &[u8], other: &[u8]) -> [u8; LENGTH] {
+    let mut beginning = [0; LENGTH];
+    let mut index = 0;
+    while index < LENGTH && index < one.len() && index < other.len() && one[index] == other[index] {
+        beginning[index] = one[index];
+        index += 1;
+    }
+    beginning
+}
+
+/// Names that every program asks for are told by the first look.
+const _: () = {
+    let names = [
+        "PATH",
+        "PWD",
+        "HOME",
+        "USER",
+        "TERM",
+        "TZ",
+        "LANG",
+        "LC_ALL",
+        "DISPLAY",
+        "EDITOR",
+        "SHELL",
+        "LOGNAME",
+        "HOSTNAME",
+        "TMPDIR",
+        "MALLOC_",
+        "XDG_",
+        "COLUMNS",
+        "SSL_",
+        "http_",
+        "LS_COLORS",
+        "MAIL",
+        "GCONV_PATH",
+        "RES_OPTIONS",
+        "KUBERNETES_",
+        "AWS_",
+        "SYSTEMD_",
+        "GIT_",
+        "CLASSPATH",
+        "_JAVA_OPTIONS",
+        "GOMAXPROCS",
+        "DBUS_",
+        "QT_",
+        "GIO_",
+        "BASH_ENV",
+        "NLSPATH",
+    ];
+    let mut index = 0;
+    while index < names.len() {
+        assert!(WATCHED_SLOTS & 1 << slot(names[index].as_bytes()) == 0);
+        index += 1;
+    }
+};
