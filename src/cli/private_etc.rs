@@ -57,7 +57,11 @@ fn enter() -> io::Result<()> {
         Some(c"mode=755"),
     )?;
     for entry in entries {
-        bind(&entry)?;
+        match bind(&entry) {
+            // A file of a moment, gone since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            bound => bound?,
+        }
     }
     env::set_current_dir("/")
 }
