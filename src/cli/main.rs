@@ -81,12 +81,12 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Config(config::Arguments),
-    Install(install::Arguments),
-    Doctor(doctor::Arguments),
+    Run(run::Arguments),
     Explain(explain::Arguments),
     Ps(ps::Arguments),
-    Run(run::Arguments),
     Status(status::Arguments),
+    Doctor(doctor::Arguments),
+    Install(install::Arguments),
     Uninstall(uninstall::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -97,20 +97,21 @@ const NAME: &str = "opentelemetry-injector";
 const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
-  opentelemetry-injector check ./configuration.toml
+  opentelemetry-injector run --debug -- java -jar shop.jar
   opentelemetry-injector explain --pid 4711
-  opentelemetry-injector run --debug -- java -jar shop.jar";
+  opentelemetry-injector doctor
+  opentelemetry-injector install --dry-run";
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Config(arguments) => config::config(&arguments),
-        Command::Install(arguments) => install::install(&arguments),
-        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
-        Command::Run(arguments) => run::run(&arguments),
         Command::Status(arguments) => status::status(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
         Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),
