@@ -1,5 +1,5 @@
 //! `opentelemetry-injector` checks the injector's configuration, explains what becomes of processes
-//! and tries it out on a command.
+//! and installs the preload object.
 //!
 //! What it says of a configuration and of a process comes from the very functions that the preload
 //! object calls (crate `opentelemetry-injector-policy`).
@@ -69,7 +69,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Check the injector's configuration, and try the injector out on a command.
+/// Check the injector's configuration, explain what becomes of processes, and install the injector.
 #[derive(Parser)]
 #[command(name = NAME, version, after_help = EXAMPLES)]
 struct Arguments {
