@@ -46,16 +46,17 @@ fn an_answer_takes_next_to_no_stack_of_whoever_asks() {
 fn deep_texts() -> Vec<String> {
     let key = |parts: usize| vec!["a"; parts].join(".");
     let inline = |depth: usize, parts: usize| {
-        let (before, after) = (format!("{{{} = ", key(parts)), "}");
-        format!("{}1{}", before.repeat(depth), after.repeat(depth))
+        let table = format!("{{{} = ", key(parts));
+        format!("{}1{}", table.repeat(depth), "}".repeat(depth))
     };
     vec![
         format!("a = {}", "[".repeat(1 << 19)),
         format!("a = {}{}", "[".repeat(16), "]".repeat(16)),
-        format!("a = {}", inline(16, 79)),
-        format!("resource_attributes.a = {}", inline(16, 79)),
+        format!("resource_attributes.a = {}", inline(14, 1)),
         format!("resource_attributes.a = {}", inline(79, 79)),
-        format!("resource_attributes.{} = 'x'", key(16)),
+        format!("[resource_attributes.{}]\n{} = 'x'", key(15), key(17)),
+        // What follows a line end is no deeper to the reader of depths.
+        inline(16, 15).replace("= ", "=\n"),
         "[[a.b]]\n".repeat(20_000),
     ]
 }

@@ -165,10 +165,12 @@ fn live_runtimes_are_told_injected_or_not() {
     let scene = Scene::new();
     let node = "node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js";
     let python = "opentelemetry/instrumentation/auto_instrumentation/__init__.py";
-    for name in [node, python] {
+    // Python's boot file looks for the version that the packages need.
+    let metadata = "opentelemetry_instrumentation-0.60.dist-info/METADATA";
+    for name in [node, python, metadata] {
         let path = scene.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, "").unwrap();
+        fs::write(path, "Requires-Python: >=3.8\n").unwrap();
     }
     let folder = scene.folder.path().display();
     scene.configure(&format!(
@@ -321,6 +323,18 @@ fn the_engine_that_is_in_place_is_told() {
         assert_eq!(what, format!("{engine}: libc's getenv is hooked"));
         assert_eq!(code, 0);
     }
+    // Where Gum alone is wanted and is not installed, nothing is injected.
+    let alone = scene.path("libopentelemetry_injector.so");
+    succeed(Command::new("cp").args([&object(), &alone]));
+    let mut ask = command(&["explain", "--json", "--", program.to_str().unwrap()]);
+    ask.env("LD_PRELOAD", &alone)
+        .env("OPENTELEMETRY_INJECTOR_ENGINE", "gum");
+    ask.env("OPENTELEMETRY_INJECTOR_CONFIGURATION", &scene.configuration);
+    let (explanation, code) = parsed(&ask.output().unwrap());
+    assert_eq!((stops(&explanation), code), (vec!["engine"], 1));
+    let mut start = scene.command(&program, "gum");
+    let process = Waiting::start(start.env("LD_PRELOAD", &alone).arg(NAME));
+    assert_eq!(process.answers[NAME], "(null)");
 }
 
 #[test]
@@ -377,6 +391,17 @@ fn what_changed_since_the_start_is_told() {
         explanation["changed_since_start"],
         serde_json::json!([change])
     );
+
+    // What it has loaded it may still have.
+    fs::remove_file(&scene.agent).unwrap();
+    let (explanation, code) = of_process(process.id());
+    let change = format!("{} is missing, and its folder changed", scene.agent);
+    assert_eq!(
+        explanation["changed_since_start"],
+        serde_json::json!([change])
+    );
+    let told = (explanation["verdict"].as_str(), code);
+    assert_eq!(told, (Some("unknown"), 2), "{explanation:#}");
 }
 
 #[test]
@@ -501,6 +526,27 @@ fn readability_is_that_of_the_processs_own_user() {
         "agent.jar is missing or not readable by this process",
     );
     fs::set_permissions(&scene.agent, Permissions::from_mode(0o644)).unwrap();
+
+    // In a user namespace of its own it is root, but not over files of others.
+    let mut own_namespace = Command::new("unshare");
+    own_namespace.args(["-U", "-r", "true"]);
+    let allowed = as_nobody(own_namespace).output();
+    if allowed.is_ok_and(|output| output.status.success()) {
+        let owned = || {
+            let mut command = scene.command("unshare", "direct");
+            command.args(["-U", "-r"]).arg(&program).arg(NAME);
+            Waiting::start(&mut as_nobody(command))
+        };
+        for (mode, injected) in [(0o600, false), (0o644, true)] {
+            fs::set_permissions(&scene.agent, Permissions::from_mode(mode)).unwrap();
+            let process = owned();
+            assert_eq!(process.answers[NAME] != "(null)", injected);
+            let (explanation, code) = of_process(process.id());
+            assert_eq!(code == 0, injected, "{explanation:#}");
+        }
+    } else {
+        println!("skipped: user namespaces, which are not allowed here");
+    }
 
     // A folder on the way that nobody may search.
     let closed = scene.path("closed");

@@ -47,6 +47,13 @@ pub fn object() -> PathBuf {
     object
 }
 
+/// The preload object for arm64, where it is built (`scripts/build --target …`).
+pub fn object_for_arm64() -> Option<PathBuf> {
+    let folder = root().join("target/aarch64-unknown-linux-gnu/release");
+    let object = folder.join("libopentelemetry_injector.so");
+    object.exists().then_some(object)
+}
+
 /// The engines that are built: the direct one always, Gum where there was a devkit.
 pub fn engines() -> Vec<&'static str> {
     let gum = built().join("libopentelemetry_injector_gum.so").exists();

@@ -1,11 +1,8 @@
 //! Programs with hardly any stack, memory or descriptors, and with far too much environment.
 
-use std::cell::Cell;
-use std::path::Path;
-use std::process::Command;
 use support::alike::Answer::Injected;
 use support::alike::Run;
-use support::{Scene, engines, object};
+use support::{Scene, engines};
 
 /// Bound at the start: what the loader needs to bind a function late is more than is there.
 const TINY_STACKS: [&str; 2] = ["-pthread", "-Wl,-z,now"];
@@ -20,13 +17,13 @@ fn the_smallest_stacks_are_large_enough() {
 }
 
 /// Runs asking_program under a limit, and compares.
-fn under(resource: &str, bytes: &str, engines: &[&str]) {
+fn under(resource: &str, limit: &str, engines: &[&str]) {
     let scene = Scene::new();
     let limited = scene.trap("limited", &[]);
     let library = scene.trap_library("asking_library", &[]);
     let program = scene.trap("asking_program", &[library.to_str().unwrap()]);
     let plain = scene.alike_on(engines, &limited, Injected, |command| {
-        command.args([resource, bytes]).arg(&program);
+        command.args([resource, limit]).arg(&program);
     });
     assert_eq!(plain.status.code(), Some(3), "{plain:?}");
 }
@@ -43,6 +40,11 @@ fn files_that_may_not_grow_and_memory_that_may_not_be_locked_are_no_obstacle() {
 }
 
 #[test]
+fn one_descriptor_beside_the_standard_ones_is_enough() {
+    under("nofile", "4", &engines());
+}
+
+#[test]
 fn memory_that_the_kernel_refuses_is_asked_for_again() {
     let scene = Scene::new();
     let program = scene.trap("own_maps_refused", &[]);
@@ -54,82 +56,68 @@ fn memory_that_the_kernel_refuses_is_asked_for_again() {
     }
 }
 
+/// What the object takes of the address space, in bytes, and more than it takes of writable memory.
+const OURS: u64 = 300_000;
+
+/// How the loader ends a program that it cannot load.
+const LOADER_REFUSES: i32 = 127;
+
 /// From a limit under which not even the plain program starts to one that is plenty, step by step:
-/// `asked` is how a run with the object may differ from the plain one.
-fn sweep(resource: &str, from: u64, to: u64, step: u64, judge: impl Fn(u64, &Run, &Run, &str)) {
+/// a run with the object is like the plain one, with the plain answer or ours, but where the limit
+/// is so close that the loader has no room for the object, or behind it for the program.
+fn sweep(resource: &str, engine: &str, limits: impl Iterator<Item = u64>) {
     let scene = Scene::new();
     let limited = scene.trap("limited", &[]);
     let library = scene.trap_library("asking_library", &[]);
     let program = scene.trap("asking_program", &[library.to_str().unwrap()]);
     let injected = format!("HOME: /here /here\nwatched: {}\n", scene.injected());
-    let mut bytes = from;
-    while bytes <= to {
-        let command = |preload: &Path| {
-            let mut command = Command::new(&limited);
+    let mut smallest = None;
+    let mut last = String::new();
+    for bytes in limits {
+        let command = || {
+            let mut command = scene.command(&limited, engine);
+            command.args([resource, &bytes.to_string()]).arg(&program);
             command
-                .env_clear()
-                .env("HOME", "/here")
-                .env("OPENTELEMETRY_INJECTOR_CONFIGURATION", &scene.configuration)
-                .env("LD_PRELOAD", preload)
-                .args([resource, &bytes.to_string()])
-                .arg(&program);
-            Run::of(&mut command)
         };
-        judge(
-            bytes,
-            &command(Path::new("")),
-            &command(&object()),
-            &injected,
-        );
-        bytes += step;
+        let plain = Run::of(command().env_remove("LD_PRELOAD"));
+        if plain.status.code() != Some(3) {
+            continue;
+        }
+        let hooked = Run::of(&mut command());
+        let is_close = bytes < *smallest.get_or_insert(bytes) + OURS;
+        let loader_tells = hooked.stderr.contains("libopentelemetry_injector.so")
+            || hooked.status.code() == Some(LOADER_REFUSES) && hooked.stdout.is_empty();
+        let answer = hooked.stdout == plain.stdout || hooked.stdout == injected;
+        let alike = hooked.status == plain.status && answer && hooked.stderr == plain.stderr;
+        let fine = alike || is_close && loader_tells;
+        assert!(fine, "{resource} {bytes} on engine {engine}: {hooked:?}");
+        last = hooked.stdout;
     }
-}
-
-/// How the loader ends a program that it cannot load.
-const LOADER_REFUSES: i32 = 127;
-
-#[test]
-fn a_small_data_segment_means_the_plain_answer_or_ours_and_nothing_worse() {
-    sweep(
-        "data",
-        0,
-        1_200_000,
-        16_384,
-        |bytes, plain, hooked, injected| {
-            if plain.status.code() != Some(3) {
-                return;
-            }
-            let ours = hooked.stdout == plain.stdout || hooked.stdout == *injected;
-            // The object's own writable pages need 48 kB: below, the loader says that it leaves it out,
-            // or finds no room for libc behind it.
-            let loader_tells = hooked.stderr.contains("libopentelemetry_injector.so")
-                || hooked.status.code() == Some(LOADER_REFUSES) && hooked.stdout.is_empty();
-            let same = hooked.status == plain.status && ours && hooked.stderr == plain.stderr;
-            assert!(same || loader_tells, "{bytes}: {hooked:?}");
-        },
-    );
+    assert_eq!(last, injected, "{resource} on engine {engine}");
 }
 
 #[test]
 fn a_small_address_space_means_the_plain_answer_or_ours_or_the_loaders_refusal() {
-    /// What the object takes of the address space, in bytes.
-    const OURS: u64 = 300_000;
-    let smallest = Cell::new(u64::MAX);
-    sweep(
-        "as",
-        2_000_000,
-        4_500_000,
-        50_000,
-        |bytes, plain, hooked, injected| {
-            if plain.status.code() != Some(3) {
-                return;
-            }
-            smallest.set(smallest.get().min(bytes));
-            let ours = hooked.stdout == plain.stdout || hooked.stdout == *injected;
-            let same = hooked.status == plain.status && ours && hooked.stderr == plain.stderr;
-            assert!(same || bytes < smallest.get() + OURS, "{bytes}: {hooked:?}");
-        },
-    );
+    for engine in engines() {
+        let fine = (2_000_000..4_500_000).step_by(50_000);
+        sweep(
+            "as",
+            engine,
+            fine.chain((4_500_000..20_000_000).step_by(100_000)),
+        );
+    }
+}
+
+#[test]
+fn a_small_data_segment_means_the_plain_answer_or_ours_and_nothing_worse() {
+    for engine in engines() {
+        let fine = (0..1_200_000).step_by(16_384);
+        sweep(
+            "data",
+            engine,
+            fine.chain((1_200_000..12_000_000).step_by(100_000)),
+        );
+    }
 }
 
 #[test]

@@ -48,6 +48,8 @@ fn with_preload_file(scene: &Scene, command: &[&str], answer: support::alike::An
         Run::of(&mut unshare)
     };
     let (plain, hooked) = (run(Path::new("")), run(&copy));
+    let asks = plain.stdout.contains("watched: (null)");
+    assert_eq!(asks, answer == Injected, "{command:?}: {plain:?}");
     let wanted = match answer {
         Injected => plain
             .stdout

@@ -1,6 +1,7 @@
 //! `opentelemetry-injector explain`: what the preload object decides for one process, and why.
 
-use crate::explanation::{Explanation, Mark, Verdict, explain as explained};
+use crate::explainer::explain as explained;
+use crate::explanation::{Explanation, Mark, Verdict};
 use crate::live::{self, Unreadable};
 use crate::output::{self, Style, print, print_json, printable};
 use crate::prospect;
@@ -40,6 +41,9 @@ Exit status:
   0  the process is injected, or would be
   1  it is not, or would not be
   2  it cannot be told: no such process, no permission, an earlier configuration
+
+Injected means that the runtime is answered with the agent. What the agent makes of it is in its own
+log; a boot file refuses versions of a runtime that the agent does not know.
 
 What a program has made of its environment and its command line since it was started cannot be
 seen: the kernel shows both as they were (a program may overwrite them, to show a title). A file's
@@ -172,7 +176,7 @@ const INDENT: usize = 23;
 
 fn steps(text: &mut String, explanation: &Explanation, style: Style) {
     for step in &explanation.steps {
-        let name = format!("{:15}", step.name);
+        let name = format!("{:15}", step.check.name());
         let what = wrapped(&step.what, INDENT);
         let _ = match step.mark {
             Mark::Passed => writeln!(text, "  {}    {name}{what}", style.good("ok")),
@@ -182,7 +186,11 @@ fn steps(text: &mut String, explanation: &Explanation, style: Style) {
             }
             Mark::Unknown => writeln!(text, "  {}     {name}{what}", style.warning("?")),
             Mark::NotReached => {
-                writeln!(text, "  {}", style.faint(&format!("-     {}", step.name)))
+                writeln!(
+                    text,
+                    "  {}",
+                    style.faint(&format!("-     {}", step.check.name()))
+                )
             }
         };
         if let Some(place) = &step.place {
@@ -219,24 +227,29 @@ fn answers(text: &mut String, explanation: &Explanation, style: Style) {
 
 fn verdict(subject: &Subject, explanation: &Explanation, style: Style) -> String {
     let is_live = subject.live.is_some();
-    let line = |dressed: String, why: &str| match why {
-        "" => dressed,
-        why => format!("{dressed}: {}", wrapped(why, 0)),
-    };
-    match &explanation.verdict {
-        Verdict::Injected if is_live && !explanation.changes.is_empty() => line(
-            style.warning("Injected"),
-            "restart required for what changed since",
-        ),
-        Verdict::Injected if is_live => line(style.good("Injected"), ""),
-        Verdict::Injected => line(style.good("Would be injected"), ""),
+    let restart = "restart required for what changed since";
+    type Dress = fn(Style, &str) -> String;
+    let (dress, label, why): (Dress, _, &str) = match &explanation.verdict {
+        Verdict::Injected if is_live && !explanation.changes.is_empty() => {
+            (Style::warning, "Injected", restart)
+        }
+        Verdict::Injected if is_live => (Style::good, "Injected", ""),
+        Verdict::Injected => (Style::good, "Would be injected", ""),
         Verdict::NotInjected {
             why,
             after_restart: true,
-        } => line(style.bad("Not injected, restart required"), why),
-        Verdict::NotInjected { why, .. } if is_live => line(style.bad("Not injected"), why),
-        Verdict::NotInjected { why, .. } => line(style.bad("Would not be injected"), why),
-        Verdict::Unknown(why) => line(style.warning("Cannot tell"), why),
+        } => (Style::bad, "Not injected, restart required", why),
+        Verdict::NotInjected { why, .. } if is_live => (Style::bad, "Not injected", why),
+        Verdict::NotInjected { why, .. } => (Style::bad, "Would not be injected", why),
+        Verdict::Unknown(why) => (Style::warning, "Cannot tell", why),
+    };
+    if why.is_empty() {
+        return dress(style, label);
+    }
+    let line = wrapped(&format!("{label}: {why}"), 0);
+    match line.strip_prefix(label) {
+        Some(rest) => dress(style, label) + rest,
+        None => line,
     }
 }
 

@@ -1,12 +1,13 @@
 //! The same explanation for machines.
 
-use crate::explanation::{Answer, Explanation, Mark, Step, Verdict, seconds};
+use crate::explanation::{Answer, Explanation, Mark, Step, Verdict};
 use crate::key_places::Place;
 use crate::subject::{Live, Loading, Object, Replacement, Subject};
 use crate::users;
 use opentelemetry_injector_policy::Runtime;
 use opentelemetry_injector_policy::reason::Lossy;
 use serde_json::{Value, json};
+use std::time::SystemTime;
 
 /// An explanation. Bytes that are not UTF-8 are replaced.
 pub fn explanation(subject: &Subject, explanation: &Explanation) -> Value {
@@ -55,7 +56,7 @@ fn live(live: &Live) -> Value {
         "pid": live.process,
         "uid": live.user,
         "user": users::name(live.user),
-        "started": seconds(live.started),
+        "started": live.started.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         "hooked": live.is_hooked,
     })
 }
@@ -86,7 +87,7 @@ fn object(loading: &Loading) -> Value {
 
 fn step(step: &Step) -> Value {
     json!({
-        "name": step.name,
+        "name": step.check.name(),
         "outcome": match step.mark {
             Mark::Passed => "ok",
             Mark::Stopped => "no",

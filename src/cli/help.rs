@@ -51,7 +51,7 @@ pub fn for_text(problem: &Problem, text: &str) -> String {
         }
         ProblemKind::Nul => "take the NUL character (`\\u0000`) out".into(),
         ProblemKind::BadAttributeKey => bad_attribute_key(key),
-        ProblemKind::TooDeep => "take it out: no key takes lists or tables within lists".into(),
+        ProblemKind::TooDeep => "take it out: no key goes as deep".into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A process that runs, read from `/proc`.
 
+use crate::changes::changed_after;
 use crate::facts::{Facts, restored};
 use crate::hooked;
 use crate::object_version;
@@ -15,13 +16,10 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// The object of the Gum engine.
-const GUM: &[u8] = b"libopentelemetry_injector_gum.so";
-
-/// How exactly a process's start is known: the kernel counts it in hundredths of a second.
-const GRAIN: Duration = Duration::from_millis(20);
+pub const GUM: &[u8] = b"libopentelemetry_injector_gum.so";
 
 /// Why nothing can be said of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,18 +215,4 @@ pub fn boot_folder(loading: &Loading, named: Option<Vec<u8>>) -> Vec<u8> {
         Loading::NotLoaded(_) => named.or_else(installed),
     };
     [directory(&object.unwrap_or_default()), b"/boot"].concat()
-}
-
-/// Whether a file, as the process sees it, changed after a moment: its content, its rights or its
-/// name (a package keeps the time of its content).
-pub fn changed_after(facts: &Facts, path: &[u8], moment: SystemTime) -> bool {
-    let Ok(found) = facts.view.find(path) else {
-        return false;
-    };
-    let (seconds, nanoseconds) = (found.metadata.ctime(), found.metadata.ctime_nsec());
-    let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds))
-    else {
-        return false;
-    };
-    SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds) > moment + GRAIN
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod changes;
 mod check;
 mod completions;
 mod config;
@@ -13,12 +14,16 @@ mod config_import;
 mod config_init;
 mod config_show;
 mod config_values;
+mod confinement;
 mod diagnostics;
+mod doctor;
 mod explain;
 mod explain_json;
+mod explainer;
 mod explanation;
 mod facts;
 mod files;
+mod findings;
 mod help;
 mod hooked;
 mod install;
@@ -45,12 +50,17 @@ mod remedies;
 mod report;
 mod root;
 mod run;
+mod status;
+mod status_agents;
+mod status_object;
+mod status_preload;
 mod subject;
 mod trial_programs;
 mod trials;
 mod trust;
 mod uninstall;
 mod users;
+mod verdict;
 mod versions;
 mod view;
 
@@ -71,10 +81,12 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Config(config::Arguments),
-    Install(install::Arguments),
+    Doctor(doctor::Arguments),
     Explain(explain::Arguments),
+    Install(install::Arguments),
     Ps(ps::Arguments),
     Run(run::Arguments),
+    Status(status::Arguments),
     Uninstall(uninstall::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -87,16 +99,20 @@ Examples:
   opentelemetry-injector check
   opentelemetry-injector check ./configuration.toml
   opentelemetry-injector explain --pid 4711
+  opentelemetry-injector install --dry-run
+  opentelemetry-injector status
   opentelemetry-injector run --debug -- java -jar shop.jar";
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Config(arguments) => config::config(&arguments),
-        Command::Install(arguments) => install::install(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
         Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),

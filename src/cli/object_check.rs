@@ -15,7 +15,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// The Gum engine's object, which lies beside the preload object where it is installed.
-const GUM: &str = "libopentelemetry_injector_gum.so";
+pub const GUM: &str = "libopentelemetry_injector_gum.so";
 
 /// Why an object is refused.
 pub enum ObjectFault {

@@ -4,13 +4,19 @@ use crate::object_version;
 use crate::preload_object::{FILE_NAME, LD_PRELOAD};
 use crate::program::Loader;
 use crate::view::{Found, View};
-use opentelemetry_injector_policy::Files;
 use opentelemetry_injector_policy::configuration_files::FileProblem;
 use opentelemetry_injector_policy::preload_file;
-
 use opentelemetry_injector_policy::process::file_name;
+use opentelemetry_injector_policy::reason::Lossy;
+
 /// The file that names objects to every program of glibc.
 pub use preload_file::PATH as PRELOAD_FILE;
+
+/// Debian's folder of libraries for this machine.
+const TRIPLET: &str = match cfg!(target_arch = "aarch64") {
+    true => "lib/aarch64-linux-gnu",
+    false => "lib/x86_64-linux-gnu",
+};
 
 /// A place where objects are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,18 +51,40 @@ pub struct Entry {
 pub fn entry(variable: Option<&[u8]>, view: &View, loader: &Loader) -> Option<Entry> {
     let file = match loader {
         Loader::Musl(_) => Vec::new(),
-        _ => view.read(PRELOAD_FILE.as_bytes()).unwrap_or_default(),
+        _ => view.content(PRELOAD_FILE.as_bytes()).unwrap_or_default(),
     };
     let in_variable = paths(variable.unwrap_or_default()).map(|path| (Source::Variable, path));
-    let in_file = preload_file::entries(&file)
-        .into_iter()
-        .map(|path| (Source::File, path));
-    let mut entries = in_variable.chain(in_file).map(|(source, path)| Entry {
-        source,
-        path: path.to_vec(),
-        file: view.find(path),
+    let in_file = preload_file::entries(&file).into_iter();
+    let in_file = in_file.map(|path| (Source::File, path));
+    let mut entries = in_variable.chain(in_file).map(|(source, path)| {
+        let places = places(path);
+        let found = places.iter().find(|place| view.find(place).is_ok());
+        let path = found.map_or(path, Vec::as_slice);
+        Entry {
+            source,
+            path: path.to_vec(),
+            file: view.find(path),
+        }
     });
     entries.find(Entry::is_ours)
+}
+
+/// Where the loader may find what is named: `$LIB` stands for one of its folders, and a name without
+/// a slash is looked for in all of them (ld.so(8)). What the program itself adds (DT_RUNPATH) is
+/// left out.
+fn places(named: &[u8]) -> Vec<Vec<u8>> {
+    let folders = [TRIPLET, "lib64", "lib"];
+    let text = Lossy(named).to_string();
+    if text.contains("$LIB") || text.contains("${LIB}") {
+        let expanded = |folder| text.replace("${LIB}", folder).replace("$LIB", folder);
+        return folders.map(|folder| expanded(folder).into_bytes()).to_vec();
+    }
+    if text.contains('/') {
+        return vec![named.to_vec()];
+    }
+    let roots = ["/", "/usr/"].into_iter();
+    let places = roots.flat_map(|root| folders.map(|folder| format!("{root}{folder}/{text}")));
+    places.map(String::into_bytes).collect()
 }
 
 impl Entry {
@@ -84,5 +112,23 @@ mod tests {
     fn entries_are_split_as_the_loader_does() {
         let listed: Vec<_> = paths(b" /a:/b  /c:").collect();
         assert_eq!(listed, [b"/a", b"/b", b"/c"]);
+    }
+
+    #[test]
+    fn names_stand_for_the_loaders_folders() {
+        let shown = |named: &[u8]| {
+            let places = places(named).into_iter();
+            places
+                .map(|place| Lossy(&place).to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(b"/a/b.so"), ["/a/b.so"]);
+        assert_eq!(
+            shown(b"/usr/$LIB/x.so")[1..],
+            ["/usr/lib64/x.so", "/usr/lib/x.so"]
+        );
+        assert_eq!(shown(b"/${LIB}/x.so")[2], "/lib/x.so");
+        assert_eq!(shown(b"x.so")[1], "/lib64/x.so");
+        assert_eq!(shown(b"x.so")[5], "/usr/lib/x.so");
     }
 }

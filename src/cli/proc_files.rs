@@ -2,6 +2,7 @@
 //!
 //! They are read as bytes: names and paths need not be UTF-8.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -271,17 +272,11 @@ fn auxiliary_vector(content: &[u8]) -> AuxiliaryVector {
 
 /// Lines `range permissions offset device inode path`.
 fn mapped(content: &[u8]) -> Vec<Mapped> {
-    let mut mapped: Vec<Mapped> = Vec::new();
-    for line in content.split(|byte| *byte == b'\n') {
-        let Some(next) = mapping(line) else { continue };
-        if mapped
-            .iter()
-            .all(|other| (other.inode, &other.path) != (next.inode, &next.path))
-        {
-            mapped.push(next);
-        }
-    }
-    mapped
+    let mut seen = HashSet::new();
+    let mappings = content.split(|byte| *byte == b'\n').filter_map(mapping);
+    mappings
+        .filter(|mapped| seen.insert((mapped.inode, mapped.path.clone())))
+        .collect()
 }
 
 fn mapping(line: &[u8]) -> Option<Mapped> {

@@ -2,7 +2,8 @@
 
 use crate::explain::{ASK_OTHERWISE, object_version};
 use crate::explain_json;
-use crate::explanation::{Explanation, Verdict, explain};
+use crate::explainer::explain;
+use crate::explanation::{Explanation, Verdict};
 use crate::live::{self, Unreadable};
 use crate::output::{Style, print, print_json, printable, table, terminal_width};
 use crate::subject::{Subject, runtime};

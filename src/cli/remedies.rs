@@ -1,10 +1,22 @@
 //! What to do about a reason for leaving a process alone.
 
 use crate::key_places::Place;
-use opentelemetry_injector_policy::{Reason, Runtime, reason::Lossy};
+use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
+use opentelemetry_injector_policy::{Reason, Runtime};
+
+/// What a live process needs, whatever else is done.
+pub const RESTART: &str = "restart the process";
+
+/// Whether what is to be done comes to nothing without a restart, and does not say so yet.
+pub fn need_restart(help: &[String]) -> bool {
+    let is_other =
+        |help: &String| help == RESTART || help == NO_RUNTIME || help.starts_with("nothing");
+    !help.iter().any(is_other)
+}
 
 /// Where the program is no runtime.
-pub const NO_RUNTIME: &str = "if it starts another program (a shell script does), explain that one";
+pub const NO_RUNTIME: &str = "if it starts another program (a shell script does), explain that one; a runtime inside of a \
+     program is seen once it runs";
 
 /// Where a boot file refuses the runtime's version.
 pub const VERSION: &str = "install the agent for this version, or run a newer version";
@@ -71,6 +83,11 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         Reason::NoSite => "start it without -S".into(),
         Reason::NoInstrumentLibrary(_) => {
             "build the JVM's image with the module java.instrument".into()
+        }
+        Reason::Engine(EngineProblem::GumUnavailable) => {
+            "install the Gum engine's object beside the preload object, or take hook.engine back \
+             to \"auto\""
+                .into()
         }
         _ => return None,
     })

@@ -203,6 +203,17 @@ fn counted(count: usize, noun: &str) -> String {
     }
 }
 
+impl Untold {
+    /// Whether there is no such file, which is a fact and no failure to look.
+    pub fn is_missing(&self) -> bool {
+        let problem = match &self.0 {
+            Reason::Configuration { problem, .. } => problem,
+            _ => return false,
+        };
+        *problem == FileProblem::Missing
+    }
+}
+
 impl fmt::Display for Untold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Reason::Configuration { path, problem } = &self.0 else {

@@ -63,7 +63,7 @@ impl Circumstances {
 /// How a program differs from what it did without the object.
 pub enum Difference {
     /// It ends otherwise: before, now.
-    End(Outcome, Outcome),
+    End(String, String),
     /// Other output on this stream; the first line that differs.
     Output(&'static str, String),
 }
@@ -165,7 +165,7 @@ pub fn compare(before: &Outcome, now: &Outcome) -> Option<Difference> {
         },
     ) = (before, now)
     else {
-        return (before != now).then(|| Difference::End(before.clone(), now.clone()));
+        return (before != now).then(|| Difference::End(before.to_string(), now.to_string()));
     };
     // What it says tells more than how it ends, unless it says nothing.
     let known = lines(stderr);
@@ -177,7 +177,7 @@ pub fn compare(before: &Outcome, now: &Outcome) -> Option<Difference> {
         return Some(Difference::Output("stderr", line));
     }
     if status != status_now {
-        return Some(Difference::End(before.clone(), now.clone()));
+        return Some(Difference::End(before.to_string(), now.to_string()));
     }
     first_difference(stdout, stdout_now).map(|line| Difference::Output("stdout", line))
 }
@@ -218,16 +218,22 @@ fn is_complaint(line: &[u8]) -> bool {
     line.starts_with(b"ERROR: ld.so: object ")
 }
 
-/// The lines of the debug log, without what they begin with.
+/// The lines of the debug log on stderr, without what they begin with.
 pub fn log(outcome: &Outcome) -> Vec<String> {
-    let Outcome::Ended { stderr, .. } = outcome else {
-        return Vec::new();
-    };
-    let text = String::from_utf8_lossy(stderr);
-    let lines = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("opentelemetry-injector["));
-    let messages = lines.filter_map(|line| Some(line.split_once("]: ")?.1.to_owned()));
+    match outcome {
+        Outcome::Ended { stderr, .. } => log_lines(stderr),
+        Outcome::Hung | Outcome::NotStarted(_) => Vec::new(),
+    }
+}
+
+/// The lines of the debug log in some output, without what they begin with.
+pub fn log_lines(output: &[u8]) -> Vec<String> {
+    let mut lines = lines(output);
+    lines.retain(|line| line.starts_with(LOG));
+    let messages = lines.into_iter().filter_map(|line| {
+        let line = shown(line);
+        Some(line.split_once("]: ")?.1.to_owned())
+    });
     messages.collect()
 }
 

@@ -45,6 +45,20 @@ pub fn file(path: &Path) -> Result<PathBuf, Distrust> {
     Ok(path)
 }
 
+/// Checks a path and the folders on the way to it, as [`file`] does, whether it is a file or a
+/// folder.
+///
+/// # Errors
+/// The first file or folder that fails.
+pub fn path(path: &Path) -> Result<(), Distrust> {
+    let (path, metadata) = resolve(path)?;
+    let others_need = match metadata.is_dir() {
+        true => 0o005,
+        false => 0o004,
+    };
+    usable(&path, &metadata, others_need)
+}
+
 /// Checks a folder and everything in it, as [`file`] does.
 ///
 /// # Errors
@@ -127,6 +141,13 @@ fn distrust(path: &Path, why: Why) -> Distrust {
     Distrust {
         path: path.into(),
         why,
+    }
+}
+
+impl Distrust {
+    /// Whether there is no such file or folder.
+    pub fn is_missing(&self) -> bool {
+        matches!(&self.why, Why::System(error) if error.kind() == io::ErrorKind::NotFound)
     }
 }
 

@@ -6,10 +6,11 @@
 use crate::files::{self, FileSystem};
 use crate::proc_files::Identity;
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::FileProblem;
+use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
+use std::io::Read;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -121,6 +122,21 @@ impl View {
     /// Whether there is a folder.
     pub fn is_folder(&self, path: &[u8]) -> bool {
         self.find(path).is_ok_and(|found| found.metadata.is_dir())
+    }
+
+    /// The content of a regular file of a configuration's length, whoever may write it: for files
+    /// that are not the injector's own.
+    ///
+    /// # Errors
+    /// What keeps the process from reading it.
+    pub fn content(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
+        let found = self.readable(path)?;
+        let (file, _) = files::open_regular(found.path.as_os_str().as_bytes())?;
+        let mut content = Vec::new();
+        match file.take(LARGEST_FILE as u64).read_to_end(&mut content) {
+            Ok(_) => Ok(content),
+            Err(error) => Err(files::problem(&error)),
+        }
     }
 
     fn readable(&self, path: &[u8]) -> Result<Found, FileProblem> {

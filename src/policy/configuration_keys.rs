@@ -7,7 +7,6 @@ use crate::configuration::{Engine, Level};
 use crate::{Configuration, Runtime};
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use core::fmt;
-use core::mem::ManuallyDrop;
 use core::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -165,7 +164,7 @@ pub enum ProblemKind {
     Nul,
     /// A resource attribute's key that cannot be written in `OTEL_RESOURCE_ATTRIBUTES`.
     BadAttributeKey,
-    /// Lists or tables within one another, deeper than any key takes.
+    /// Lists, tables or parts of a key within one another, deeper than any key takes.
     TooDeep,
 }
 
@@ -197,7 +196,7 @@ impl fmt::Display for Problem {
                 Ok(())
             }
             ProblemKind::NotAbsolute => write!(f, "`{key}` takes an absolute path"),
-            ProblemKind::TooDeep => write!(f, "brackets are nested deeper than {DEEPEST}"),
+            ProblemKind::TooDeep => write!(f, "brackets and dots go deeper than {DEEPEST}"),
             ProblemKind::Nul => write!(f, "`{key}` holds a NUL character"),
             ProblemKind::BadAttributeKey => {
                 write!(
@@ -219,7 +218,7 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
         problems: Vec::new(),
     };
     match parse(text) {
-        Ok(table) => each_key("", table.get_ref(), 0, &mut |key, name, value| {
+        Ok(table) => each_key("", table.get_ref(), &mut |key, name, value| {
             reader.take(key, name, value);
         }),
         Err(problem) => reader.problems.push(problem),
@@ -227,41 +226,46 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
     reader.problems
 }
 
-/// The text as a table that is never dropped: that would go as deep as its keys have parts. The
-/// attempt frees it, or the command's end.
-fn parse(text: &str) -> Result<ManuallyDrop<Spanned<DeTable<'_>>>, Problem> {
+/// The text as a table, or what keeps it from being one.
+fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Problem> {
     let problem = |span, kind| {
         let key = String::new();
         Problem { span, key, kind }
     };
-    if let Some(span) = nested_too_deep(text) {
+    if let Some(span) = too_deep(text) {
         return Err(problem(span, ProblemKind::TooDeep));
     }
-    match DeTable::parse(text) {
-        Ok(table) => Ok(ManuallyDrop::new(table)),
-        Err(error) => Err(problem(
-            error.span().unwrap_or(0..0),
-            ProblemKind::Syntax(error.message().to_string()),
-        )),
-    }
+    DeTable::parse(text).map_err(|error| {
+        let message = error.message().to_string();
+        problem(error.span().unwrap_or(0..0), ProblemKind::Syntax(message))
+    })
 }
 
-/// How deep lists and tables may stand within one another, and how many parts the key of an
-/// attribute may have. The parser and the reader go as deep on the stack, which is the host's.
+/// How deep a header or a line may go, by brackets and by dots in keys. The parser, the reader and
+/// the tree's destructor go as deep on the stack, which is the host's.
 const DEEPEST: usize = 16;
 
-/// The first bracket that is deeper than [`DEEPEST`].
-fn nested_too_deep(text: &str) -> Option<Range<usize>> {
-    let mut depth = 0_usize;
+/// The first token that goes deeper than [`DEEPEST`].
+fn too_deep(text: &str) -> Option<Range<usize>> {
+    // Brackets that are open, and the dots of the key before each of them.
+    let (mut depth, mut dots) = (0, [0; DEEPEST + 1]);
     for token in Source::new(text).lex() {
         match token.kind() {
-            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => {
+                depth += 1;
+                if let Some(dots) = dots.get_mut(depth) {
+                    *dots = 0;
+                }
+            }
             TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
                 depth = depth.saturating_sub(1);
+                continue;
             }
-            _ => {}
+            TokenKind::Dot => dots[depth] += 1,
+            TokenKind::Comma | TokenKind::Newline => dots[depth] = 0,
+            _ => continue,
         }
-        if depth > DEEPEST {
+        if depth + dots.iter().take(depth + 1).sum::<usize>() > DEEPEST {
             return Some(token.span().start()..token.span().end());
         }
     }
@@ -273,7 +277,7 @@ fn nested_too_deep(text: &str) -> Option<Range<usize>> {
 pub fn places(text: &str) -> Vec<(String, Range<usize>)> {
     let mut places = Vec::new();
     if let Ok(table) = parse(text) {
-        each_key("", table.get_ref(), 0, &mut |key, name, _| {
+        each_key("", table.get_ref(), &mut |key, name, _| {
             places.push((key, name))
         });
     }
@@ -302,15 +306,15 @@ type Visit<'v> = dyn FnMut(String, Range<usize>, &Spanned<DeValue<'_>>) + 'v;
 
 /// Calls `visit` with every key of a table and of those below it, the place of its name, and its
 /// value.
-fn each_key(prefix: &str, table: &DeTable<'_>, depth: usize, visit: &mut Visit<'_>) {
+fn each_key(prefix: &str, table: &DeTable<'_>, visit: &mut Visit<'_>) {
     for (name, value) in table.iter() {
         let key = match prefix {
             "" => name.get_ref().to_string(),
             _ => format!("{prefix}.{}", name.get_ref()),
         };
         match value.get_ref().as_table() {
-            Some(inner) if depth < DEEPEST && has_names_below(&key) => {
-                each_key(&key, inner, depth + 1, visit);
+            Some(inner) if has_names_below(&key) => {
+                each_key(&key, inner, visit);
             }
             _ => visit(key, name.span(), value),
         }
@@ -612,26 +616,28 @@ mod tests {
 
     #[test]
     fn texts_that_would_take_much_stack_are_refused() {
-        let deep = "a = ".to_string() + &"[".repeat(1 << 19);
-        let problems = read(&deep, &mut Configuration::default());
-        let kinds: Vec<_> = problems.iter().map(|problem| &problem.kind).collect();
-        assert_eq!(kinds, [&ProblemKind::TooDeep]);
-        assert_eq!(problems[0].span, 4 + DEEPEST..5 + DEEPEST);
-        let not_deep = "a = '".to_string() + &"[".repeat(100) + "' # " + &"{".repeat(100);
-        let problems = read(&not_deep, &mut Configuration::default());
-        assert_eq!(problems[0].kind, ProblemKind::UnknownKey);
-    }
-
-    #[test]
-    fn an_attribute_of_too_many_parts_is_refused() {
-        let parts = |count: usize| ["a"; 80][..count].join(".");
-        let text = |count| "[resource_attributes]\n".to_string() + &parts(count) + " = 'x'";
-        let mut configuration = Configuration::default();
-        assert_eq!(read(&text(DEEPEST), &mut configuration), []);
-        let attributes = &configuration.resource_attributes;
-        assert!(attributes.contains_key(&parts(DEEPEST)));
-        let problems = read(&text(DEEPEST + 1), &mut configuration);
-        assert!(problems[0].kind.is_fatal());
+        fn refused(text: &str) -> Option<(&str, usize)> {
+            let problems = read(text, &mut Configuration::default());
+            let place = |problem: &Problem| (&text[problem.span.clone()], problem.span.start);
+            match problems.as_slice() {
+                [only] if only.kind == ProblemKind::TooDeep => Some(place(only)),
+                _ => None,
+            }
+        }
+        let open = "a = ".to_string() + &"[".repeat(1 << 19);
+        assert_eq!(refused(&open), Some(("[", 4 + DEEPEST)));
+        let key = |parts: usize| ["a"; 80][..parts].join(".");
+        assert_eq!(refused(&key(DEEPEST + 2)), Some((".", 2 * DEEPEST + 1)));
+        assert_eq!(refused(&(key(DEEPEST + 1) + " = 1")), None);
+        let tables = [&key(9), " = {", &key(8), " = {}}"].concat();
+        assert_eq!(refused(&tables), Some(("{", 39)));
+        // Brackets in texts and comments, lines and items that are no deeper than others.
+        let flat = ["a = '", &"[".repeat(99), "' # ", &"{".repeat(99), "\n"].concat();
+        let dots = "a.b = 1\n".repeat(99) + "c = [\n" + &"1.5, 2.5,\n".repeat(99) + "]";
+        let lists = "[[a.b]]\n".repeat(99) + "c = [" + &"[],".repeat(99) + "]";
+        for text in [flat, dots, lists] {
+            assert_eq!(refused(&text), None, "{text}");
+        }
     }
 
     #[test]

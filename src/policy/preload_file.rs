@@ -68,6 +68,10 @@ pub fn is_ours(entry: &[u8]) -> bool {
 /// Why the loader would not read the entry.
 pub fn add(file: &[u8], object: &[u8]) -> Result<Vec<u8>, Problem> {
     check(object)?;
+    // A line behind the last path would let a NUL character hide that path, too.
+    if file.contains(&0) {
+        return Err(Problem::Hidden);
+    }
     let added = match replace(file, object) {
         Some(replaced) if is_read(&replaced, object) && foreign(&replaced) == foreign(file) => {
             replaced
@@ -351,6 +355,8 @@ mod tests {
         assert_eq!(read_as_text("/a\0b /c\n/d\0e"), ["/a", "/d"]);
         let hidden = add(b"/a\0b\n", OURS.as_bytes());
         assert_eq!(hidden, Err(Problem::Hidden));
+        let would_hide = add(b"/a\0 /b", OURS.as_bytes());
+        assert_eq!(would_hide, Err(Problem::Hidden));
     }
 
     #[test]

@@ -85,16 +85,17 @@ unsafe fn write_with_protection(patches: &[Patch]) -> bool {
     };
     let length = last + PATCH_LENGTH - first;
     // SAFETY: the pages stay readable and executable.
-    if unsafe { kernel::protect(first, length, code | libc::PROT_WRITE) }.is_err() {
-        return false;
+    let opened = unsafe { kernel::protect(first, length, code | libc::PROT_WRITE) };
+    if opened.is_ok() {
+        for patch in patches {
+            // SAFETY: the page is writable now.
+            unsafe { (patch.start as *mut [u8; PATCH_LENGTH]).write_unaligned(patch.after) };
+        }
     }
-    for patch in patches {
-        // SAFETY: the page is writable now.
-        unsafe { (patch.start as *mut [u8; PATCH_LENGTH]).write_unaligned(patch.after) };
-    }
+    // Even if refused: perhaps only for a part of the range.
     // SAFETY: their protection as before; a refusal leaves them writable, which harms nothing.
     let _ = unsafe { kernel::protect(first, length, code) };
-    true
+    opened.is_ok()
 }
 
 fn write_through_proc(patches: &[Patch]) -> bool {

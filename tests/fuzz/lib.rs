@@ -7,4 +7,5 @@ pub mod fields;
 pub mod glob;
 pub mod kernel_answers;
 pub mod merges;
+pub mod preload_file;
 pub mod process;

@@ -1,6 +1,7 @@
 /* Executes a program under a filter for system calls (seccomp(2)) that is in force from its first
-   instruction: filtered refuse|kill CALL,... PROGRAM..., or filtered plain PROGRAM... for one that
-   kills on everything but what a start without any preload object needs. */
+   instruction: filtered refuse|kill CALL,... PROGRAM... with calls by number or by kind, or filtered
+   plain PROGRAM... for one that kills on everything but what a start without any preload object
+   needs. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -54,22 +55,12 @@ static void only_plain_calls(void) {
         RETURN(KILL), RETURN(SECCOMP_RET_ALLOW));
 }
 
-static const struct {
-    const char *name;
-    int number;
-} calls[] = {
-    {"openat", SYS_openat}, {"pwrite64", SYS_pwrite64}, {"rt_sigprocmask", SYS_rt_sigprocmask},
-    {"getdents64", SYS_getdents64}, {"fstat", SYS_fstat}, {"readlinkat", SYS_readlinkat}, {"prctl", SYS_prctl},
-    {"rt_sigtimedwait", SYS_rt_sigtimedwait}, {"faccessat", SYS_faccessat}, {"sched_yield", SYS_sched_yield},
-    {"getpid", SYS_getpid},
-};
-
 static void one_call(const char *name, unsigned int action) {
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        if (!strcmp(name, calls[i].name)) {
-            ADD(LOAD(nr), IF(BPF_JEQ, calls[i].number, 0, 1), RETURN(action));
-            return;
-        }
+    char *end;
+    long number = strtol(name, &end, 10);
+    if (!*end) {
+        ADD(LOAD(nr), IF(BPF_JEQ, number, 0, 1), RETURN(action));
+        return;
     }
     if (!strcmp(name, "writable_code")) {
         ADD(LOAD(nr), IF(BPF_JEQ, SYS_mprotect, 0, 4), LOAD(args[2]), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, PROT_WRITE | PROT_EXEC),
