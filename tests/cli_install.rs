@@ -209,3 +209,18 @@ fn a_preload_file_behind_a_symbolic_link_is_replaced_where_it_is() {
         "{outcome:?}"
     );
 }
+
+#[test]
+fn under_selinux_the_file_gets_the_label_of_its_path() {
+    let machine = machine!();
+    let script = "#!/bin/sh\necho \"$@\" >> /tmp/labelled\n";
+    machine.write("usr/bin/restorecon", script);
+    machine.set_mode("usr/bin/restorecon", 0o755);
+    assert_done(&machine.injector(&["install"]));
+    assert!(!machine.path("tmp/labelled").exists());
+    machine.write("sys/fs/selinux/enforce", "1");
+    machine.write("etc/ld.so.preload", "# foreign\n");
+    assert_done(&machine.injector(&["install"]));
+    let labelled = fs::read_to_string(machine.path("tmp/labelled")).unwrap();
+    assert_eq!(labelled, "/etc/ld.so.preload\n");
+}

@@ -2,9 +2,10 @@
 //! is the old one or the new one, and programs start as before.
 
 use std::fs;
+use std::process::Command;
 use support::machine;
 use support::machine::{COMMAND, OBJECT, assert_done};
-use support::skip;
+use support::{Background, skip};
 
 #[test]
 fn what_goes_wrong_only_after_the_installation_is_taken_back() {
@@ -147,4 +148,45 @@ fn several_at_once_leave_one_entry() {
         assert_eq!(machine.preload_file().unwrap(), installed);
     }
     machine.assert_no_litter();
+}
+
+#[test]
+fn what_another_program_writes_meanwhile_is_kept() {
+    let machine = machine!();
+    machine.write("etc/ld.so.preload", "# foreign\n");
+    // The trial starts this shell, which is an editor that knows of no lock.
+    let shell = "#!/usr/bin/real-sh\n\
+                 [ -z \"$LD_PRELOAD\" ] || [ ! -w /etc/ld.so.preload ] ||\n\
+                 echo '# another' > /etc/ld.so.preload\n\
+                 exec /usr/bin/real-sh \"$@\"\n";
+    fs::rename(machine.path("bin/sh"), machine.path("bin/real-sh")).unwrap();
+    machine.write("bin/sh", shell);
+    machine.set_mode("bin/sh", 0o755);
+    let outcome = machine.injector(&["install"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("was changed by another program"),
+        "{outcome:?}"
+    );
+    assert_eq!(machine.preload_file().unwrap(), "# another\n");
+    machine.assert_no_litter();
+}
+
+#[test]
+fn a_lock_that_any_user_holds_stops_nobody_for_ever() {
+    let machine = machine!();
+    if !support::has("flock") {
+        skip!("flock is not installed");
+    }
+    machine.write("etc/ld.so.preload", format!("{OBJECT}\n"));
+    let mut holder = Command::new("flock");
+    let line = ["sh", "-c", "echo locked; exec sleep 300"];
+    holder.arg("--no-fork").arg(machine.path("etc")).args(line);
+    let holder = Background::start(&mut holder);
+    holder.wait_for("lock", |line| (line == "locked").then_some(()));
+    let outcome = machine.injector(&["uninstall"]);
+    drop(holder);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.stderr.contains("going on without"), "{outcome:?}");
+    assert_eq!(machine.preload_file(), None);
 }

@@ -126,9 +126,9 @@ fn try_to_install(arguments: &Arguments) -> Result<String, Problem> {
         report += &format!("{place} ({version}) would be added to {PATH}; nothing was changed\n");
         return Ok(report);
     }
-    file.write(&content).map_err(Problem::PreloadFile)?;
+    file.write(Some(&content)).map_err(Problem::PreloadFile)?;
     if let Err(problem) = trial.verify() {
-        return Err(match file.restore() {
+        return Err(match file.restore(Some(&content)) {
             Ok(()) => Problem::Undone(problem.into()),
             Err(second) => Problem::NotUndone(problem.into(), second),
         });

@@ -11,6 +11,9 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What every user may read and only root may write.
 const MODE: u32 = 0o644;
@@ -41,6 +44,7 @@ enum What {
     Read(io::Error),
     NotRegular,
     Dangling,
+    Changed,
     Write(io::Error),
 }
 
@@ -54,16 +58,12 @@ impl PreloadFile {
         let lock = lock(folder(&path))?;
         // What it is now, not what it was before the lock was free.
         let path = really(Path::new(PATH))?;
-        let (content, is_in_order) = match fs::metadata(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => (None, true),
-            Err(error) => return Err(problem(&path, What::Read(error))),
+        let is_in_order = match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() => return Err(problem(&path, What::NotRegular)),
-            Ok(metadata) => {
-                let mode = metadata.mode() & 0o7777;
-                let content = fs::read(&path).map_err(|error| problem(&path, What::Read(error)))?;
-                (Some(content), mode == MODE && metadata.uid() == 0)
-            }
+            Ok(metadata) => metadata.mode() & 0o7777 == MODE && metadata.uid() == 0,
+            Err(_) => true,
         };
+        let content = read(&path).map_err(|error| problem(&path, What::Read(error)))?;
         Ok(Self {
             path,
             content,
@@ -82,37 +82,39 @@ impl PreloadFile {
         self.is_in_order
     }
 
-    /// Puts this content in the file's place, mode 0644 and root's.
+    /// Puts this content in the file's place, mode 0644 and root's; `None` takes the file away, or
+    /// empties it where it is reached by a symbolic link. The loader makes no difference between
+    /// no file and an empty one.
     ///
     /// # Errors
-    /// The file is as it was.
-    pub fn write(&self, content: &[u8]) -> Result<(), PreloadFileProblem> {
-        self.replace(content)
-            .map_err(|error| problem(&self.path, What::Write(error)))
+    /// The file is as it was, or as another program has written it since it was read.
+    pub fn write(&self, content: Option<&[u8]>) -> Result<(), PreloadFileProblem> {
+        self.exchange(self.content.as_deref(), content)
     }
 
-    /// Takes the file away, or empties it where it is reached by a symbolic link. The loader makes
-    /// no difference between no file and an empty one.
-    ///
-    /// # Errors
-    /// The file is as it was.
-    pub fn remove(&self) -> Result<(), PreloadFileProblem> {
-        if self.path != Path::new(PATH) {
-            return self.write(b"");
-        }
-        let removed = fs::remove_file(&self.path).and_then(|()| self.bring_folder_to_disk());
-        removed.map_err(|error| problem(&self.path, What::Write(error)))
-    }
-
-    /// Brings back what was read when the file was opened.
+    /// Brings back what was read when the file was opened, after `written` has been.
     ///
     /// # Errors
     /// What was written since is still there.
-    pub fn restore(&self) -> Result<(), PreloadFileProblem> {
-        match &self.content {
-            Some(content) => self.write(content),
-            None => self.remove(),
+    pub fn restore(&self, written: Option<&[u8]>) -> Result<(), PreloadFileProblem> {
+        self.exchange(written, self.content.as_deref())
+    }
+
+    /// Others edit the file without a lock: what they have written is not lost.
+    fn exchange(&self, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<(), PreloadFileProblem> {
+        let failed = |error| problem(&self.path, What::Write(error));
+        let now = read(&self.path).map_err(failed)?;
+        if now.as_deref().unwrap_or_default() != old.unwrap_or_default() {
+            return Err(problem(&self.path, What::Changed));
         }
+        match new {
+            None if self.path == Path::new(PATH) => {
+                let removed = fs::remove_file(&self.path);
+                removed.and_then(|()| self.bring_folder_to_disk())
+            }
+            new => self.replace(new.unwrap_or_default()),
+        }
+        .map_err(failed)
     }
 
     fn replace(&self, content: &[u8]) -> io::Result<()> {
@@ -120,14 +122,32 @@ impl PreloadFile {
         let replaced = write_file(&temporary, content)
             .and_then(|()| fs::rename(&temporary, &self.path))
             .and_then(|()| self.bring_folder_to_disk());
-        if replaced.is_err() {
-            let _ = fs::remove_file(&temporary);
+        match &replaced {
+            Ok(()) => label(&self.path),
+            Err(_) => drop(fs::remove_file(&temporary)),
         }
         replaced
     }
 
     fn bring_folder_to_disk(&self) -> io::Result<()> {
         File::open(folder(&self.path))?.sync_all()
+    }
+}
+
+/// The file's content; `None` where there is no file.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        content => content.map(Some),
+    }
+}
+
+/// Gives the file the label that SELinux's policy has for its path: a new one gets its folder's, by
+/// which confined services may not be allowed to read it. Without the program, or where it fails,
+/// those services go without the object.
+fn label(path: &Path) {
+    if Path::new("/sys/fs/selinux/enforce").exists() {
+        let _ = Command::new("restorecon").arg(path).output();
     }
 }
 
@@ -161,15 +181,26 @@ fn really(path: &Path) -> Result<PathBuf, PreloadFileProblem> {
     }
 }
 
+/// A folder's lock. Any user may hold it who may open the folder: in the end it goes on without.
 fn lock(folder: &Path) -> Result<File, PreloadFileProblem> {
-    let failed = |error| problem(folder, What::Lock(error));
-    let file = File::open(folder).map_err(failed)?;
-    if file.try_lock().is_err() {
-        complain(&format_args!(
-            "waiting for another run to release {}",
-            folder.display()
-        ));
-        file.lock().map_err(failed)?;
+    const LONGEST: Duration = Duration::from_secs(20);
+    const STEP: Duration = Duration::from_millis(50);
+    let file = File::open(folder).map_err(|error| problem(folder, What::Lock(error)))?;
+    let place = folder.display();
+    let end = Instant::now() + LONGEST;
+    let mut is_told = false;
+    while file.try_lock().is_err() {
+        if Instant::now() > end {
+            complain(&format_args!(
+                "{place} stays locked by another process: going on without"
+            ));
+            break;
+        }
+        if !is_told {
+            complain(&format_args!("waiting for another run to release {place}"));
+            is_told = true;
+        }
+        thread::sleep(STEP);
     }
     Ok(file)
 }
@@ -197,6 +228,10 @@ impl fmt::Display for PreloadFileProblem {
             What::Dangling => write!(
                 f,
                 "{path} is a symbolic link to nothing: remove it, or create the file"
+            ),
+            What::Changed => write!(
+                f,
+                "{path} was changed by another program at the same time: run this again"
             ),
             What::Write(error) if error.kind() == ErrorKind::ResourceBusy => write!(
                 f,

@@ -83,10 +83,13 @@ fn agent(runtime: Runtime, configuration: &Configuration) -> Option<Finding> {
     let fixed = path.split("/{").next().unwrap_or(path);
     Some(match trust::path(as_path(fixed.as_bytes())) {
         Ok(()) => Finding::ok(subject, path),
+        Err(distrust) if distrust.is_missing() => {
+            Finding::problem(subject, distrust.to_string(), PUT_IT_THERE)
+        }
         Err(distrust) if status_preload::is_installed() => Finding::problem(
             subject,
             distrust.to_string(),
-            "root's processes load it, too",
+            "change that, or move the agent: root's processes load it, too",
         ),
         Err(distrust) => Finding::note(subject, distrust.to_string()),
     })

@@ -88,11 +88,8 @@ fn try_to_uninstall(arguments: &Arguments) -> Result<String, Problem> {
             "{entries} would be taken out of {PATH}; nothing was changed\n"
         ));
     }
-    let changed = match content.is_empty() {
-        true => file.remove(),
-        false => file.write(&content),
-    };
-    changed.map_err(Problem::PreloadFile)?;
+    let rest = Some(content.as_slice()).filter(|content| !content.is_empty());
+    file.write(rest).map_err(Problem::PreloadFile)?;
     let running = root::RUNNING_PROCESSES;
     Ok(format!(
         "{entries} is no longer in {PATH}: no new program loads it\n{running}"
