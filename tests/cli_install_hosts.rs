@@ -21,6 +21,7 @@ for loader in /lib/ld-linux.so.2 /libx32/ld-linux-x32.so.2; do
 done
 mkdir /opt/otel /etc/opentelemetry /etc/opentelemetry/injector
 cp -r "$OBJECT" "$BOOT" /opt/otel/
+[ ! -e "$GUM" ] || cp "$GUM" /opt/otel/
 echo agent > /opt/agent.jar
 printf '[jvm]\nagent_path = "/opt/agent.jar"\n' > /etc/opentelemetry/injector/configuration.toml
 printf '# foreign' > /etc/ld.so.preload
@@ -43,6 +44,10 @@ fn a_host_with_its_runtimes_is_served_and_left_as_it_was() {
         .args(script)
         .env("FOLDER", scene.folder.path())
         .env("OBJECT", object())
+        .env(
+            "GUM",
+            object().with_file_name("libopentelemetry_injector_gum.so"),
+        )
         .env("BOOT", root().join("src/boot"))
         .env("COMMAND", built("opentelemetry-injector"))
         .env("ASK", scene.compile("ask"));

@@ -3,8 +3,11 @@
 
 use serde_json::Value;
 use std::fs;
+use std::process::{Command, Stdio};
+use support::cli_support::built;
 use support::machine;
 use support::machine::{COMMAND, Machine, OBJECT, assert_done};
+use support::skip;
 
 const CONFIGURATION: &str = "etc/opentelemetry/injector/configuration.toml";
 
@@ -106,7 +109,7 @@ fn what_is_wrong_with_the_preload_file_is_told() {
         found(&machine, "status", "preload file")
     };
     let names = ok(format!("/etc/ld.so.preload names {OBJECT}"));
-    assert_eq!(file("OURS"), [names.clone()]);
+    assert_eq!(file("OURS").as_slice(), std::slice::from_ref(&names));
     let twice = problem("/etc/ld.so.preload names the object 2 times");
     assert_eq!(file("OURS\nOURS\n"), [twice]);
     let [(state, what)] = file("OURS\r\n").try_into().unwrap();
@@ -295,4 +298,30 @@ fn a_reader_who_has_seen_enough_is_no_error() {
     let line = format!("{{ {COMMAND} status; echo $? >&2; }} | :");
     let status = machine.run("", &["/bin/sh", "-c", &line]);
     assert_eq!(status.stderr, "0\n");
+}
+
+#[test]
+fn a_person_gets_colours_and_nobody_else() {
+    if !support::has("script") {
+        skip!("script(1), for a terminal, is not installed");
+    }
+    let command = built("opentelemetry-injector");
+    let run = |variables: &[(&str, &str)]| {
+        let mut terminal = Command::new("script");
+        let line = format!("{} status", command.display());
+        terminal
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::null());
+        terminal.env("TERM", "xterm").env_remove("NO_COLOR");
+        terminal.envs(variables.iter().copied());
+        support::stdout(&terminal.output().unwrap())
+    };
+    assert!(run(&[]).contains("\u{1b}["));
+    let plain = run(&[("NO_COLOR", "1")]);
+    assert!(
+        plain.contains("object") && !plain.contains('\u{1b}'),
+        "{plain}"
+    );
+    let piped = Command::new(&command).arg("status").output().unwrap();
+    assert!(!support::stdout(&piped).contains('\u{1b}'));
 }
