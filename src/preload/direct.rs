@@ -17,7 +17,9 @@ struct Writer {
 impl Writer {
     fn new() -> Self {
         let memory = kernel::open(c"/proc/self/mem", libc::O_RDWR, 0).ok();
-        Self { memory }
+        Self {
+            memory: memory.filter(has_our_memory),
+        }
     }
 
     /// Makes `function` jump to `destination` for the rest of the process's life; returns where
@@ -52,6 +54,16 @@ impl Writer {
     }
 }
 
+/// Whether the file shows the memory that this code runs in: in a process that an emulator runs
+/// (qemu-user) it may be the emulator's. Told by the entry's own machine code.
+fn has_our_memory(memory: &kernel::Descriptor) -> bool {
+    let entry = machine::entry as *const () as usize;
+    // SAFETY: the entry is longer than a patch.
+    let ours = unsafe { (entry as *const [u8; PATCH_LENGTH]).read_unaligned() };
+    let mut theirs = [0; PATCH_LENGTH];
+    kernel::read_at(memory, &mut theirs, entry) == Ok(PATCH_LENGTH) && theirs == ours
+}
+
 impl Writer {
     /// Writes all of `bytes` or, in the end, none: the code is never left half patched.
     fn write_whole(&self, start: usize, bytes: &[u8; PATCH_LENGTH]) -> bool {
@@ -60,11 +72,6 @@ impl Writer {
         };
         // SAFETY: the function is at least this long.
         let before = unsafe { (start as *const [u8; PATCH_LENGTH]).read_unaligned() };
-        // In a process that an emulator runs (qemu-user), the file may have the emulator's memory.
-        let mut same = [0; PATCH_LENGTH];
-        if kernel::read_at(memory, &mut same, start) != Ok(PATCH_LENGTH) || same != before {
-            return false;
-        }
         match kernel::write_at(memory, bytes, start) {
             Ok(PATCH_LENGTH) => true,
             Ok(part) => {
