@@ -187,6 +187,18 @@ fn a_library_constructor_that_asks_earlier_finds_a_working_getenv() {
 }
 
 #[test]
+fn memory_of_the_emulator_is_not_written_for_our_own() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("ask");
+    // The program's addresses are not the emulator's, whose memory `/proc/self/mem` shows.
+    let mut command = arm64.run(&program);
+    command.env("QEMU_GUEST_BASE", "0x10000000");
+    let printed = succeed(command.arg("JAVA_TOOL_OPTIONS"));
+    let wanted = format!("JAVA_TOOL_OPTIONS={}\n", arm64.scene.injected());
+    assert_eq!(printed, wanted);
+}
+
+#[test]
 fn without_proc_the_page_is_made_writable() {
     if !is_root() || !has("unshare") {
         skip!("hiding /proc needs root and unshare");

@@ -81,7 +81,7 @@ fn other_layouts_of_memory_and_the_first_process_of_a_namespace_are_the_same() {
             "--addr-compat-layout",
         ] {
             scene.alike(Path::new("setarch"), Injected, |command| {
-                command.args(["x86_64", layout]).arg(&program);
+                command.args([std::env::consts::ARCH, layout]).arg(&program);
             });
         }
     }

@@ -1,5 +1,5 @@
 //! `opentelemetry-injector` checks the injector's configuration, explains what becomes of processes
-//! and tries it out on a command.
+//! and installs the preload object.
 //!
 //! What it says of a configuration and of a process comes from the very functions that the preload
 //! object calls (crate `opentelemetry-injector-policy`).
@@ -69,7 +69,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Check the injector's configuration, and try the injector out on a command.
+/// Check the injector's configuration, explain what becomes of processes, and install the injector.
 #[derive(Parser)]
 #[command(name = NAME, version, after_help = EXAMPLES)]
 struct Arguments {
@@ -81,12 +81,12 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Config(config::Arguments),
-    Doctor(doctor::Arguments),
-    Explain(explain::Arguments),
-    Install(install::Arguments),
-    Ps(ps::Arguments),
     Run(run::Arguments),
+    Explain(explain::Arguments),
+    Ps(ps::Arguments),
     Status(status::Arguments),
+    Doctor(doctor::Arguments),
+    Install(install::Arguments),
     Uninstall(uninstall::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -97,22 +97,21 @@ const NAME: &str = "opentelemetry-injector";
 const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
-  opentelemetry-injector check ./configuration.toml
+  opentelemetry-injector run --debug -- java -jar shop.jar
   opentelemetry-injector explain --pid 4711
-  opentelemetry-injector install --dry-run
-  opentelemetry-injector status
-  opentelemetry-injector run --debug -- java -jar shop.jar";
+  opentelemetry-injector doctor
+  opentelemetry-injector install --dry-run";
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
         Command::Config(arguments) => config::config(&arguments),
-        Command::Doctor(arguments) => doctor::doctor(&arguments),
-        Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Install(arguments) => install::install(&arguments),
-        Command::Ps(arguments) => ps::ps(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Ps(arguments) => ps::ps(&arguments),
         Command::Status(arguments) => status::status(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
         Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),

@@ -1,6 +1,6 @@
 //! What is added to an environment is taken back by a child, to the byte.
 
-use crate::merges::Scene;
+use super::merges::Scene;
 use opentelemetry_injector_policy::added::{self, Restore};
 use opentelemetry_injector_policy::{Process, Variable};
 

@@ -1,6 +1,6 @@
 //! The matcher of patterns, beside one that tries everything.
 
-use crate::fields::Fields;
+use super::fields::Fields;
 use opentelemetry_injector_policy::glob;
 
 /// Looks at a pattern and a text.

@@ -1,8 +1,8 @@
 //! The readers of what the kernel answers: `/proc/PID/maps`, directory records; and of the marker
 //! in an environment, which anybody may have written.
 
-use crate::added;
-use crate::fields::Fields;
+use super::added;
+use super::fields::Fields;
 use opentelemetry_injector_policy::directory_records::collect_names;
 use opentelemetry_injector_policy::mappings;
 

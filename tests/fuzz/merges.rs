@@ -4,8 +4,8 @@
 //! An input is the user's value, the agent's path, the boot folder, the command line, a setting of
 //! the configuration, an attribute of it, and the user's attributes ([`Fields`]).
 
-use crate::fields::Fields;
-use crate::process::Plain;
+use super::fields::Fields;
+use super::process::Plain;
 use opentelemetry_injector_policy::{
     Configuration, Reason, Runtime, Variable, erlang_flags, jvm_options, nodejs_options,
 };
@@ -105,7 +105,7 @@ pub fn look_at(input: &[u8], runtime: Runtime) {
     // Whatever is added to an environment: the marker takes it back.
     let variable = Variable::DotnetStartupHooks;
     if runtime == Runtime::Dotnet {
-        crate::added::look_at(&scene, variable);
+        super::added::look_at(&scene, variable);
     }
 }
 
