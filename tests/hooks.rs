@@ -106,6 +106,26 @@ fn threads_ask_while_one_sets_and_unsets() {
 }
 
 #[test]
+fn a_variable_that_stays_is_found_while_others_go_where_libc_finds_it() {
+    let scene = Scene::new();
+    let program = scene.compile("kept_while_another_goes");
+    // Only glibc 2.41 and later never miss one.
+    if !libc_looks_again() {
+        skip!("this glibc is older than 2.41 and misses some itself");
+    }
+    for engine in engines() {
+        let printed = succeed(&mut scene.command(&program, engine));
+        assert_eq!(printed, "missed: 0\n", "engine {engine}");
+    }
+}
+
+fn libc_looks_again() -> bool {
+    let version = succeed(Command::new("getconf").arg("GNU_LIBC_VERSION"));
+    let minor = version.trim().rsplit('.').next();
+    minor.and_then(|minor| minor.parse().ok()) >= Some(41)
+}
+
+#[test]
 fn children_get_answers_after_fork_and_vfork() {
     let scene = Scene::new();
     let program = scene.compile("children");

@@ -1,7 +1,7 @@
 //! Everything that is written in arm64 machine code: system calls, the hook's entry, the patch, and
 //! the way out of a failed attempt.
 
-use crate::{filter, hooks};
+use crate::{environment, filter, hooks};
 use core::arch::{asm, global_asm};
 use core::ffi::c_void;
 
@@ -66,7 +66,7 @@ global_asm!(
     "orr w10, w10, w11, lsl #8",
     "2:",
     "ldr x13, [x9], #8",
-    "cbz x13, 5f",
+    "cbz x13, 12f",
     "ldrh w11, [x13]",
     "cmp w11, w10",
     "b.ne 2b",
@@ -84,6 +84,27 @@ global_asm!(
     "cmp w12, #0x3d",
     "b.ne 2b",
     "add x13, x13, x14",
+    "b 5f",
+    // Nothing found. glibc looks again where entries have been moved meanwhile; here that is asked
+    // for where the environment is not the one of the start any more.
+    "12:",
+    "adrp x11, {looks_again}",
+    "ldrb w11, [x11, :lo12:{looks_again}]",
+    "cbz w11, 5f",
+    "adrp x11, :got:__environ",
+    "ldr x11, [x11, :got_lo12:__environ]",
+    "ldr x11, [x11]",
+    "adrp x12, {first_array}",
+    "ldr x12, [x12, :lo12:{first_array}]",
+    "cmp x11, x12",
+    "b.ne 13f",
+    "adrp x11, {last_slot}",
+    "ldr x11, [x11, :lo12:{last_slot}]",
+    "ldr x11, [x11]",
+    "adrp x12, {last_entry}",
+    "ldr x12, [x12, :lo12:{last_entry}]",
+    "cmp x11, x12",
+    "b.ne 13f",
     // What libc answers is in x13, the name's beginning in w10.
     "5:",
     "ldr w11, 10f",
@@ -95,6 +116,21 @@ global_asm!(
     "9:",
     "mov x0, x13",
     "ret",
+    "13:",
+    "stp x29, x30, [sp, #-32]!",
+    ".cfi_adjust_cfa_offset 32",
+    ".cfi_rel_offset x29, 0",
+    ".cfi_rel_offset x30, 8",
+    "stp x0, x10, [sp, #16]",
+    "mov x29, sp",
+    "bl {look_again}",
+    "mov x13, x0",
+    "ldp x0, x10, [sp, #16]",
+    "ldp x29, x30, [sp], #32",
+    ".cfi_adjust_cfa_offset -32",
+    ".cfi_restore x29",
+    ".cfi_restore x30",
+    "b 5b",
     // No environment (then libc does not look at the name, which may be null) or an empty name.
     "6:",
     "mov x13, #0",
@@ -220,6 +256,11 @@ global_asm!(
     "_Unwind_Resume:",
     "udf #0",
     detour = sym hooks::DETOUR,
+    looks_again = sym environment::LOOKS_AGAIN,
+    first_array = sym environment::FIRST_ARRAY,
+    last_slot = sym environment::LAST_SLOT,
+    last_entry = sym environment::LAST_ENTRY,
+    look_again = sym environment::look_again,
     spread = const filter::SPREAD,
     shift = const filter::SHIFT,
     watched_slots = const filter::WATCHED_SLOTS,

@@ -7,12 +7,88 @@ use crate::permanent;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use opentelemetry_injector_policy::added::{self, MARKER, Restore};
 
 unsafe extern "C" {
     /// libc's own pointer (environ(7)); by this name, so that a copy relocation of `environ` in
     /// the executable and libc's own uses mean the same one.
     static mut __environ: *const *const c_char;
+}
+
+/// Whether libc's own `getenv` looks again where it may have missed an entry that another thread's
+/// unsetenv(3) was moving: glibc since 2.41.
+pub static LOOKS_AGAIN: AtomicBool = AtomicBool::new(false);
+
+/// The array as it was when the hooks were put in place, its last entry's slot and what was there.
+/// While they are the same, nothing has been moved.
+pub static FIRST_ARRAY: AtomicPtr<*const c_char> = AtomicPtr::new(ptr::null_mut());
+pub static LAST_SLOT: AtomicPtr<*const c_char> = AtomicPtr::new(ptr::null_mut());
+pub static LAST_ENTRY: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+
+/// glibc's `__libc_single_threaded`; null before [`look_again_where`].
+static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+
+/// How often [`look_again`] looks while others keep changing the environment.
+const LOOKS: usize = 10_000;
+
+/// From now on names that are not found are looked for again, as glibc does, where entries may have
+/// been moved and `single_threaded` is 0. An environment without entries stays as it is.
+pub fn look_again_where(single_threaded: *const c_char) {
+    // SAFETY: reading one word that libc only ever replaces as a whole.
+    let array = unsafe { ptr::read_volatile(&raw const __environ) }.cast_mut();
+    let Some((last, (entry, _))) = current().enumerate().last() else {
+        return;
+    };
+    FIRST_ARRAY.store(array, Ordering::Relaxed);
+    LAST_SLOT.store(array.wrapping_add(last), Ordering::Relaxed);
+    LAST_ENTRY.store(entry.cast_mut(), Ordering::Relaxed);
+    SINGLE_THREADED.store(single_threaded.cast_mut(), Ordering::Relaxed);
+    LOOKS_AGAIN.store(true, Ordering::Release);
+}
+
+/// What libc's own `getenv` answers, in threads that change the environment too.
+///
+/// # Safety
+/// As for [`scan`].
+pub unsafe fn get(name: *const c_char) -> *const c_char {
+    // SAFETY: the caller's promise.
+    let value = unsafe { scan(name) };
+    if value.is_null() && !name.is_null() && LOOKS_AGAIN.load(Ordering::Relaxed) {
+        // SAFETY: the caller's promise.
+        return unsafe { look_again(name) };
+    }
+    value
+}
+
+/// Looks for a name that was not found, until it is found or two looks in a row have seen the same
+/// entries in the same places: nothing was moved from behind the reader to before it.
+///
+/// # Safety
+/// As for [`scan`].
+pub unsafe extern "C" fn look_again(name: *const c_char) -> *const c_char {
+    let single = SINGLE_THREADED.load(Ordering::Relaxed);
+    // SAFETY: null or a `char` of libc's.
+    if single.is_null() || unsafe { single.read_volatile() } != 0 {
+        return ptr::null();
+    }
+    let mut before = places();
+    for _ in 0..LOOKS {
+        // SAFETY: the caller's promise.
+        let value = unsafe { scan(name) };
+        let after = places();
+        if !value.is_null() || before == after {
+            return value;
+        }
+        before = after;
+    }
+    ptr::null()
+}
+
+/// A number that another order of the entries changes.
+fn places() -> usize {
+    let add = |sum: usize, entry: usize| sum.wrapping_mul(31).wrapping_add(entry);
+    entries().map(|entry| entry as usize).fold(0, add)
 }
 
 /// What glibc's own `getenv` answers: the value of the first `name=value`, or null. The hook's entry
@@ -170,8 +246,14 @@ pub fn restore(marker: &CStr) {
     unsafe { next.write(ptr::null()) };
 }
 
-/// The entries one after the other, as they are found when it is their turn.
+/// The entries one after the other with their texts.
 fn current() -> impl Iterator<Item = (*const c_char, &'static CStr)> {
+    // SAFETY: entries are C strings.
+    entries().map(|entry| (entry, unsafe { CStr::from_ptr(entry) }))
+}
+
+/// The entries one after the other, as they are found when it is their turn.
+fn entries() -> impl Iterator<Item = *const c_char> {
     // SAFETY: reading one word that libc only ever replaces as a whole.
     let mut next = unsafe { ptr::read_volatile(&raw const __environ) };
     core::iter::from_fn(move || {
@@ -183,11 +265,9 @@ fn current() -> impl Iterator<Item = (*const c_char, &'static CStr)> {
         if entry.is_null() {
             return None;
         }
-        // SAFETY: this entry was not the end, and entries are C strings.
-        unsafe {
-            next = next.add(1);
-            Some((entry, CStr::from_ptr(entry)))
-        }
+        // SAFETY: this entry was not the end.
+        next = unsafe { next.add(1) };
+        Some(entry)
     })
 }
 

@@ -68,7 +68,7 @@ pub unsafe extern "C" fn answer_with_detour(
     let caller = frame.return_address;
     let original = match ORIGINAL.load(Ordering::Acquire) {
         // SAFETY: the caller's promise.
-        0 => unsafe { environment::scan(name) },
+        0 => unsafe { environment::get(name) },
         address => {
             // SAFETY: Gum's trampoline has the signature of the function it stands for.
             let getenv = unsafe { mem::transmute::<usize, Getenv>(address) };
