@@ -2,10 +2,12 @@
 
 use object::elf::{
     DF_1_NODELETE, DT_FLAGS_1, DT_NEEDED, DT_TEXTREL, PF_W, PF_X, PT_GNU_STACK, PT_LOAD, PT_TLS,
+    STB_LOCAL,
 };
 use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader, Sym};
 use object::{Endianness, Object};
 use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The largest size that the object may have, in bytes.
 const LARGEST: u64 = 200_000;
@@ -16,9 +18,22 @@ const NEWEST_GLIBC: (u32, u32) = (2, 17);
 
 type Elf<'d> = ElfFile64<'d, Endianness>;
 
+/// The objects that are built, each for another architecture.
+fn objects() -> Vec<PathBuf> {
+    let mut objects = vec![support::object()];
+    match support::object_for_arm64() {
+        Some(object) => objects.push(object),
+        None => println!("skipped: the object for arm64, which is not built"),
+    }
+    objects
+}
+
 fn with_object(look: impl Fn(&Elf<'_>)) {
-    let data = fs::read(support::object()).unwrap();
-    look(&Elf::parse(data.as_slice()).unwrap());
+    for object in objects() {
+        println!("{}", object.display());
+        let data = fs::read(object).unwrap();
+        look(&Elf::parse(data.as_slice()).unwrap());
+    }
 }
 
 fn dynamic(elf: &Elf<'_>) -> Vec<(u64, u64)> {
@@ -83,6 +98,19 @@ fn it_has_no_thread_local_storage_no_executable_stack_and_no_writable_code() {
     });
 }
 
+/// Each mapping costs every exec of the machine a call of mmap.
+#[test]
+fn it_is_mapped_in_three_pieces_at_most() {
+    with_object(|elf| {
+        let endian = elf.endian();
+        let segments = elf.elf_header().program_headers(endian, elf.data());
+        let segments = segments.unwrap().iter();
+        let loaded = segments.filter(|segment| segment.p_type(endian) == PT_LOAD);
+        let count = loaded.count();
+        assert!((1..=3).contains(&count), "{count}");
+    });
+}
+
 #[test]
 fn it_exports_nothing() {
     with_object(|elf| {
@@ -94,10 +122,10 @@ fn it_exports_nothing() {
             .collect();
         assert!(exports.is_empty(), "{exports:?}");
         let symbols = elf.elf_dynamic_symbol_table();
+        // GNU ld lists sections too, which are local.
         let defined = symbols
             .iter()
-            .skip(1)
-            .filter(|s| s.st_shndx(elf.endian()) != 0);
+            .filter(|s| s.st_shndx(elf.endian()) != 0 && s.st_bind() != STB_LOCAL);
         assert_eq!(defined.count(), 0);
     });
 }
@@ -114,7 +142,13 @@ fn it_cannot_be_unloaded() {
 
 #[test]
 fn it_loads_with_old_versions_of_glibc() {
-    let data = fs::read(support::object()).unwrap();
+    objects()
+        .iter()
+        .for_each(|object| loads_with_old_glibc(object));
+}
+
+fn loads_with_old_glibc(object: &Path) {
+    let data = fs::read(object).unwrap();
     let text = String::from_utf8_lossy(&data);
     let mut versions: Vec<(u32, u32)> = text
         .match_indices("GLIBC_")
@@ -133,7 +167,30 @@ fn it_loads_with_old_versions_of_glibc() {
 
 #[test]
 fn it_is_small() {
-    let size = fs::metadata(support::object()).unwrap().len();
-    println!("size: {size} bytes");
-    assert!(size <= LARGEST, "{size} bytes");
+    for object in objects() {
+        let size = fs::metadata(&object).unwrap().len();
+        println!("{}: {size} bytes", object.display());
+        assert!(size <= LARGEST, "{size} bytes");
+    }
+}
+
+#[test]
+fn its_note_tells_its_version() {
+    with_object(|elf| {
+        let (endian, data) = (elf.endian(), elf.data());
+        let segments = elf.elf_header().program_headers(endian, data).unwrap();
+        let mut versions = Vec::new();
+        for segment in segments {
+            let Some(mut notes) = segment.notes(endian, data).unwrap() else {
+                continue;
+            };
+            while let Some(note) = notes.next().unwrap() {
+                if note.name() == b"OpenTelemetry" {
+                    let text = String::from_utf8(note.desc().to_vec()).unwrap();
+                    versions.push(text.trim_end_matches('\0').to_owned());
+                }
+            }
+        }
+        assert_eq!(versions, [env!("CARGO_PKG_VERSION")]);
+    });
 }

@@ -69,6 +69,9 @@ pub fn for_file(problem: &FileProblem, content: &[u8]) -> String {
         FileProblem::TooLarge => {
             "see whether it is the right file: a larger one is not read".into()
         }
+        FileProblem::WritableByAll => {
+            "take the right to write from others: `chmod o-w`, and see who has written it".into()
+        }
         FileProblem::Missing => "remove this link, or put back the file that it points to".into(),
         _ => "only a plain file is read: put the settings into one".into(),
     }

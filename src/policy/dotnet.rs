@@ -158,14 +158,29 @@ fn is_listable(entry: &[u8]) -> bool {
     end.is_some_and(|end| entry.get(end) == Some(&b'='))
 }
 
+/// The names of this architecture: musl's loader, and the folders of the profiler's library for musl
+/// and for glibc (instrument.sh of opentelemetry-dotnet-instrumentation).
+const MUSL: &str = match cfg!(target_arch = "aarch64") {
+    true => "ld-musl-aarch64.so.1",
+    false => "ld-musl-x86_64.so.1",
+};
+const FOR_MUSL: &str = match cfg!(target_arch = "aarch64") {
+    true => "/linux-musl-arm64/",
+    false => "/linux-musl-x64/",
+};
+const FOR_GLIBC: &str = match cfg!(target_arch = "aarch64") {
+    true => "/linux-arm64/",
+    false => "/linux-x64/",
+};
+
 /// Nothing is added where the user has set one of the profiler's variables, or its library is
 /// missing.
 fn add_profiler(home: &[u8], process: &impl Process, entries: &mut Vec<Vec<u8>>) {
-    let platform: &[u8] = match process.loaded_library("ld-musl-x86_64.so.1") {
-        Some(_) => b"/linux-musl-x64/",
-        None => b"/linux-x64/",
+    let platform = match process.loaded_library(MUSL) {
+        Some(_) => FOR_MUSL,
+        None => FOR_GLIBC,
     };
-    let library = [home, platform, PROFILER].concat();
+    let library = [home, platform.as_bytes(), PROFILER].concat();
     let is_users = |name: &&str| process.variable(name).is_some();
     if PROFILER_VARIABLES.iter().any(is_users) || !process.is_readable_file(&library) {
         return;
@@ -182,13 +197,20 @@ mod tests {
     use alloc::{string::String, vec};
 
     const AGENT: &str = "/otel/net/OpenTelemetry.AutoInstrumentation.StartupHook.dll";
-    const LIBRARY: &str = "/otel/linux-x64/OpenTelemetry.AutoInstrumentation.Native.so";
+    fn library() -> String {
+        [
+            "/otel",
+            FOR_GLIBC,
+            "OpenTelemetry.AutoInstrumentation.Native.so",
+        ]
+        .concat()
+    }
 
     fn process() -> Fixture {
         Fixture {
             executable: "/usr/bin/dotnet".into(),
             arguments: vec!["dotnet".into(), "shop.dll".into()],
-            readable: vec![AGENT.into(), LIBRARY.into()],
+            readable: vec![AGENT.into(), library()],
             libraries: vec!["/usr/share/dotnet/host/fxr/8.0.4/libhostfxr.so".into()],
             ..Fixture::default()
         }
@@ -323,18 +345,32 @@ mod tests {
         let home = "OTEL_DOTNET_AUTO_HOME=/otel";
         assert_eq!(texts(&p, &c), [home]);
         c.dotnet_profiler = true;
-        let path = ["CORECLR_PROFILER_PATH=", LIBRARY].concat();
+        let path = ["CORECLR_PROFILER_PATH=", &library()].concat();
         let id = "CORECLR_PROFILER={918728DD-259F-4A6A-AC2B-B85E1B658318}";
         assert_eq!(
             texts(&p, &c),
             [home, "CORECLR_ENABLE_PROFILING=1", id, &path]
         );
-        p.libraries.push("/lib/ld-musl-x86_64.so.1".into());
+        p.libraries.push(["/lib/", MUSL].concat());
         assert_eq!(texts(&p, &c), [home], "no profiler for musl");
         p.libraries.pop();
         for name in PROFILER_VARIABLES {
             p.variables = [(name.into(), String::new())].into();
             assert_eq!(texts(&p, &c), [home], "{name}");
         }
+    }
+
+    #[test]
+    fn attributes_that_the_environment_tells_are_added_to_the_environment() {
+        let (mut p, c) = (process(), configuration());
+        let name = "OTEL_INJECTOR_SERVICE_NAME";
+        p.variables.insert(name.into(), "shop".into());
+        assert_eq!(
+            texts(&p, &c),
+            [
+                "OTEL_RESOURCE_ATTRIBUTES=service.name=shop",
+                "OTEL_DOTNET_AUTO_HOME=/otel"
+            ]
+        );
     }
 }

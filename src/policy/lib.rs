@@ -23,6 +23,7 @@ pub mod directory_records;
 pub mod dotnet;
 pub mod dotnet_agents;
 pub mod dotnet_commands;
+pub mod engine;
 pub mod erlang;
 pub mod erlang_flags;
 pub mod glob;

@@ -10,7 +10,7 @@
 //! on an alternate stack or a thread of a few pages.
 
 use crate::arena::Arena;
-use crate::{kernel, x86_64};
+use crate::{kernel, machine};
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
@@ -25,9 +25,9 @@ const PLACES: usize = 64;
 /// threads that it does not have.
 const PATIENCE: usize = 1000;
 
-/// The size of an attempt's own stack in bytes. Answers take up to 6 KiB, because nothing in them
-/// goes deeper with its input. Pages that are not used cost nothing.
-const STACK: usize = 64 * 1024;
+/// The length of an attempt's own stack in bytes. Answers take up to 6 KiB, because nothing in them
+/// goes deeper with its input; Gum's backtraces take more. Pages that are not used cost nothing.
+const STACK: usize = 256 * 1024;
 
 struct Place {
     /// The thread whose attempt it is; 0 where the place is free.
@@ -53,40 +53,38 @@ static ATTEMPTS: [Place; PLACES] = [const {
 /// One more than the highest place ever claimed, so that searches stay short.
 static CLAIMED: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs `work` on a stack of its own; `None` where it panicked, ran out of memory, found no place,
-/// or where this thread is inside of an attempt already. The result must not refer to memory of the
-/// attempt, unless [`keep`] was called. Destructors of a failed attempt do not run.
+/// Runs `work`; `None` where it panicked, ran out of memory, found no place, or where this thread
+/// is inside of an attempt already. The result must not refer to memory of the attempt, unless
+/// [`keep`] was called. Destructors of a failed attempt do not run.
 pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
-    without_signals(|| {
-        let stack = kernel::map(STACK).ok()?;
-        let result = run(work, stack as usize + STACK);
-        // SAFETY: nothing runs on it any more.
-        unsafe { kernel::unmap(stack, STACK) };
-        result
-    })
-}
-
-/// The same on the caller's stack: for the constructor, which the loader runs where there is
-/// enough, and which may load an engine that wants more than we would give.
-pub fn attempt_on_this_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
-    without_signals(|| run(work, 0))
-}
-
-fn without_signals<R>(work: impl FnOnce() -> Option<R>) -> Option<R> {
     let signals = kernel::block_signals().ok()?;
-    let result = work();
+    let result = on_own_stack(work);
     kernel::unblock_signals(signals);
     result
 }
 
-/// Runs `work` on the stack that ends at `stack`, or on the caller's where that is 0.
-fn run<R>(work: impl FnOnce() -> R, stack: usize) -> Option<R> {
+/// [`attempt`] for the constructor, with no system call of its own: below it there is nothing that
+/// a signal handler could jump to, and the loader has left plenty of stack.
+pub fn attempt_at_start<R>(work: impl FnOnce() -> R) -> Option<R> {
+    run_on(0, work)
+}
+
+fn on_own_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
+    let stack = kernel::map(STACK).ok()?;
+    let result = run_on(stack as usize + STACK, work);
+    // SAFETY: the work has ended, and with it everything on its stack.
+    unsafe { kernel::unmap(stack, STACK) };
+    result
+}
+
+/// Runs `work` on the stack that ends at `top`; 0 for the caller's.
+fn run_on<R>(top: usize, work: impl FnOnce() -> R) -> Option<R> {
     struct Call<W, R> {
         work: Option<W>,
         result: MaybeUninit<R>,
     }
 
-    unsafe extern "C" fn call<W: FnOnce() -> R, R>(data: *mut c_void) {
+    unsafe extern "C" fn run<W: FnOnce() -> R, R>(data: *mut c_void) {
         // SAFETY: `data` is the `Call` below, which nothing else uses meanwhile.
         let call = unsafe { &mut *data.cast::<Call<W, R>>() };
         if let Some(work) = call.work.take() {
@@ -94,23 +92,23 @@ fn run<R>(work: impl FnOnce() -> R, stack: usize) -> Option<R> {
         }
     }
 
-    fn caller<W: FnOnce() -> R, R>(_: &W) -> unsafe extern "C" fn(*mut c_void) {
-        call::<W, R>
+    fn runner<W: FnOnce() -> R, R>(_: &W) -> unsafe extern "C" fn(*mut c_void) {
+        run::<W, R>
     }
 
-    let place = claim(x86_64::thread())?;
-    let function = caller(&work);
+    let place = claim(machine::thread())?;
+    let run = runner(&work);
     let mut call = Call {
         work: Some(work),
         result: MaybeUninit::uninit(),
     };
     let data = (&raw mut call).cast();
-    // SAFETY: `function` takes this `Call`; `saved` belongs to this attempt; the stack is not in
-    // use. The way out is only taken from below this frame, by the panic handler.
-    let failed = unsafe { x86_64::call_with_way_out(function, data, place.saved.get(), stack) };
+    // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt; nothing else is on the
+    // stack. The way out is only taken from below this frame, by the panic handler.
+    let failed = unsafe { machine::call_with_way_out(run, data, place.saved.get(), top) } != 0;
     place.release();
-    // SAFETY: the function came back, so it wrote the result.
-    (failed == 0).then(|| unsafe { call.result.assume_init_read() })
+    // SAFETY: `run` came back, so it wrote the result.
+    (!failed).then(|| unsafe { call.result.assume_init_read() })
 }
 
 /// Keeps the memory of this thread's attempt as long as the process lives, however it ends.
@@ -155,7 +153,7 @@ fn claim(thread: usize) -> Option<&'static Place> {
 
 /// The attempt that this thread runs.
 fn current() -> Option<&'static Place> {
-    let thread = x86_64::thread();
+    let thread = machine::thread();
     let claimed = ATTEMPTS.get(..CLAIMED.load(Ordering::Acquire))?;
     let mut places = claimed.iter();
     places.find(|place| place.owner.load(Ordering::Relaxed) == thread)
@@ -196,7 +194,7 @@ unsafe impl GlobalAlloc for AttemptMemory {
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     if let Some(place) = current() {
         // SAFETY: `saved` was written when this thread's attempt began, below which we run.
-        unsafe { x86_64::way_out(*place.saved.get()) }
+        unsafe { machine::way_out(*place.saved.get()) }
     }
     // What runs outside of attempts (the entry, finding a published answer, claiming a place)
     // indexes, divides and unwraps nothing, so nothing comes here.

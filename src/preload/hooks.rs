@@ -5,7 +5,7 @@
 //! thread. Both functions here have the same reach while nothing has to be computed.
 
 use crate::answers::{self, Question};
-use crate::{environment, trace, x86_64};
+use crate::{environment, machine, trace};
 use core::ffi::{CStr, c_char};
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn answer_watched(
 /// As for getenv(3).
 pub unsafe extern "C" fn answer_with_detour(
     name: *const c_char,
-    frame: &x86_64::Frame,
+    frame: &machine::Frame,
 ) -> *const c_char {
     let caller = frame.return_address;
     let original = match ORIGINAL.load(Ordering::Acquire) {

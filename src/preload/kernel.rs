@@ -2,7 +2,7 @@
 //!
 //! Errors are the kernel's numbers (errno(3)); `errno` itself is never touched.
 
-use crate::x86_64::system_call;
+use crate::machine::system_call;
 use alloc::vec::Vec;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -60,6 +60,13 @@ pub fn write(number: c_int, bytes: &[u8]) -> Result<usize> {
     call(libc::SYS_write, [number as usize, start, length, 0, 0, 0])
 }
 
+/// pread64(2) at `offset`.
+pub fn read_at(descriptor: &Descriptor, buffer: &mut [u8], offset: usize) -> Result<usize> {
+    let (start, length) = (buffer.as_mut_ptr() as usize, buffer.len());
+    let number = descriptor.0 as usize;
+    call(libc::SYS_pread64, [number, start, length, offset, 0, 0])
+}
+
 /// pwrite64(2) at `offset`.
 pub fn write_at(descriptor: &Descriptor, bytes: &[u8], offset: usize) -> Result<usize> {
     let (start, length) = (bytes.as_ptr() as usize, bytes.len());
@@ -89,11 +96,16 @@ pub fn directory_entries(descriptor: &Descriptor, buffer: &mut [u8]) -> Result<u
     call(libc::SYS_getdents64, [number, start, length, 0, 0, 0])
 }
 
-/// fstat(2).
+/// fstat(2), by the system call that the loader itself makes for every library since glibc 2.33: a
+/// filter (seccomp(2)) that lets programs start allows it.
 pub fn status(number: c_int) -> Result<libc::stat> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     let to = status.as_mut_ptr() as usize;
-    call(libc::SYS_fstat, [number as usize, to, 0, 0, 0, 0])?;
+    let (path, flags) = (c"".as_ptr() as usize, libc::AT_EMPTY_PATH as usize);
+    call(
+        libc::SYS_newfstatat,
+        [number as usize, path, to, flags, 0, 0],
+    )?;
     // SAFETY: fstat succeeded, so the kernel filled the structure.
     Ok(unsafe { status.assume_init() })
 }
@@ -196,10 +208,13 @@ pub unsafe fn unmap(start: *mut u8, length: usize) {
 /// # Safety
 /// What runs or writes in those pages must do with the new protection.
 pub unsafe fn protect(start: usize, length: usize, protection: c_int) -> Result<()> {
-    // Pages may be larger than this (arm64), but never smaller.
-    const PAGE: usize = 4096;
-    let first = start & !(PAGE - 1);
-    let end = (start + length).next_multiple_of(PAGE);
+    // SAFETY: getauxval(3) has no requirements.
+    let page = match unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize {
+        0 => 4096,
+        page => page,
+    };
+    let first = start & !(page - 1);
+    let end = (start + length).next_multiple_of(page);
     let protection = protection as usize;
     call(
         libc::SYS_mprotect,

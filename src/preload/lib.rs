@@ -25,7 +25,10 @@ mod host;
 mod kernel;
 mod loaded_objects;
 mod log;
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+mod machine;
 mod mappings;
 mod permanent;
 mod trace;
-mod x86_64;
+mod version;

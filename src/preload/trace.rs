@@ -1,7 +1,7 @@
 //! Hook tracing: a line for every call of a hooked function.
 
 use crate::attempt::attempt;
-use crate::x86_64::Frame;
+use crate::machine::Frame;
 use crate::{gum, log, mappings};
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};

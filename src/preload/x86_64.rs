@@ -204,14 +204,14 @@ global_asm!(
     "sub rsp, 8",
     ".cfi_adjust_cfa_offset 8",
     "mov [rdx], rsp",
-    "mov rbp, rsp",
-    ".cfi_def_cfa_register rbp",
+    "mov rbx, rsp",
+    ".cfi_def_cfa_register rbx",
     "test rcx, rcx",
     "cmovne rsp, rcx",
     "mov rax, rdi",
     "mov rdi, rsi",
     "call rax",
-    "mov rsp, rbp",
+    "mov rsp, rbx",
     ".cfi_def_cfa_register rsp",
     "xor eax, eax",
     "2:",
@@ -270,8 +270,8 @@ unsafe extern "C" {
     pub fn entry();
 
     /// Calls `work(data)` and returns 0; returns 1 where `way_out` was taken instead. `saved` gets
-    /// what `way_out` wants. The work runs on the stack that ends at `stack`, a multiple of 16; on
-    /// the caller's where that is 0.
+    /// what `way_out` wants. `stack` is where the stack for `work` ends, a multiple of 16; 0 for the
+    /// caller's own.
     #[link_name = "opentelemetry_injector_call"]
     pub fn call_with_way_out(
         work: unsafe extern "C" fn(*mut c_void),
@@ -280,7 +280,7 @@ unsafe extern "C" {
         stack: usize,
     ) -> usize;
 
-    /// Leaves everything that `call_with_way_out` called, on whichever stack that runs.
+    /// Leaves everything that `call_with_way_out` called, from below it.
     #[link_name = "opentelemetry_injector_way_out"]
     pub fn way_out(saved: usize) -> !;
 }
@@ -336,3 +336,10 @@ pub fn is_patched(code: &[u8]) -> bool {
         .iter()
         .any(|beginning| code.starts_with(beginning))
 }
+
+/// Makes the processor run what was written: nothing to do, instruction caches follow what is
+/// written (Intel SDM, "Self-Modifying Code").
+///
+/// # Safety
+/// None here: see the other architecture's.
+pub unsafe fn synchronize_code(_: usize, _: usize) {}

@@ -13,6 +13,12 @@ static char *own_getenv(const char *name) {
 
 __attribute__((constructor)) static void hook(void) {
     unsigned char *target = dlsym(dlopen("libc.so.6", RTLD_LAZY), "getenv");
+#ifdef __aarch64__
+    /* ldr x16, #8; br x16; and the address. */
+    uint32_t near[4] = {0x58000050, 0xd61f0200};
+    uintptr_t own = (uintptr_t)own_getenv;
+    memcpy(near + 2, &own, 8);
+#else
     /* jmp to an island within reach of a near jump, and from there anywhere. */
     unsigned char *island = mmap(target - (1 << 28), 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     unsigned char far[14] = {0xff, 0x25};
@@ -22,6 +28,7 @@ __attribute__((constructor)) static void hook(void) {
     unsigned char near[5] = {0xe9};
     int32_t distance = (int32_t)(island - (target + 5));
     memcpy(near + 1, &distance, 4);
+#endif
     int memory = open("/proc/self/mem", O_RDWR);
     if (pwrite(memory, near, sizeof near, (off_t)(uintptr_t)target) != sizeof near) _exit(3);
     close(memory);

@@ -1,0 +1,341 @@
+//! Everything that is written in arm64 machine code: system calls, the hook's entry, the patch, and
+//! the way out of a failed attempt.
+
+use crate::{filter, hooks};
+use core::arch::{asm, global_asm};
+use core::ffi::c_void;
+
+/// A raw system call: unlike libc's wrappers it leaves `errno` alone, which belongs to the host.
+///
+/// Returns the result, or the negated error number (syscall(2), "arm64" calling convention).
+///
+/// # Safety
+/// The call must be one that keeps the host's memory and descriptors as they are.
+#[inline]
+pub unsafe fn system_call(number: libc::c_long, arguments: [usize; 6]) -> isize {
+    let result: isize;
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: the kernel keeps every register but x0; what the call does is the caller's promise.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a => result,
+            in("x1") b, in("x2") c, in("x3") d, in("x4") e, in("x5") f,
+            options(nostack)
+        );
+    }
+    result
+}
+
+/// The thread's own pointer (AAPCS64, "Thread Local Storage": TPIDR_EL0), another one in every
+/// thread.
+pub fn thread() -> usize {
+    let pointer: usize;
+    // SAFETY: reading a register; the loader sets it before any constructor.
+    unsafe {
+        asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    pointer
+}
+
+global_asm!(
+    // What the patched getenv jumps to. Names that are not watched are answered here, by the same
+    // search as libc's (`environment::scan` in machine code), without any stack.
+    ".hidden opentelemetry_injector_entry",
+    ".globl opentelemetry_injector_entry",
+    ".type opentelemetry_injector_entry, @function",
+    ".p2align 6",
+    "opentelemetry_injector_entry:",
+    ".cfi_startproc",
+    "hint #34", // bti c
+    "adrp x9, {detour}",
+    "ldrb w9, [x9, :lo12:{detour}]",
+    "cbnz w9, 7f",
+    "adrp x9, :got:__environ",
+    "ldr x9, [x9, :got_lo12:__environ]",
+    "ldr x9, [x9]",
+    "cbz x9, 6f",
+    "ldrb w10, [x0]",
+    "cbz w10, 6f",
+    // The first two bytes of a matching entry: `=` follows a name of one character.
+    "ldrb w11, [x0, #1]",
+    "mov w12, #0x3d",
+    "cmp w11, #0",
+    "csel w11, w12, w11, eq",
+    "orr w10, w10, w11, lsl #8",
+    "2:",
+    "ldr x13, [x9], #8",
+    "cbz x13, 5f",
+    "ldrh w11, [x13]",
+    "cmp w11, w10",
+    "b.ne 2b",
+    // The rest of the name, up to the first difference.
+    "mov x14, #1",
+    "3:",
+    "ldrb w11, [x0, x14]",
+    "ldrb w12, [x13, x14]",
+    "add x14, x14, #1",
+    "cbz w11, 4f",
+    "cmp w11, w12",
+    "b.eq 3b",
+    "b 2b",
+    "4:",
+    "cmp w12, #0x3d",
+    "b.ne 2b",
+    "add x13, x13, x14",
+    // What libc answers is in x13, the name's beginning in w10.
+    "5:",
+    "ldr w11, 10f",
+    "mul w10, w10, w11",
+    "lsr w10, w10, #{shift}",
+    "ldr x11, 11f",
+    "lsr x11, x11, x10",
+    "tbnz w11, #0, 8f",
+    "9:",
+    "mov x0, x13",
+    "ret",
+    // No environment (then libc does not look at the name, which may be null) or an empty name.
+    "6:",
+    "mov x13, #0",
+    "cbz x0, 9b",
+    "ldrb w10, [x0]",
+    "cbz w10, 9b",
+    "ldrh w10, [x0]",
+    "b 5b",
+    // Byte by byte from the second on, so that nothing behind the name's end is read.
+    "8:",
+    "adrp x11, {beginnings}",
+    "add x11, x11, :lo12:{beginnings}",
+    "mov w12, #{length}",
+    "madd x11, x10, x12, x11",
+    "mov x14, #1",
+    "2:",
+    "ldrb w10, [x11, x14]",
+    "cbz w10, 3f",
+    "ldrb w9, [x0, x14]",
+    "cmp w9, w10",
+    "b.ne 9b",
+    "add x14, x14, #1",
+    "cmp x14, x12",
+    "b.ne 2b",
+    // The patch is a jump, so the return address is still the caller's.
+    "3:",
+    "mov x1, x13",
+    "mov x2, x30",
+    "b {answer_watched}",
+    "7:",
+    "stp x29, x30, [sp, #-16]!",
+    ".cfi_adjust_cfa_offset 16",
+    ".cfi_rel_offset x29, 0",
+    ".cfi_rel_offset x30, 8",
+    "mov x29, sp",
+    "add x1, sp, #8",
+    "bl {answer_with_detour}",
+    "ldp x29, x30, [sp], #16",
+    ".cfi_adjust_cfa_offset -16",
+    ".cfi_restore x29",
+    ".cfi_restore x30",
+    "ret",
+    ".p2align 3",
+    "11:",
+    ".quad {watched_slots}",
+    "10:",
+    ".word {spread}",
+    ".cfi_endproc",
+    ".size opentelemetry_injector_entry, . - opentelemetry_injector_entry",
+    // usize call_with_way_out(extern fn(*void), *void, usize *saved, usize stack)
+    // The registers that a function must keep are on the stack; the stack pointer is the way out.
+    // (The .cfi lines let debuggers and backtraces see through.)
+    ".hidden opentelemetry_injector_call",
+    ".globl opentelemetry_injector_call",
+    ".type opentelemetry_injector_call, @function",
+    ".p2align 2",
+    "opentelemetry_injector_call:",
+    ".cfi_startproc",
+    "stp x29, x30, [sp, #-160]!",
+    ".cfi_adjust_cfa_offset 160",
+    ".cfi_rel_offset x29, 0",
+    ".cfi_rel_offset x30, 8",
+    "mov x29, sp",
+    "stp x19, x20, [sp, #16]",
+    ".cfi_rel_offset x19, 16",
+    ".cfi_rel_offset x20, 24",
+    "stp x21, x22, [sp, #32]",
+    ".cfi_rel_offset x21, 32",
+    ".cfi_rel_offset x22, 40",
+    "stp x23, x24, [sp, #48]",
+    ".cfi_rel_offset x23, 48",
+    ".cfi_rel_offset x24, 56",
+    "stp x25, x26, [sp, #64]",
+    ".cfi_rel_offset x25, 64",
+    ".cfi_rel_offset x26, 72",
+    "stp x27, x28, [sp, #80]",
+    ".cfi_rel_offset x27, 80",
+    ".cfi_rel_offset x28, 88",
+    "stp d8, d9, [sp, #96]",
+    "stp d10, d11, [sp, #112]",
+    "stp d12, d13, [sp, #128]",
+    "stp d14, d15, [sp, #144]",
+    "str x29, [x2]",
+    ".cfi_def_cfa_register x29",
+    "cbz x3, 3f",
+    "mov sp, x3",
+    "3:",
+    "mov x9, x0",
+    "mov x0, x1",
+    "blr x9",
+    "mov sp, x29",
+    ".cfi_def_cfa_register sp",
+    "mov x0, #0",
+    "2:",
+    "ldp x19, x20, [sp, #16]",
+    "ldp x21, x22, [sp, #32]",
+    "ldp x23, x24, [sp, #48]",
+    "ldp x25, x26, [sp, #64]",
+    "ldp x27, x28, [sp, #80]",
+    "ldp d8, d9, [sp, #96]",
+    "ldp d10, d11, [sp, #112]",
+    "ldp d12, d13, [sp, #128]",
+    "ldp d14, d15, [sp, #144]",
+    "ldp x29, x30, [sp], #160",
+    ".cfi_adjust_cfa_offset -160",
+    "ret",
+    ".cfi_endproc",
+    // ! way_out(usize saved)
+    ".hidden opentelemetry_injector_way_out",
+    ".globl opentelemetry_injector_way_out",
+    ".type opentelemetry_injector_way_out, @function",
+    "opentelemetry_injector_way_out:",
+    "mov sp, x0",
+    "mov x0, #1",
+    "b 2b",
+    // The precompiled `alloc` names these two for unwinding, which never happens here. Hidden:
+    // exported ones would take the place of the host's own.
+    ".hidden rust_eh_personality",
+    ".globl rust_eh_personality",
+    "rust_eh_personality:",
+    ".hidden _Unwind_Resume",
+    ".globl _Unwind_Resume",
+    "_Unwind_Resume:",
+    "udf #0",
+    detour = sym hooks::DETOUR,
+    spread = const filter::SPREAD,
+    shift = const filter::SHIFT,
+    watched_slots = const filter::WATCHED_SLOTS,
+    beginnings = sym filter::BEGINNINGS,
+    length = const filter::LENGTH,
+    answer_with_detour = sym hooks::answer_with_detour,
+    answer_watched = sym hooks::answer_watched,
+);
+
+unsafe extern "C" {
+    /// The hook's entry, with `getenv`'s signature.
+    #[link_name = "opentelemetry_injector_entry"]
+    pub fn entry();
+
+    /// Calls `work(data)` and returns 0; returns 1 where `way_out` was taken instead. `saved` gets
+    /// what `way_out` wants. `stack` is where the stack for `work` ends, a multiple of 16; 0 for the
+    /// caller's own.
+    #[link_name = "opentelemetry_injector_call"]
+    pub fn call_with_way_out(
+        work: unsafe extern "C" fn(*mut c_void),
+        data: *mut c_void,
+        saved: *mut usize,
+        stack: usize,
+    ) -> usize;
+
+    /// Leaves everything that `call_with_way_out` called, from below it.
+    #[link_name = "opentelemetry_injector_way_out"]
+    pub fn way_out(saved: usize) -> !;
+}
+
+/// What the entry leaves on the stack for the detour.
+#[repr(C)]
+pub struct Frame {
+    /// Where the call comes back to.
+    pub return_address: usize,
+}
+
+/// Bytes that a patch replaces.
+pub const PATCH_LENGTH: usize = 20;
+
+/// `bti c`, where an indirect call may land; `ldr x17, #8`, which loads what follows `br x17`. A
+/// landing pad accepts jumps through x16 and x17 (Arm ARM, "BTI").
+const JUMP: [u32; 3] = [0xd503_245f, 0x5800_0051, 0xd61f_0220];
+
+/// The patch that jumps to `destination`.
+pub fn patch(destination: usize) -> [u8; PATCH_LENGTH] {
+    let mut bytes = [0; PATCH_LENGTH];
+    let (jump, address) = bytes.split_at_mut(size_of_val(&JUMP));
+    for (place, instruction) in jump.chunks_exact_mut(4).zip(JUMP) {
+        place.copy_from_slice(&instruction.to_le_bytes());
+    }
+    address.copy_from_slice(&destination.to_le_bytes());
+    bytes
+}
+
+/// How many bytes at a function's start stay in place: none. The patch has a landing pad of its
+/// own, because the function's may be `paciasp`, which signs the return address: only the
+/// function's own end would take the signature off.
+pub fn landing_pad(_: &[u8]) -> usize {
+    0
+}
+
+/// Whether code begins like a patch, ours or another hook's, or with a debugger's breakpoint: jumps
+/// near and far, a register for jumps between functions (x16, x17) loaded. No compiler begins
+/// `getenv` like that.
+pub fn is_patched(code: &[u8]) -> bool {
+    let instructions = code
+        .chunks_exact(4)
+        .filter_map(|bytes| bytes.try_into().ok());
+    let mut instructions = instructions.map(u32::from_le_bytes);
+    let first = instructions.by_ref().find(|one| !is_landing_pad(*one));
+    first.is_some_and(|first| {
+        let to_jump_through = matches!(first & 0x1f, 16 | 17);
+        match first {
+            _ if first & 0xfc00_0000 == 0x1400_0000 => true, // b
+            _ if first & 0xffe0_001f == 0xd420_0000 => true, // brk
+            _ if first & 0xff00_0000 == 0x5800_0000 => to_jump_through, // ldr, literal
+            _ if first & 0x1f00_0000 == 0x1000_0000 => to_jump_through, // adr, adrp
+            _ if first & 0xff80_0000 == 0xd280_0000 => to_jump_through, // mov
+            _ => false,
+        }
+    })
+}
+
+/// `paciasp`, `pacibsp`, `bti` with any operand: where indirect jumps may land.
+fn is_landing_pad(instruction: u32) -> bool {
+    matches!(instruction, 0xd503_233f | 0xd503_237f) || instruction & !0xc0 == 0xd503_241f
+}
+
+/// Makes the processor run what was written to `length` bytes from `start` on: data goes to memory,
+/// then the copies in instruction caches go (Arm ARM, "Ordering of cache and branch predictor
+/// maintenance operations").
+///
+/// The kernel does the same for what it writes through `/proc/self/mem`; what emulates a processor
+/// may not.
+///
+/// # Safety
+/// The range is mapped.
+pub unsafe fn synchronize_code(start: usize, length: usize) {
+    let types: usize;
+    // SAFETY: reading a register that Linux lets every process read.
+    unsafe {
+        asm!("mrs {}, ctr_el0", out(reg) types, options(nomem, nostack, preserves_flags));
+    }
+    // The smallest line of any cache, in words of 4 bytes, as a power of two.
+    let line = |shift: u32| 4_usize << ((types >> shift) & 0xf);
+    let (data, code) = (line(16), line(0));
+    // SAFETY: the caller's promise; these operations change no content.
+    unsafe {
+        for address in (start & !(data - 1)..start + length).step_by(data) {
+            asm!("dc cvau, {}", in(reg) address, options(nostack, preserves_flags));
+        }
+        asm!("dsb ish", options(nostack, preserves_flags));
+        for address in (start & !(code - 1)..start + length).step_by(code) {
+            asm!("ic ivau, {}", in(reg) address, options(nostack, preserves_flags));
+        }
+        asm!("dsb ish", "isb", options(nostack, preserves_flags));
+    }
+}

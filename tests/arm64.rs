@@ -1,0 +1,295 @@
+//! The hooks in arm64 programs, which qemu runs. What this machine's own processor can run is
+//! tested in hooks.rs; here it is the other machine code: entry, patch, way out.
+//!
+//! qemu-user is not a kernel: it knows no `PR_SET_MDWE`, and before version 8.1 it does not notice
+//! that code which it has translated already is written through `/proc/self/mem`.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{Scene, has, is_root, object_for_arm64, skip, stderr, stdout, succeed};
+
+const COMPILER: &str = "aarch64-linux-gnu-gcc";
+const QEMU: &str = "qemu-aarch64-static";
+
+/// Where Debian's cross compiler has libc.
+const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
+
+struct Arm64 {
+    scene: Scene,
+    object: PathBuf,
+}
+
+impl Arm64 {
+    /// `None`, with a word on what is missing.
+    fn new() -> Option<Self> {
+        for program in [COMPILER, QEMU] {
+            if !has(program) {
+                println!("skipped: no {program}");
+                return None;
+            }
+        }
+        let Some(object) = object_for_arm64() else {
+            println!("skipped: the object for arm64 is not built (scripts/build --target …)");
+            return None;
+        };
+        let scene = Scene::new();
+        Some(Self { scene, object })
+    }
+
+    fn compile(&self, name: &str) -> PathBuf {
+        self.scene
+            .compile_with(COMPILER, name, &["-pthread", "-ldl"])
+    }
+
+    fn library(&self, name: &str) -> PathBuf {
+        let arguments = ["-shared", "-fPIC", "-pthread", "-ldl"];
+        self.scene.compile_with(COMPILER, name, &arguments)
+    }
+
+    /// qemu running a program that loads some objects. (qemu itself is a static program: no preload
+    /// object is loaded into it.)
+    fn qemu(&self, program: &Path, preloaded: &[&Path]) -> Command {
+        let preloaded: Vec<_> = preloaded
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let mut command = self.scene.command(QEMU, "auto");
+        command.args(["-L", LIBRARIES]).arg(program);
+        command.env("LD_PRELOAD", preloaded.join(":"));
+        command
+    }
+
+    fn run(&self, program: &Path) -> Command {
+        self.qemu(program, &[&self.object])
+    }
+}
+
+/// Compiles a program and compares what it prints.
+fn expect(name: &str, arguments: &[&str], wanted: impl Fn(&Scene) -> String) {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile(name);
+    let printed = succeed(
+        arm64
+            .run(&program)
+            .args(arguments)
+            .env("WANTED", arm64.scene.injected()),
+    );
+    assert_eq!(printed, wanted(&arm64.scene), "{name}");
+}
+
+#[test]
+fn a_watched_name_is_answered_and_others_are_as_before() {
+    let names = [
+        "JAVA_TOOL_OPTIONS",
+        "HOME",
+        "NOT_THERE",
+        "JAVA",
+        "OTEL_NOT_THERE",
+    ];
+    expect("ask", &names, |scene| {
+        let value = scene.injected();
+        format!(
+            "JAVA_TOOL_OPTIONS={value}\nHOME=/here\nNOT_THERE=(null)\nJAVA=(null)\n\
+             OTEL_NOT_THERE=(null)\n"
+        )
+    });
+}
+
+#[test]
+fn functions_found_by_dlsym_are_the_hooked_ones() {
+    expect("ask_by_dlsym", &["JAVA_TOOL_OPTIONS"], |scene| {
+        let value = scene.injected();
+        format!("JAVA_TOOL_OPTIONS={value} {value}\n")
+    });
+}
+
+#[test]
+fn libc_itself_still_gets_its_own_variables() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("ask_in_libc");
+    let hour = succeed(arm64.run(&program).env("TZ", "UTC-3"));
+    assert_eq!(hour, "15\n");
+}
+
+#[test]
+fn odd_names_and_environments_are_answered_as_libc_does() {
+    expect("odd_names", &[], |scene| scene.injected() + "\n");
+}
+
+#[test]
+fn a_null_name_crashes_as_it_does_in_libc() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("null_name");
+    let plain = arm64.qemu(&program, &[]).output().unwrap();
+    let hooked = arm64.run(&program).output().unwrap();
+    assert_eq!(hooked.status.signal(), plain.status.signal());
+    assert!(hooked.status.signal().is_some());
+}
+
+#[test]
+fn a_value_follows_setenv_stays_valid_and_costs_memory_once() {
+    expect("changing_value", &[], |scene| {
+        let value = scene.injected();
+        format!("{value}\n{value} -Dfirst\n{value} -Dsecond\n")
+    });
+}
+
+#[test]
+fn threads_ask_while_one_sets_and_unsets() {
+    expect("threads", &[], |_| "wrong answers: 0\n".to_owned());
+}
+
+#[test]
+fn children_get_answers_after_fork_and_vfork() {
+    expect("children", &[], |_| {
+        "fork: 0\nvfork: 0\nfork beside threads: 0\n".to_owned()
+    });
+}
+
+#[test]
+fn signal_handlers_may_ask() {
+    expect("signal_handler", &[], |_| "asked\n".to_owned());
+}
+
+#[test]
+fn no_descriptor_is_needed_for_an_answer() {
+    expect("no_descriptors", &[], |scene| scene.injected() + "\n");
+}
+
+#[test]
+fn errno_is_left_alone_even_where_the_agent_is_missing() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("errno_is_kept");
+    let printed = succeed(&mut arm64.run(&program));
+    assert_eq!(printed, format!("42 {}\n", arm64.scene.injected()));
+    std::fs::remove_file(&arm64.scene.agent).unwrap();
+    let printed = succeed(&mut arm64.run(&program));
+    assert_eq!(printed, "42 (null)\n");
+}
+
+#[test]
+fn a_library_constructor_that_asks_earlier_finds_a_working_getenv() {
+    let Some(arm64) = Arm64::new() else { return };
+    let library = arm64.library("early_library");
+    let arguments = [library.to_str().unwrap()];
+    let program = arm64
+        .scene
+        .compile_with(COMPILER, "early_program", &arguments);
+    let plain = succeed(&mut arm64.qemu(&program, &[]));
+    assert_eq!(plain, "/here 0 (null)\n");
+    let printed = succeed(&mut arm64.run(&program));
+    let injected = format!("/here 0 {}\n", arm64.scene.injected());
+    if printed != injected {
+        assert_eq!(printed, plain);
+        skip!("this qemu does not notice changes of code that it has translated");
+    }
+}
+
+#[test]
+fn memory_of_the_emulator_is_not_written_for_our_own() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("ask");
+    // The program's addresses are not the emulator's, whose memory `/proc/self/mem` shows.
+    let mut command = arm64.run(&program);
+    command.env("QEMU_GUEST_BASE", "0x10000000");
+    let printed = succeed(command.arg("JAVA_TOOL_OPTIONS"));
+    let wanted = format!("JAVA_TOOL_OPTIONS={}\n", arm64.scene.injected());
+    assert_eq!(printed, wanted);
+}
+
+#[test]
+fn without_proc_the_page_is_made_writable() {
+    if !is_root() || !has("unshare") {
+        skip!("hiding /proc needs root and unshare");
+    }
+    let Some(arm64) = Arm64::new() else { return };
+    let library = arm64.library("early_library");
+    let arguments = [library.to_str().unwrap()];
+    let program = arm64
+        .scene
+        .compile_with(COMPILER, "early_program", &arguments);
+    let script = "mount -t tmpfs none /proc && exec \"$@\"";
+    let mut command = arm64.scene.command("unshare", "auto");
+    command.args(["-m", "sh", "-c", script, "sh", QEMU, "-L", LIBRARIES, "-E"]);
+    command.arg(format!("LD_PRELOAD={}", arm64.object.display()));
+    command.env_remove("LD_PRELOAD");
+    let printed = succeed(command.arg(&program));
+    assert_eq!(printed, format!("/here 0 {}\n", arm64.scene.injected()));
+}
+
+#[test]
+fn a_trace_tells_the_call_sites() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("ask");
+    let mut command = arm64.run(&program);
+    command.env("OPENTELEMETRY_INJECTOR_DEBUG", "trace");
+    let output = command.args(["JAVA_TOOL_OPTIONS", "HOME"]).output();
+    let output = output.unwrap();
+    let value = arm64.scene.injected();
+    let wanted = format!("JAVA_TOOL_OPTIONS={value}\nHOME=/here\n");
+    assert_eq!(stdout(&output), wanted, "{}", stderr(&output));
+    for call in ["(\"JAVA_TOOL_OPTIONS\") injected", "(\"HOME\") hit"] {
+        let line = format!("getenv{call}, called from {}+0x", program.display());
+        assert!(stderr(&output).contains(&line), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn out_of_memory_ends_the_attempt_and_not_the_process() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("ask");
+    let array = "1,".repeat(300_000);
+    let agent = &arm64.scene.agent;
+    let large = format!("[jvm]\nagent_path = \"{agent}\"\n[x]\na = [{array}]\n");
+    arm64.scene.configure(&large);
+    // The size of qemu's address space for the program: unlimited, and too small for that array.
+    for (size, value) in [("0", arm64.scene.injected()), ("64M", "(null)".to_owned())] {
+        let mut command = arm64.run(&program);
+        command.env("QEMU_RESERVED_VA", size);
+        let printed = succeed(command.args(["HOME", "JAVA_TOOL_OPTIONS"]));
+        assert_eq!(printed, format!("HOME=/here\nJAVA_TOOL_OPTIONS={value}\n"));
+    }
+}
+
+#[test]
+fn a_function_that_another_library_has_hooked_is_left_to_it() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("ask");
+    let foreign = arm64.library("foreign_hook");
+    let copy = arm64.scene.path("copy.so");
+    std::fs::copy(&arm64.object, &copy).unwrap();
+    // Constructors run from the last object to the first.
+    let cases: [(&Path, &str, String); 2] = [
+        (&foreign, "/foreign", "(null)".to_owned()),
+        (&copy, "/here", arm64.scene.injected()),
+    ];
+    for (other, home, value) in cases {
+        let mut command = arm64.qemu(&program, &[&arm64.object, other]);
+        command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+        let output = command.args(["HOME", "JAVA_TOOL_OPTIONS"]).output();
+        let output = output.unwrap();
+        let wanted = format!("HOME={home}\n");
+        assert!(stdout(&output).starts_with(&wanted), "{}", stdout(&output));
+        let wanted = format!("\nJAVA_TOOL_OPTIONS={value}\n");
+        assert!(stdout(&output).contains(&wanted), "{}", stdout(&output));
+        let told = stderr(&output);
+        assert!(told.contains("already patched"), "{told}");
+    }
+}
+
+#[test]
+fn nothing_is_patched_while_threads_are_running() {
+    let Some(arm64) = Arm64::new() else { return };
+    let program = arm64.compile("ask");
+    let threads = arm64.library("early_threads");
+    let mut command = arm64.qemu(&program, &[&arm64.object, &threads]);
+    command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+    let output = command
+        .args(["HOME", "JAVA_TOOL_OPTIONS"])
+        .output()
+        .unwrap();
+    assert_eq!(stdout(&output), "HOME=/here\nJAVA_TOOL_OPTIONS=(null)\n");
+    let reason = "engine: threads are already running";
+    assert!(stderr(&output).contains(reason), "{}", stderr(&output));
+}
