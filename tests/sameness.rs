@@ -115,6 +115,14 @@ fn fill(stage: &Path, engines: &[&str]) {
 
 /// Prints what a sandbox tells, and counts it.
 fn follow(command: &mut Command) -> Tally {
+    // SAFETY: prctl(2) may be called between fork and exec.
+    unsafe {
+        // The sandbox ends with us.
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()

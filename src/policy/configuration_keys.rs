@@ -624,7 +624,7 @@ mod tests {
                 _ => None,
             }
         }
-        let open = "a = ".to_string() + &"[".repeat(1 << 19);
+        let open = "a = ".to_string() + &"[".repeat(1 << 10);
         assert_eq!(refused(&open), Some(("[", 4 + DEEPEST)));
         let key = |parts: usize| ["a"; 80][..parts].join(".");
         assert_eq!(refused(&key(DEEPEST + 2)), Some((".", 2 * DEEPEST + 1)));
