@@ -58,7 +58,9 @@ take_out_by_hand() {
         $without_blank_lines
     " "$file" >"$new" || return 1
     if [ -s "$new" ]; then
-        chmod 644 "$new" && sync && mv -f "$new" "$file"
+        chmod 644 "$new" && sync && mv -f "$new" "$file" || return 1
+        # The label that SELinux's policy has for it, where there is SELinux.
+        restorecon "$file" 2>/dev/null || true
     else
         rm -f "$new" "$file"
     fi
