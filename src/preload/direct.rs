@@ -2,7 +2,7 @@
 
 use crate::loaded_objects::{Function, Object};
 use crate::machine::{self, PATCH_LENGTH};
-use crate::{kernel, loaded_objects};
+use crate::{environment, kernel, loaded_objects};
 use alloc::vec::Vec;
 use core::ffi::c_char;
 use core::slice;
@@ -136,12 +136,19 @@ pub fn threads_are_running(libc: &Object<'_>) -> bool {
     status.is_ok_and(|status| status.st_nlink > 3)
 }
 
+/// glibc's `__libc_single_threaded`, where its `getenv` looks again for what it may have missed: since
+/// 2.41, which has brought `sched_getattr` as well.
+fn looks_again(libc: &Object<'_>) -> Option<*const c_char> {
+    libc.function(c"sched_getattr")?;
+    libc.variable(c"__libc_single_threaded")
+}
+
 /// Patches libc's `getenv` and `secure_getenv` to jump to the hook's entry; in an attempt.
 ///
 /// # Errors
 /// `getenv` is as it was. A `secure_getenv` that cannot be patched is no error: it asks `getenv`.
 pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
-    let (getenv, secure_getenv) = loaded_objects::find(|object| {
+    let (getenv, secure_getenv, looks_again) = loaded_objects::find(|object| {
         if !object.is_libc() {
             return None;
         }
@@ -150,11 +157,15 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
             false => Ok((
                 object.function(c"getenv"),
                 object.function(c"secure_getenv"),
+                looks_again(object),
             )),
         })
     })
     .ok_or(EngineProblem::NoLibc)??;
     let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
+    if let Some(single_threaded) = looks_again {
+        environment::look_again_where(single_threaded);
+    }
     let entry = machine::entry as *const () as usize;
     let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
     let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
