@@ -189,6 +189,36 @@ fn nothing_shows_inside_or_in_children() {
     }
 }
 
+/// Modules that are loaded with the agent may keep its view of the environment.
+#[test]
+fn a_kept_view_of_the_environment_is_used_like_the_real_one() {
+    let use_it = r#"
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from opentelemetry_injector_agent import Environment
+own = os.environ
+environ = Environment(own, {"OTEL_OURS": "1", "OTEL_RESOURCE_ATTRIBUTES": "ours=1,theirs=1"})
+assert environ["OTEL_RESOURCE_ATTRIBUTES"] == "ours=1,theirs=1"
+environ.end_merging()
+assert environ["OTEL_OURS"] == "1" and "OTEL_OURS" in environ
+for copy in (dict(environ), dict(environ.items()), environ.copy()):
+    assert copy == dict(own), copy
+assert list(environ.values()) == list(own.values())
+if sys.version_info >= (3, 9):
+    assert environ | {"A": "b"} == own | {"A": "b"}
+    assert {"A": "b"} | environ == {"A": "b"} | own
+    environ |= {"A": "b"}
+    assert own.pop("A") == "b"
+assert environ.encodekey == own.encodekey
+assert not hasattr(Environment.__new__(Environment), "anything")
+"#;
+    for python in with_agent() {
+        let mut command = Command::new(&python.program);
+        command.env("OTEL_RESOURCE_ATTRIBUTES", "theirs=1");
+        succeed(command.args(["-B", "-c", use_it]).arg(boot_folder()));
+    }
+}
+
 #[test]
 fn the_boot_folder_stays_as_it_was() {
     let look = || {

@@ -40,10 +40,11 @@ def start(is_told):
     finder = ApplicationFirst(folder)
     sys.meta_path.insert(0, finder)
     own = os.environ
-    os.environ = Environment(own, settings())
+    os.environ = environment = Environment(own, settings())
     try:
         instrument(folder, is_told)
     finally:
+        environment.end_merging()
         os.environ = own
         sys.meta_path.remove(finder)
 
@@ -137,6 +138,12 @@ class Environment(MutableMapping):
         self.own = own
         self.settings = settings
 
+    def end_merging(self):
+        """From now on what the user has set is what the user has set: whoever copies the whole for a
+        child reads it name by name."""
+        for name in [name for name in self.settings if name in self.own]:
+            del self.settings[name]
+
     def __getitem__(self, name):
         return self.settings[name] if name in self.settings else self.own[name]
 
@@ -160,5 +167,23 @@ class Environment(MutableMapping):
     def __len__(self):
         return len(self.own)
 
-    def copy(self):
-        return self.own.copy()
+    def items(self):
+        return self.own.items()
+
+    def values(self):
+        return self.own.values()
+
+    def __or__(self, other):
+        return self.own | other
+
+    def __ror__(self, other):
+        return other | self.own
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
+    def __getattr__(self, name):
+        if name == "own":
+            raise AttributeError(name)
+        return getattr(self.own, name)
