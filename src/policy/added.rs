@@ -4,7 +4,7 @@
 //! a marker travels with what was added, and the constructor in a child removes what the marker
 //! tells of, as long as nobody has changed it meanwhile.
 
-use crate::Process;
+use crate::{Process, dotnet};
 use alloc::vec::Vec;
 use core::ffi::CStr;
 
@@ -49,6 +49,10 @@ pub fn restore<'e>(entry: &'e [u8], marker: &[u8]) -> Restore<'e> {
     };
     if name == MARKER.to_bytes() {
         return Restore::Remove;
+    }
+    // Whoever sets the marker must not get at variables that others have cleaned, such as PATH.
+    if !dotnet::may_add(name) {
+        return Restore::Keep;
     }
     let kept = marker.split(|byte| *byte == b',').find_map(|item| {
         let item = core::str::from_utf8(item.strip_prefix(name)?).ok()?;
@@ -141,6 +145,16 @@ mod tests {
         ] {
             assert_eq!(restore(entry.as_bytes(), marker), wanted, "{entry}");
         }
+    }
+
+    #[test]
+    fn a_marker_gets_at_no_variable_that_is_never_added() {
+        let entries = ["PATH=/bin", "CORECLR_PROFILER=x", "CORECLR_ELSE=x"].map(Vec::from);
+        let marker = marker(&entries, &Fixture::default());
+        let (_, marker) = split(&marker).unwrap();
+        let outcomes = entries.each_ref().map(|entry| restore(entry, marker));
+        let wanted = [Restore::Keep, Restore::Remove, Restore::Keep];
+        assert_eq!(outcomes, wanted);
     }
 
     #[test]

@@ -74,8 +74,15 @@ pub fn built_in_denial(started_as: &[u8]) -> Option<&'static str> {
     if JDK_TOOLS.iter().any(|tool| is(tool)) {
         return Some("a JDK tool");
     }
+    embeds_python(started_as)
+}
+
+/// The kind of program, by any of its paths, where it runs a Python of its own inside.
+pub fn embeds_python(path: &[u8]) -> Option<&'static str> {
+    let name = file_name(path);
     let mut embedders = PYTHON_EMBEDDERS.split(' ');
-    embedders.any(is).then_some("a tool with Python inside")
+    let is_one = embedders.any(|tool| tool.as_bytes() == name);
+    is_one.then_some("a tool with Python inside")
 }
 
 #[cfg(test)]

@@ -151,6 +151,14 @@ pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec
     entries
 }
 
+/// Whether [`entries`] can ever add a variable of this name.
+pub fn may_add(name: &[u8]) -> bool {
+    let is_for_profiler = PROFILER_VARIABLES
+        .iter()
+        .any(|variable| variable.as_bytes() == name);
+    is_for_profiler || name.starts_with(b"OTEL_")
+}
+
 /// A name of another kind could not be listed in the marker.
 fn is_listable(entry: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';

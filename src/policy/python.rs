@@ -8,7 +8,7 @@
 use crate::process::{directory, file_name};
 use crate::python_command_line::{CommandLine, Program};
 use crate::reason::Lossy;
-use crate::{Configuration, Process, Reason, Runtime, boot, glob, python_tools};
+use crate::{Configuration, Process, Reason, Runtime, boot, denials, glob, python_tools};
 use alloc::{string::ToString, vec::Vec};
 
 /// What the boot file replaces with Python's version (`3.11`).
@@ -39,6 +39,12 @@ pub fn value(
     let original = original.unwrap_or_default();
     if entries(original).any(|entry| entry == boot_folder) {
         return Err(Reason::AlreadyInjected);
+    }
+    // Started by another name: a link such as `vi`. Only who asks for this variable pays for a look.
+    if configuration.processes.include.is_none()
+        && let Some(kind) = denials::embeds_python(process.executable())
+    {
+        return Err(Reason::BuiltInDenial(kind));
     }
     let arguments = process.arguments();
     let command_line = CommandLine::parse(&arguments);
@@ -168,6 +174,17 @@ mod tests {
             &configuration,
         );
         value.map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn a_tool_that_was_started_by_another_name_is_left_alone() {
+        let mut configuration = configuration("/agent/{version}");
+        let mut vi = process(&["vi", "a.txt"]);
+        vi.executable = "/usr/bin/vim.nox".into();
+        let left = value(None, &vi, &configuration);
+        assert!(matches!(left, Err(Reason::BuiltInDenial(_))));
+        configuration.processes.include = Some(vec!["vim.nox".into()]);
+        assert!(value(None, &vi, &configuration).is_ok());
     }
 
     #[test]
