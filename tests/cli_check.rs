@@ -234,6 +234,28 @@ fn the_largest_file_is_read_and_a_larger_one_refused() {
 }
 
 #[test]
+fn what_every_user_may_write_is_refused() {
+    let help = "take the right to write from others: `chmod o-w`, and see who has written it";
+    let scratch = Scratch::new();
+    good(&scratch);
+    let everybody = Permissions::from_mode(0o666);
+    fs::set_permissions(scratch.path().join(FILE), everybody).unwrap();
+    is_refused(&scratch, "every user may write it", help);
+
+    let scratch = Scratch::new();
+    good(&scratch);
+    let folder = scratch.path().join("conf.d");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+    let told = scratch.run(&["check", FILE]);
+    assert_eq!(told.code, 1);
+    assert!(
+        told.stdout.starts_with("conf.d: every user may write it\n"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn what_is_not_utf8_is_refused() {
     let scratch = Scratch::new();
     scratch.write(FILE, b"a = 1\nb = '\xe4'\n");

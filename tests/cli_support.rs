@@ -66,6 +66,12 @@ impl Scratch {
     }
 }
 
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Runs a command to its end.
 pub fn ran(mut command: Command) -> Outcome {
     let Output {

@@ -159,6 +159,7 @@ fn a_span_arrives_with_the_settings_and_children_are_clean() {
         let mut command = stage.run(runtime, engine, &children);
         command.env("OTEL_RESOURCE_ATTRIBUTES", "x=1,a.longer.key=2");
         command.env("OTEL_LEFT", "theirs");
+        command.env("OTEL_INJECTOR_K8S_POD_UID", "a-b");
         let text = printed(&mut command);
         let span = sink.wait_for("span", |span| {
             (span["name"] == "startup").then(|| span.clone())
@@ -167,16 +168,20 @@ fn a_span_arrives_with_the_settings_and_children_are_clean() {
         assert_eq!(resource("service.name"), "shop");
         assert_eq!(resource("team"), "two words");
         assert_eq!(resource("x"), "1");
+        assert_eq!(resource("k8s.pod.uid"), "a-b");
         assert_eq!(attribute(&span, "home"), stage.agent.to_str().unwrap());
         assert_eq!(attribute(&span, "profiler"), "");
         let theirs = [
+            "OTEL_INJECTOR_K8S_POD_UID=a-b",
             "OTEL_LEFT=theirs",
             "OTEL_RESOURCE_ATTRIBUTES=x=1,a.longer.key=2",
         ];
         // The third child shows the first bytes of one long line: what the kernel has of its parent.
         assert_eq!(
             traces_of_us("child", &text),
-            [theirs[0], theirs[0], theirs[1], theirs[1]]
+            [
+                theirs[0], theirs[0], theirs[1], theirs[1], theirs[2], theirs[2]
+            ]
         );
         assert_eq!(
             text.matches("INJECTOR_ADDED").count(),

@@ -126,10 +126,12 @@ fn a_span_arrives_with_its_settings_in_both_modes_and_locales() {
             let mut command = erl(&scene, engine, "halt(0).");
             command.args(["-mode", mode]).env("LC_ALL", locale);
             command.env("OTEL_RESOURCE_ATTRIBUTES", "user.key=theirs");
+            command.env("OTEL_INJECTOR_K8S_POD_NAME", "shop-1");
             succeed(&mut command);
             let span = sink.wait_for("span", |span| Some(span.clone()));
             assert_eq!(span["service"], "sh\u{f6}p's \"own\"");
             assert_eq!(span["resource"]["shop.motto"], motto);
+            assert_eq!(span["resource"]["k8s.pod.name"], "shop-1");
             // The SDK takes it from the environment itself.
             assert!(span["resource"]["user.key"].is_null());
             let attributes = &span["attributes"];

@@ -138,6 +138,7 @@ fn one_trace(jdk: &Path, engine: &str, agent: &Path) {
     let mut command = java(&scene, jdk, engine, &classes);
     command.env("OTEL_SERVICE_NAME", "shop");
     command.env("OTEL_RESOURCE_ATTRIBUTES", "user.key=theirs");
+    command.env("OTEL_INJECTOR_K8S_POD_NAME", "shop-1");
     let server = Background::start(command.args(["Server", "0"]));
     let url = server.wait_for("address of the server", |line| {
         Some(line.strip_prefix("listening on ")?.to_owned())
@@ -156,6 +157,7 @@ fn one_trace(jdk: &Path, engine: &str, agent: &Path) {
     assert_eq!(server["resource"]["shop.motto"], motto);
     assert_eq!(client["resource"]["shop.motto"], motto);
     assert_eq!(server["resource"]["user.key"], "theirs");
+    assert_eq!(server["resource"]["k8s.pod.name"], "shop-1");
     assert_eq!(client["resource"]["user.key"], "ours");
 }
 

@@ -413,13 +413,14 @@ fn the_agent_is_loaded_once_per_thread_and_never_beside_the_hooks() {
             .args(["--experimental-loader", hooks, "-e", "1"]),
     );
     assert_eq!(loaded(&scene), ["0 shop team=x"; 2]);
-    succeed(scene.command("node", "auto").arg(script("facts.js")));
+    let mut command = scene.command("node", "auto");
+    command.env("OTEL_INJECTOR_K8S_POD_NAME", "shop-1");
+    succeed(command.arg(script("facts.js")));
     let noted = loaded(&scene);
     // A worker that shares the environment: what its user has set stays as it is there.
-    assert_eq!(
-        &noted[2..],
-        ["0 shop team=x", "1 shop team=x", "2 shop team=x"]
-    );
+    let attributes = "k8s.pod.name=shop-1,team=x";
+    let wanted = [0, 1, 2].map(|thread| format!("{thread} shop {attributes}"));
+    assert_eq!(&noted[2..], wanted);
 }
 
 #[test]

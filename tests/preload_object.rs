@@ -98,6 +98,19 @@ fn it_has_no_thread_local_storage_no_executable_stack_and_no_writable_code() {
     });
 }
 
+/// Each mapping costs every exec of the machine a call of mmap.
+#[test]
+fn it_is_mapped_in_three_pieces_at_most() {
+    with_object(|elf| {
+        let endian = elf.endian();
+        let segments = elf.elf_header().program_headers(endian, elf.data());
+        let segments = segments.unwrap().iter();
+        let loaded = segments.filter(|segment| segment.p_type(endian) == PT_LOAD);
+        let count = loaded.count();
+        assert!((1..=3).contains(&count), "{count}");
+    });
+}
+
 #[test]
 fn it_exports_nothing() {
     with_object(|elf| {
@@ -159,4 +172,25 @@ fn it_is_small() {
         println!("{}: {size} bytes", object.display());
         assert!(size <= LARGEST, "{size} bytes");
     }
+}
+
+#[test]
+fn its_note_tells_its_version() {
+    with_object(|elf| {
+        let (endian, data) = (elf.endian(), elf.data());
+        let segments = elf.elf_header().program_headers(endian, data).unwrap();
+        let mut versions = Vec::new();
+        for segment in segments {
+            let Some(mut notes) = segment.notes(endian, data).unwrap() else {
+                continue;
+            };
+            while let Some(note) = notes.next().unwrap() {
+                if note.name() == b"OpenTelemetry" {
+                    let text = String::from_utf8(note.desc().to_vec()).unwrap();
+                    versions.push(text.trim_end_matches('\0').to_owned());
+                }
+            }
+        }
+        assert_eq!(versions, [env!("CARGO_PKG_VERSION")]);
+    });
 }

@@ -63,6 +63,30 @@ fn a_configuration_that_cannot_be_used_injects_nothing_and_says_where() {
 }
 
 #[test]
+fn a_configuration_that_every_user_may_write_injects_nothing() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode(&scene.configuration, 0o666);
+    let told = "configuration.toml: every user may write it";
+    assert_skipped(&ask(&scene, &program, |_| {}), told);
+    set_mode(&scene.configuration, 0o664);
+    assert!(is_injected(&scene, &ask(&scene, &program, |_| {})));
+
+    let drop_ins = scene.path("conf.d");
+    fs::create_dir(&drop_ins).unwrap();
+    set_mode(&drop_ins, 0o777);
+    assert_skipped(
+        &ask(&scene, &program, |_| {}),
+        "conf.d: every user may write it",
+    );
+    set_mode(&drop_ins, 0o755);
+    assert!(is_injected(&scene, &ask(&scene, &program, |_| {})));
+}
+
+#[test]
 fn unknown_keys_are_ignored_in_a_process() {
     let scene = Scene::new();
     let program = scene.compile("ask");

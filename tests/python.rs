@@ -155,6 +155,7 @@ fn a_span_of_every_version_reaches_the_sink() {
         let scene = scene(&every_version(), &more);
         let mut command = scene.command(&python.program, engine);
         command.env("OTEL_RESOURCE_ATTRIBUTES", "user.key=theirs");
+        command.env("OTEL_INJECTOR_K8S_POD_NAME", "shop-1");
         let output = command.arg(program("client.py")).output().unwrap();
         assert_eq!(
             (stdout(&output).as_str(), stderr(&output).as_str()),
@@ -166,6 +167,7 @@ fn a_span_of_every_version_reaches_the_sink() {
         assert_eq!(span["service"], "caf\u{e9} ours");
         assert_eq!(span["resource"]["team"], "a, b");
         assert_eq!(span["resource"]["user.key"], "theirs");
+        assert_eq!(span["resource"]["k8s.pod.name"], "shop-1");
         let language = &span["resource"]["telemetry.sdk.language"];
         assert_eq!(language, "python");
     }

@@ -94,6 +94,29 @@ fn a_span_arrives_with_the_settings_and_nothing_shows() {
 }
 
 #[test]
+fn attributes_of_the_environment_need_none_in_the_configuration() {
+    if !has("ruby") {
+        skip!("no ruby");
+    }
+    let sink = Sink::start();
+    let scene = Scene::new();
+    scene.configure(&format!(
+        "[ruby]\nagent_path = '{}'\n[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = '{}'\n\
+         OTEL_SERVICE_NAME = 'ours'\n",
+        agent().join("agent.rb").display(),
+        sink.endpoint
+    ));
+    let mut command = ruby(&scene, &["-e", INSIDE]);
+    command.env("OTEL_INJECTOR_SERVICE_NAME", "shop");
+    command.env("OTEL_INJECTOR_RESOURCE_ATTRIBUTES", "team=blue");
+    let names = r#"["OTEL_INJECTOR_RESOURCE_ATTRIBUTES", "OTEL_INJECTOR_SERVICE_NAME"]"#;
+    assert_eq!(succeed(&mut command), format!("agent\nnil\n{names}\n0\n"));
+    let span = span(&sink);
+    assert_eq!(span["service"], "shop");
+    assert_eq!(span["resource"]["team"], "blue");
+}
+
+#[test]
 fn under_bundler_the_agent_is_loaded_once_and_bundlers_option_alone_is_passed_on() {
     if !has("bundle") {
         skip!("no bundle");

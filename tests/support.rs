@@ -1,6 +1,11 @@
 //! What the end-to-end tests share: where the built objects are, how programs are compiled and
 //! started, and how a test says that it was skipped.
 
+pub mod alike;
+pub mod cli_support;
+pub mod explain_support;
+pub mod machine;
+
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -121,7 +126,7 @@ impl Scene {
     /// Compiles `programs/NAME.c` with a compiler and further arguments.
     pub fn compile_with(&self, compiler: &str, name: &str, arguments: &[&str]) -> PathBuf {
         let source = root().join("tests/programs").join(format!("{name}.c"));
-        let program = self.path(&format!("{name}-{compiler}"));
+        let program = self.path(&format!("{}-{compiler}", name.replace('/', "-")));
         let output = Command::new(compiler)
             .args(["-O2", "-Wall", "-Wextra", "-o"])
             .arg(&program)

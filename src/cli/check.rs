@@ -1,10 +1,10 @@
 //! `opentelemetry-injector check`: every problem of the configuration, with its place.
 
 use crate::complain;
+use crate::output::print;
 use crate::process::Prospect;
 use crate::report::Report;
 use opentelemetry_injector_policy::overrides;
-use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,8 +42,7 @@ pub fn check(arguments: &Arguments) -> ExitCode {
         None => overrides::configuration_path(&Prospect::WithOwnEnvironment),
     };
     let report = Report::of(&path);
-    if let Err(error) = print(&report.to_string()) {
-        complain(&format_args!("stdout: {error}"));
+    if print(&report.to_string()).is_err() {
         return CANNOT_TELL.into();
     }
     for untold in &report.untold {
@@ -53,17 +52,5 @@ pub fn check(arguments: &Arguments) -> ExitCode {
         (false, _) => CANNOT_TELL.into(),
         (true, true) => PROBLEMS.into(),
         (true, false) => ExitCode::SUCCESS,
-    }
-}
-
-/// A reader who has seen enough (`| head`) is no error.
-fn print(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
     }
 }

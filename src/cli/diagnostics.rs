@@ -1,5 +1,6 @@
 //! How a problem is shown: where it is, the line itself, and what to do.
 
+use crate::output::printable;
 use opentelemetry_injector_policy::configuration_keys::line_and_column;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::fmt;
@@ -98,19 +99,6 @@ impl fmt::Display for Excerpt {
         writeln!(f, "{} | {}", self.line, self.source)?;
         writeln!(f, "{:gutter$} | {indent}{carets}", "")
     }
-}
-
-/// Text of a file as it can be shown: of known width, and without a say over the terminal.
-fn printable(text: &str) -> String {
-    let mut printable = String::new();
-    for character in text.chars() {
-        match character {
-            '\t' => printable.push_str("    "),
-            control if control.is_control() => printable.push(char::REPLACEMENT_CHARACTER),
-            other => printable.push(other),
-        }
-    }
-    printable
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Configuration files, read by the rules that the preload object reads them by.
 
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
+use opentelemetry_injector_policy::configuration_files::{
+    FileProblem, LARGEST_FILE, is_writable_by_all,
+};
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The file system as the user who runs the command sees it.
@@ -14,7 +16,11 @@ pub struct FileSystem;
 
 impl Files for FileSystem {
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
-        let (file, length) = open_regular(path)?;
+        let (file, metadata) = open_regular(path)?;
+        if is_writable_by_all(metadata.mode()) {
+            return Err(FileProblem::WritableByAll);
+        }
+        let length = metadata.len();
         if length > LARGEST_FILE as u64 {
             return Err(FileProblem::TooLarge);
         }
@@ -27,7 +33,12 @@ impl Files for FileSystem {
     }
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
-        let entries = fs::read_dir(as_path(directory)).map_err(|error| problem(&error))?;
+        let directory = as_path(directory);
+        let metadata = fs::metadata(directory).map_err(|error| problem(&error))?;
+        if is_writable_by_all(metadata.mode()) {
+            return Err(FileProblem::WritableByAll);
+        }
+        let entries = fs::read_dir(directory).map_err(|error| problem(&error))?;
         let names = entries.map(|entry| Ok(entry?.file_name().into_vec()));
         names
             .collect::<io::Result<_>>()
@@ -45,9 +56,12 @@ pub fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
-/// An open regular file and its length. To open a FIFO or a device must not wait for its other
+/// An open regular file and what is known of it. To open a FIFO or a device must not wait for its other
 /// end.
-fn open_regular(path: &[u8]) -> Result<(File, u64), FileProblem> {
+///
+/// # Errors
+/// What keeps the file from being opened.
+pub fn open_regular(path: &[u8]) -> Result<(File, Metadata), FileProblem> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
@@ -55,12 +69,13 @@ fn open_regular(path: &[u8]) -> Result<(File, u64), FileProblem> {
         .map_err(|error| problem(&error))?;
     let metadata = file.metadata().map_err(|error| problem(&error))?;
     match metadata.is_file() {
-        true => Ok((file, metadata.len())),
+        true => Ok((file, metadata)),
         false => Err(FileProblem::NotRegular),
     }
 }
 
-fn problem(error: &io::Error) -> FileProblem {
+/// What keeps a file from being read, by the error that said so.
+pub fn problem(error: &io::Error) -> FileProblem {
     match error.raw_os_error() {
         // Without a number: a path that no file can have (it holds a NUL character).
         None | Some(libc::ENOENT | libc::ENOTDIR) => FileProblem::Missing,

@@ -51,6 +51,7 @@ pub fn for_text(problem: &Problem, text: &str) -> String {
         }
         ProblemKind::Nul => "take the NUL character (`\\u0000`) out".into(),
         ProblemKind::BadAttributeKey => bad_attribute_key(key),
+        ProblemKind::TooDeep => "take it out: no key goes as deep".into(),
     }
 }
 
@@ -67,6 +68,9 @@ pub fn for_file(problem: &FileProblem, content: &[u8]) -> String {
         }
         FileProblem::TooLarge => {
             "see whether it is the right file: a larger one is not read".into()
+        }
+        FileProblem::WritableByAll => {
+            "take the right to write from others: `chmod o-w`, and see who has written it".into()
         }
         FileProblem::Missing => "remove this link, or put back the file that it points to".into(),
         _ => "only a plain file is read: put the settings into one".into(),

@@ -1,26 +1,75 @@
-//! `opentelemetry-injector` checks the injector's configuration and tries it out on a command.
+//! `opentelemetry-injector` checks the injector's configuration, explains what becomes of processes
+//! and installs the preload object.
 //!
-//! What it says of a configuration comes from the very functions that the preload object calls
-//! (crate `opentelemetry-injector-policy`).
+//! What it says of a configuration and of a process comes from the very functions that the preload
+//! object calls (crate `opentelemetry-injector-policy`).
 #![forbid(unsafe_code)]
 
 mod agent;
+mod changes;
 mod check;
+mod completions;
+mod config;
+mod config_import;
+mod config_init;
+mod config_show;
+mod config_values;
+mod confinement;
 mod diagnostics;
+mod doctor;
+mod explain;
+mod explain_json;
+mod explainer;
+mod explanation;
+mod facts;
 mod files;
+mod findings;
 mod help;
+mod hooked;
+mod install;
+mod invocation;
+mod key_places;
+mod ld_so_preload;
+mod live;
+mod loaders;
+mod man;
 mod near_miss;
+mod object_check;
+mod object_version;
+mod output;
+mod peer_configuration;
 mod preload_object;
+mod preload_sources;
+mod private_etc;
+mod proc_files;
 mod process;
+mod program;
+mod prospect;
+mod ps;
+mod remedies;
 mod report;
+mod root;
 mod run;
+mod status;
+mod status_agents;
+mod status_object;
+mod status_preload;
+mod subject;
+mod trial_programs;
+mod trials;
+mod trust;
+mod uninstall;
+mod users;
+mod verdict;
+mod versions;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Check the injector's configuration, and try the injector out on a command.
+/// Check the injector's configuration, explain what becomes of processes, and install the injector.
 #[derive(Parser)]
 #[command(name = NAME, version, after_help = EXAMPLES)]
 struct Arguments {
@@ -31,7 +80,16 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Config(config::Arguments),
     Run(run::Arguments),
+    Explain(explain::Arguments),
+    Ps(ps::Arguments),
+    Status(status::Arguments),
+    Doctor(doctor::Arguments),
+    Install(install::Arguments),
+    Uninstall(uninstall::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -39,13 +97,24 @@ const NAME: &str = "opentelemetry-injector";
 const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
-  opentelemetry-injector check ./configuration.toml
-  opentelemetry-injector run --debug -- java -jar shop.jar";
+  opentelemetry-injector run --debug -- java -jar shop.jar
+  opentelemetry-injector explain --pid 4711
+  opentelemetry-injector doctor
+  opentelemetry-injector install --dry-run";
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        Command::Config(arguments) => config::config(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Ps(arguments) => ps::ps(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Install(arguments) => install::install(&arguments),
+        Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The preload object: where it is installed, and how `LD_PRELOAD` names it.
 
 use crate::files;
+use opentelemetry_injector_policy::preload_file;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -10,7 +11,8 @@ use std::path::{self, Path, PathBuf};
 /// The variable that names objects to the loader (ld.so(8)).
 pub const LD_PRELOAD: &str = "LD_PRELOAD";
 
-const FILE_NAME: &str = "libopentelemetry_injector.so";
+/// The object's name.
+pub const FILE_NAME: &str = preload_file::OBJECT;
 
 /// Why no preload object can be named.
 pub enum ObjectProblem {
@@ -77,7 +79,11 @@ fn is_separator(byte: &u8) -> bool {
     byte.is_ascii_whitespace() || *byte == b':'
 }
 
-fn installed() -> Result<PathBuf, ObjectProblem> {
+/// The object that is installed with this command.
+///
+/// # Errors
+/// It is in none of the places.
+pub fn installed() -> Result<PathBuf, ObjectProblem> {
     let folders = env::current_exe().map(|command| folders_beside(&command));
     let folders = folders.unwrap_or_default();
     let objects = folders.iter().map(|folder| folder.join(FILE_NAME));

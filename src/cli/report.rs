@@ -7,22 +7,35 @@ use opentelemetry_injector_policy::configuration_files::{FileProblem, drop_ins};
 use opentelemetry_injector_policy::configuration_keys::{self, Problem};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{Configuration, Files, Reason, Runtime};
+use std::collections::BTreeMap;
 use std::{fmt, io};
 
 /// What there is to say of a configuration. `Display` gives all of it but what is untold.
 #[derive(Default)]
 pub struct Report {
     path: Vec<u8>,
-    /// How many files it is made of.
-    files: usize,
+    /// The files that it is made of.
+    pub files: Vec<Vec<u8>>,
     diagnostics: Vec<Diagnostic>,
     /// What could not be looked at.
     pub untold: Vec<Untold>,
-    configuration: Configuration,
+    /// What the files together say.
+    pub configuration: Configuration,
+    /// Where each key stands that a file gives: the last place counts.
+    pub origins: BTreeMap<String, Origin>,
     /// Whether processes inject nothing, whatever else the files say.
-    is_unusable: bool,
+    pub is_unusable: bool,
     /// The file that names each runtime's agent, and where.
     agent_places: [Option<(Vec<u8>, Excerpt)>; Runtime::ALL.len()],
+}
+
+/// The place of a key.
+#[derive(Clone)]
+pub struct Origin {
+    /// The file.
+    pub path: Vec<u8>,
+    /// From 1.
+    pub line: usize,
 }
 
 /// Why a file, or `conf.d`, could not be looked at.
@@ -59,12 +72,15 @@ impl Report {
     fn read_drop_ins(&mut self) {
         match drop_ins(&FileSystem, &self.path) {
             Ok(paths) => paths.iter().for_each(|path| self.read(path)),
+            Err(Reason::Configuration { path, problem }) => {
+                self.add_file_problem(&path, problem, &[]);
+            }
             Err(reason) => self.untold.push(Untold(reason)),
         }
     }
 
     fn read(&mut self, path: &[u8]) {
-        self.files += 1;
+        self.files.push(path.to_vec());
         let content = match FileSystem.read(path) {
             Ok(content) => content,
             Err(problem) => return self.add_file_problem(path, problem, &[]),
@@ -83,6 +99,11 @@ impl Report {
             self.is_unusable |= problem.kind.is_fatal();
             self.diagnostics.push(of_text(path, text, &problem));
         }
+        for (key, span) in configuration_keys::places(text) {
+            let (line, _) = configuration_keys::line_and_column(text, span.start);
+            let path = path.to_vec();
+            self.origins.insert(key, Origin { path, line });
+        }
         for runtime in Runtime::ALL {
             if let Some(span) = agent::span(runtime, text) {
                 let place = (path.to_vec(), Excerpt::new(text, &span));
@@ -92,7 +113,7 @@ impl Report {
     }
 
     fn add_file_problem(&mut self, path: &[u8], problem: FileProblem, content: &[u8]) {
-        let is_first = self.files == 1;
+        let is_first = self.files.len() == 1;
         let is_untold = match problem {
             FileProblem::NotPermitted | FileProblem::System(_) => true,
             FileProblem::Missing => is_first,
@@ -171,7 +192,7 @@ impl fmt::Display for Report {
         if warnings > 0 {
             write!(f, ", {}", counted(warnings, "warning"))?;
         }
-        writeln!(f, " ({})", counted(self.files, "file"))
+        writeln!(f, " ({})", counted(self.files.len(), "file"))
     }
 }
 
@@ -179,6 +200,17 @@ fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         _ => format!("{count} {noun}s"),
+    }
+}
+
+impl Untold {
+    /// Whether there is no such file, which is a fact and no failure to look.
+    pub fn is_missing(&self) -> bool {
+        let problem = match &self.0 {
+            Reason::Configuration { problem, .. } => problem,
+            _ => return false,
+        };
+        *problem == FileProblem::Missing
     }
 }
 

@@ -11,17 +11,23 @@ pub const LARGEST_FILE: usize = 1 << 20;
 
 /// Reading files: by system calls in the preload object, by `std` in the command.
 pub trait Files {
-    /// The content of a regular file of at most [`LARGEST_FILE`] bytes; never waits (a FIFO).
+    /// The content of a regular file of at most [`LARGEST_FILE`] bytes that not every user may
+    /// write; never waits (a FIFO).
     ///
     /// # Errors
     /// What keeps the file from being read.
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem>;
 
-    /// The names in a directory, in any order.
+    /// The names in a directory that not every user may write, in any order.
     ///
     /// # Errors
     /// What keeps the directory from being read; [`FileProblem::Missing`] where there is none.
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem>;
+}
+
+/// Whether a file's mode (inode(7)) lets every user write it.
+pub const fn is_writable_by_all(mode: u32) -> bool {
+    mode & 0o002 != 0
 }
 
 /// What is wrong with a configuration file.
@@ -35,6 +41,8 @@ pub enum FileProblem {
     NotRegular,
     /// Above [`LARGEST_FILE`].
     TooLarge,
+    /// Every user may write it: what it names would run in other users' processes.
+    WritableByAll,
     /// Any other error; its number (errno(3)).
     System(i32),
     /// Not UTF-8 from this byte on.
@@ -57,6 +65,7 @@ impl fmt::Display for FileProblem {
             Self::NotPermitted => f.write_str(": not readable by this process"),
             Self::NotRegular => f.write_str(": not a regular file"),
             Self::TooLarge => write!(f, ": larger than {LARGEST_FILE} bytes"),
+            Self::WritableByAll => f.write_str(": every user may write it"),
             Self::System(number) => write!(f, ": system error {number}"),
             Self::NotUtf8(offset) => write!(f, ": not UTF-8 from byte {offset} on"),
             Self::Text {

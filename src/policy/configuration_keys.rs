@@ -10,6 +10,8 @@ use core::fmt;
 use core::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
 
 /// Every key with a fixed name. Below `environment` and `resource_attributes` names are free.
 pub const KEYS: [&str; 34] = [
@@ -162,6 +164,8 @@ pub enum ProblemKind {
     Nul,
     /// A resource attribute's key that cannot be written in `OTEL_RESOURCE_ATTRIBUTES`.
     BadAttributeKey,
+    /// Lists, tables or parts of a key within one another, deeper than any key takes.
+    TooDeep,
 }
 
 impl ProblemKind {
@@ -192,6 +196,7 @@ impl fmt::Display for Problem {
                 Ok(())
             }
             ProblemKind::NotAbsolute => write!(f, "`{key}` takes an absolute path"),
+            ProblemKind::TooDeep => write!(f, "brackets and dots go deeper than {DEEPEST}"),
             ProblemKind::Nul => write!(f, "`{key}` holds a NUL character"),
             ProblemKind::BadAttributeKey => {
                 write!(
@@ -212,15 +217,71 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
         configuration,
         problems: Vec::new(),
     };
-    match DeTable::parse(text) {
-        Ok(table) => reader.table("", table.get_ref()),
-        Err(error) => reader.problems.push(Problem {
-            span: error.span().unwrap_or(0..0),
-            key: String::new(),
-            kind: ProblemKind::Syntax(error.message().to_string()),
+    match parse(text) {
+        Ok(table) => each_key("", table.get_ref(), &mut |key, name, value| {
+            reader.take(key, name, value);
         }),
+        Err(problem) => reader.problems.push(problem),
     }
     reader.problems
+}
+
+/// The text as a table, or what keeps it from being one.
+fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Problem> {
+    let problem = |span, kind| {
+        let key = String::new();
+        Problem { span, key, kind }
+    };
+    if let Some(span) = too_deep(text) {
+        return Err(problem(span, ProblemKind::TooDeep));
+    }
+    DeTable::parse(text).map_err(|error| {
+        let message = error.message().to_string();
+        problem(error.span().unwrap_or(0..0), ProblemKind::Syntax(message))
+    })
+}
+
+/// How deep a header or a line may go, by brackets and by dots in keys. The parser, the reader and
+/// the tree's destructor go as deep on the stack, which is the host's.
+const DEEPEST: usize = 16;
+
+/// The first token that goes deeper than [`DEEPEST`].
+fn too_deep(text: &str) -> Option<Range<usize>> {
+    // Brackets that are open, and the dots of the key before each of them.
+    let (mut depth, mut dots) = (0, [0; DEEPEST + 1]);
+    for token in Source::new(text).lex() {
+        match token.kind() {
+            TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => {
+                depth += 1;
+                if let Some(dots) = dots.get_mut(depth) {
+                    *dots = 0;
+                }
+            }
+            TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                depth = depth.saturating_sub(1);
+                continue;
+            }
+            TokenKind::Dot => dots[depth] += 1,
+            TokenKind::Comma | TokenKind::Newline => dots[depth] = 0,
+            _ => continue,
+        }
+        if depth + dots.iter().take(depth + 1).sum::<usize>() > DEEPEST {
+            return Some(token.span().start()..token.span().end());
+        }
+    }
+    None
+}
+
+/// The keys that a text gives, known or not, each with the place of its name's last part; none for
+/// what is not TOML.
+pub fn places(text: &str) -> Vec<(String, Range<usize>)> {
+    let mut places = Vec::new();
+    if let Ok(table) = parse(text) {
+        each_key("", table.get_ref(), &mut |key, name, _| {
+            places.push((key, name))
+        });
+    }
+    places
 }
 
 /// The line and column (both from 1, the column in characters) of a byte of the text.
@@ -240,38 +301,49 @@ struct Reader<'c> {
     problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
-    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
-        for (name, value) in table.iter() {
-            let key = match prefix {
-                "" => name.get_ref().to_string(),
-                _ => format!("{prefix}.{}", name.get_ref()),
-            };
-            if let (Some(inner), true) = (value.get_ref().as_table(), self.has_names_below(&key)) {
-                self.table(&key, inner);
-                continue;
+/// What is done with a key, the place of its name, and its value.
+type Visit<'v> = dyn FnMut(String, Range<usize>, &Spanned<DeValue<'_>>) + 'v;
+
+/// Calls `visit` with every key of a table and of those below it, the place of its name, and its
+/// value.
+fn each_key(prefix: &str, table: &DeTable<'_>, visit: &mut Visit<'_>) {
+    for (name, value) in table.iter() {
+        let key = match prefix {
+            "" => name.get_ref().to_string(),
+            _ => format!("{prefix}.{}", name.get_ref()),
+        };
+        match value.get_ref().as_table() {
+            Some(inner) if has_names_below(&key) => {
+                each_key(&key, inner, visit);
             }
-            if let Err(kind) = self.set(&key, value.get_ref()) {
-                // An unknown key is wrong itself; otherwise its value is, or an item of that.
-                let span = match kind.is_fatal() && kind != ProblemKind::BadAttributeKey {
-                    true => wrong_item(value).unwrap_or(value.span()),
-                    false => name.span(),
-                };
-                // In the order of the text; sorting code would make the object larger.
-                let earlier = |problem: &Problem| problem.span.start <= span.start;
-                let place = self.problems.partition_point(earlier);
-                self.problems.insert(place, Problem { span, key, kind });
-            }
+            _ => visit(key, name.span(), value),
         }
     }
+}
 
-    /// A bare `service.name = "x"` in TOML is a table: below `resource_attributes` it is meant as
-    /// one key.
-    fn has_names_below(&self, key: &str) -> bool {
-        SECTIONS.contains(&key)
-            || key == "environment"
-            || key == "resource_attributes"
-            || key.starts_with("resource_attributes.")
+/// A bare `service.name = "x"` in TOML is a table: below `resource_attributes` it is meant as
+/// one key.
+fn has_names_below(key: &str) -> bool {
+    SECTIONS.contains(&key)
+        || key == "environment"
+        || key == "resource_attributes"
+        || key.starts_with("resource_attributes.")
+}
+
+impl Reader<'_> {
+    fn take(&mut self, key: String, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
+        let Err(kind) = self.set(&key, value.get_ref()) else {
+            return;
+        };
+        // An unknown key is wrong itself; otherwise its value is, or an item of that.
+        let span = match kind.is_fatal() && kind != ProblemKind::BadAttributeKey {
+            true => wrong_item(value).unwrap_or(value.span()),
+            false => name,
+        };
+        // In the order of the text; sorting code would make the object larger.
+        let earlier = |problem: &Problem| problem.span.start <= span.start;
+        let place = self.problems.partition_point(earlier);
+        self.problems.insert(place, Problem { span, key, kind });
     }
 
     fn set(&mut self, key: &str, value: &DeValue<'_>) -> Set {
@@ -543,9 +615,55 @@ mod tests {
     }
 
     #[test]
+    fn texts_that_would_take_much_stack_are_refused() {
+        fn refused(text: &str) -> Option<(&str, usize)> {
+            let problems = read(text, &mut Configuration::default());
+            let place = |problem: &Problem| (&text[problem.span.clone()], problem.span.start);
+            match problems.as_slice() {
+                [only] if only.kind == ProblemKind::TooDeep => Some(place(only)),
+                _ => None,
+            }
+        }
+        let open = "a = ".to_string() + &"[".repeat(1 << 19);
+        assert_eq!(refused(&open), Some(("[", 4 + DEEPEST)));
+        let key = |parts: usize| ["a"; 80][..parts].join(".");
+        assert_eq!(refused(&key(DEEPEST + 2)), Some((".", 2 * DEEPEST + 1)));
+        assert_eq!(refused(&(key(DEEPEST + 1) + " = 1")), None);
+        let tables = [&key(9), " = {", &key(8), " = {}}"].concat();
+        assert_eq!(refused(&tables), Some(("{", 39)));
+        // Brackets in texts and comments, lines and items that are no deeper than others.
+        let flat = ["a = '", &"[".repeat(99), "' # ", &"{".repeat(99), "\n"].concat();
+        let dots = "a.b = 1\n".repeat(99) + "c = [\n" + &"1.5, 2.5,\n".repeat(99) + "]";
+        let lists = "[[a.b]]\n".repeat(99) + "c = [" + &"[],".repeat(99) + "]";
+        for text in [flat, dots, lists] {
+            assert_eq!(refused(&text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn lines_and_columns_count_characters_from_one() {
         assert_eq!(line_and_column("", 0), (1, 1));
         assert_eq!(line_and_column("ä = 1\nö = 2", 9), (2, 2));
         assert_eq!(line_and_column("\u{feff}a = 1", 3), (1, 1));
+    }
+
+    #[test]
+    fn keys_have_places() {
+        let text = "enabled = true\n[resource_attributes]\nservice.name = 'x'\n[cobol]\nx = 1";
+        let mut places = places(text);
+        places.sort_by_key(|(_, span)| span.start);
+        let lines = places
+            .into_iter()
+            .map(|(key, span)| (key, line_and_column(text, span.start).0));
+        let wanted = [
+            ("enabled", 1),
+            ("resource_attributes.service.name", 3),
+            ("cobol", 4),
+        ];
+        assert_eq!(
+            lines.collect::<Vec<_>>(),
+            wanted.map(|(key, line)| (key.to_string(), line))
+        );
+        assert_eq!(super::places("="), []);
     }
 }

@@ -1,14 +1,32 @@
 //! Whether a process is injected at all, before any variable is asked for.
 
 use crate::configuration::Processes;
-use crate::{Configuration, Process, Reason, Runtime, denials, glob};
+use crate::{Configuration, Files, Process, Reason, Runtime};
+use crate::{configuration_files, denials, glob, overrides};
 use alloc::string::String;
 
-/// Decides on a process.
+/// Everything that is asked before a hook is put in place, in its order: the kill switch, the
+/// configuration, and what it says of this process.
+///
+/// `configured` is told of the configuration and of its first file as soon as there is one,
+/// whatever is decided by it.
 ///
 /// # Errors
-/// The first reason for leaving it alone.
-pub fn decide(process: &impl Process, configuration: &Configuration) -> Result<(), Reason> {
+/// The first reason for leaving the process alone.
+pub fn prepare(
+    process: &impl Process,
+    files: &impl Files,
+    configured: impl FnOnce(&[u8], &Configuration),
+) -> Result<Configuration, Reason> {
+    overrides::kill_switch(process)?;
+    let path = overrides::configuration_path(process);
+    let configuration = configuration_files::load(files, &path)?;
+    configured(&path, &configuration);
+    decide(process, &configuration)?;
+    Ok(configuration)
+}
+
+fn decide(process: &impl Process, configuration: &Configuration) -> Result<(), Reason> {
     if !configuration.enabled {
         return Err(Reason::DisabledBy("enabled"));
     }

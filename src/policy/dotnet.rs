@@ -138,13 +138,8 @@ pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec
         return Vec::new();
     };
     let home = home.trim_end_matches('/').as_bytes();
-    let mut entries = Vec::new();
-    let lines = settings::lines(Runtime::Dotnet, process, configuration);
-    for line in lines.split(|byte| *byte == b'\n') {
-        if is_entry(line) {
-            entries.push(line.to_vec());
-        }
-    }
+    let mut entries = settings::entries(Runtime::Dotnet, process, configuration);
+    entries.retain(|entry| is_listable(entry));
     if process.variable(HOME).is_none_or(|value| value.is_empty())
         && !configuration.environment.contains_key(HOME)
     {
@@ -157,10 +152,10 @@ pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec
 }
 
 /// A name of another kind could not be listed in the marker.
-fn is_entry(line: &[u8]) -> bool {
+fn is_listable(entry: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let end = line.iter().position(|byte| !is_plain(byte));
-    end.is_some_and(|end| line.get(end) == Some(&b'='))
+    let end = entry.iter().position(|byte| !is_plain(byte));
+    end.is_some_and(|end| entry.get(end) == Some(&b'='))
 }
 
 /// The names of this architecture: musl's loader, and the folders of the profiler's library for musl
@@ -334,6 +329,16 @@ mod tests {
         assert!(!texts(&p, &c).iter().any(|entry| entry.starts_with(HOME)));
     }
 
+    /// A child takes back what was added by the length of the user's value.
+    #[test]
+    fn a_line_end_in_the_users_value_stays_one() {
+        let (mut p, mut c) = (process(), configuration());
+        c.resource_attributes.insert("team".into(), "a".into());
+        let attributes = "OTEL_RESOURCE_ATTRIBUTES";
+        p.variables.insert(attributes.into(), "x=1\n2".into());
+        assert!(texts(&p, &c).contains(&"OTEL_RESOURCE_ATTRIBUTES=x=1\n2,team=a".into()));
+    }
+
     #[test]
     fn the_profiler_comes_with_its_switch_and_never_beside_the_users() {
         let (mut p, mut c) = (process(), configuration());
@@ -353,5 +358,19 @@ mod tests {
             p.variables = [(name.into(), String::new())].into();
             assert_eq!(texts(&p, &c), [home], "{name}");
         }
+    }
+
+    #[test]
+    fn attributes_that_the_environment_tells_are_added_to_the_environment() {
+        let (mut p, c) = (process(), configuration());
+        let name = "OTEL_INJECTOR_SERVICE_NAME";
+        p.variables.insert(name.into(), "shop".into());
+        assert_eq!(
+            texts(&p, &c),
+            [
+                "OTEL_RESOURCE_ATTRIBUTES=service.name=shop",
+                "OTEL_DOTNET_AUTO_HOME=/otel"
+            ]
+        );
     }
 }

@@ -80,7 +80,7 @@ pub fn value(
 fn settings(process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8>> {
     let user = process.variable(resource_attributes::VARIABLE);
     let user = user.unwrap_or_default();
-    let attributes = resource_attributes::merge(&user, configuration);
+    let attributes = resource_attributes::merge(&user, process, configuration);
     let added = attributes
         .as_deref()
         .and_then(|list| list.get(user.len()..));
@@ -340,5 +340,16 @@ mod tests {
             .insert(resource_attributes::VARIABLE.into(), user.into());
         let wanted = ["OTEL_A=it's a b", "OTEL_RESOURCE_ATTRIBUTES=,tier=ours"];
         assert_eq!(flags("", &p, &c)[3..5], wanted);
+    }
+
+    #[test]
+    fn attributes_that_the_environment_tells_are_settings() {
+        let (mut p, c) = (process(&["erl"]), configuration());
+        let name = "OTEL_INJECTOR_K8S_POD_NAME";
+        p.variables.insert(name.into(), "shop-1".into());
+        assert_eq!(
+            flags("", &p, &c)[3],
+            "OTEL_RESOURCE_ATTRIBUTES=k8s.pod.name=shop-1"
+        );
     }
 }

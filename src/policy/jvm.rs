@@ -170,7 +170,7 @@ fn compose(
             push_property(&mut value, &name, setting.as_bytes());
         }
     }
-    let attributes = resource_attributes::merge(&user_attributes, configuration);
+    let attributes = resource_attributes::merge(&user_attributes, process, configuration);
     if let (Some(list), None) = (&attributes, in_value) {
         push_property(&mut value, "otel.resource.attributes", list);
     }
@@ -435,5 +435,24 @@ mod tests {
         p.variables
             .insert("OTEL_RESOURCE_ATTRIBUTES".into(), attributes.into());
         assert_eq!(text(None, &p, &c), "-javaagent:/otel/agent.jar");
+    }
+
+    #[test]
+    fn attributes_that_the_environment_tells_come_behind_the_users() {
+        let (mut p, mut c) = (process(), configuration());
+        let name = "OTEL_SERVICE_NAME";
+        c.environment.insert(name.into(), "ours".into());
+        for (name, value) in [
+            ("OTEL_INJECTOR_SERVICE_NAME", "shop"),
+            ("OTEL_INJECTOR_K8S_POD_NAME", "shop-1"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "x=1"),
+        ] {
+            p.variables.insert(name.into(), value.into());
+        }
+        assert_eq!(
+            text(None, &p, &c),
+            "-javaagent:/otel/agent.jar \
+             -Dotel.resource.attributes=x=1,k8s.pod.name=shop-1,service.name=shop"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What the environment of one process may say to the injector, without any configuration file.
 
+use crate::configuration::Level;
 use crate::{Process, Reason};
 use alloc::vec::Vec;
 
@@ -32,6 +33,15 @@ pub fn configuration_path(process: &impl Process) -> Vec<u8> {
     match process.variable(CONFIGURATION) {
         Some(path) if !path.is_empty() => path,
         _ => DEFAULT_CONFIGURATION.into(),
+    }
+}
+
+/// The level of the debug log that the environment asks for.
+pub fn level(process: &impl Process) -> Level {
+    match process.variable(DEBUG) {
+        Some(value) if value.eq_ignore_ascii_case(b"trace") => Level::Trace,
+        Some(value) if is_true(&value) => Level::Debug,
+        _ => Level::Off,
     }
 }
 

@@ -15,7 +15,7 @@ use alloc::{string::ToString, vec::Vec};
 const VERSION: &str = "{version}";
 
 /// The module that the boot file starts, below `agent_path`.
-const MODULE: &str = "/opentelemetry/instrumentation/auto_instrumentation/__init__.py";
+pub const MODULE: &str = "/opentelemetry/instrumentation/auto_instrumentation/__init__.py";
 
 /// The value of `PYTHONPATH` for this process.
 ///

@@ -1,42 +1,92 @@
-//! `OTEL_RESOURCE_ATTRIBUTES`: the user's list with what the configuration adds.
+//! `OTEL_RESOURCE_ATTRIBUTES`: the user's list with what others know of the process.
 //!
 //! The list is `key=value,key=value`; values outside the W3C Baggage octets are percent-encoded
 //! (OpenTelemetry specification, resource SDK, "Specifying resource information via an
-//! environment variable"). The user's part is kept to the byte.
+//! environment variable"). The user's part is kept to the byte. Behind it come, and a key that is
+//! there already counts:
+//!
+//! 1. the list in `OTEL_INJECTOR_RESOURCE_ATTRIBUTES`,
+//! 2. the variables of [`FROM_ENVIRONMENT`],
+//! 3. the configuration's `[resource_attributes]`,
+//! 4. the list that the configuration gives under `[environment]`.
 
-use crate::Configuration;
+use crate::{Configuration, Process};
 use alloc::{string::String, vec::Vec};
 
 /// The variable that holds the list.
 pub const VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-/// The user's list with the configuration's attributes behind it, those left out whose key the
-/// user has. `None` where the configuration adds nothing.
-pub fn merge(user: &[u8], configuration: &Configuration) -> Option<Vec<u8>> {
-    let mut list = user.to_vec();
-    let attributes = &configuration.resource_attributes;
-    for (key, value) in attributes {
-        if !has_key(&list, key) {
-            append(&mut list, key.as_bytes(), &encode(value));
-        }
+/// A list of attributes, encoded as in [`VARIABLE`], that whoever starts the process adds.
+pub const LIST_FROM_ENVIRONMENT: &str = "OTEL_INJECTOR_RESOURCE_ATTRIBUTES";
+
+/// Variables that hold one plain value each, and its key. Names and keys are those of the
+/// OpenTelemetry operator's injector; Kubernetes fills them in by its downward API.
+pub const FROM_ENVIRONMENT: [(&str, &str); 7] = [
+    ("OTEL_INJECTOR_K8S_NAMESPACE_NAME", "k8s.namespace.name"),
+    ("OTEL_INJECTOR_K8S_POD_NAME", "k8s.pod.name"),
+    ("OTEL_INJECTOR_K8S_POD_UID", "k8s.pod.uid"),
+    ("OTEL_INJECTOR_K8S_CONTAINER_NAME", "k8s.container.name"),
+    ("OTEL_INJECTOR_SERVICE_NAME", "service.name"),
+    ("OTEL_INJECTOR_SERVICE_VERSION", "service.version"),
+    ("OTEL_INJECTOR_SERVICE_NAMESPACE", "service.namespace"),
+];
+
+/// The user's list with everybody else's attributes behind it. `None` where nobody adds any.
+pub fn merge(
+    user: &[u8],
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Option<Vec<u8>> {
+    let mut list = with_environment(user, process);
+    for (key, value) in &configuration.resource_attributes {
+        add(&mut list, key.as_bytes(), &encode(value.as_bytes()));
     }
-    // A list under [environment] is a default, too, and already encoded.
     let defaults = configuration.environment.get(VARIABLE);
-    for item in defaults.into_iter().flat_map(|list| list.split(',')) {
-        if let Some((key, value)) = item.split_once('=')
-            && !has_key(&list, key.trim())
-        {
-            append(&mut list, key.trim().as_bytes(), value.trim().as_bytes());
-        }
-    }
+    add_list(&mut list, defaults.map_or(b"", |list| list.as_bytes()));
     (list.len() > user.len()).then_some(list)
 }
 
+/// The user's list with what the process's environment tells behind it.
+///
+/// An empty value counts as not set: that is what Kubernetes makes of a label that is missing.
+pub fn with_environment(user: &[u8], process: &impl Process) -> Vec<u8> {
+    let mut list = user.to_vec();
+    if let Some(added) = process.variable(LIST_FROM_ENVIRONMENT) {
+        add_list(&mut list, &added);
+    }
+    for (name, key) in FROM_ENVIRONMENT {
+        if let Some(value) = process.variable(name)
+            && !value.is_empty()
+        {
+            add(&mut list, key.as_bytes(), &encode(&value));
+        }
+    }
+    list
+}
+
+/// Adds what is encoded already. An item that is no attribute would make SDKs drop the whole list.
+fn add_list(list: &mut Vec<u8>, added: &[u8]) {
+    for item in added.split(|byte| *byte == b',') {
+        let Some(end) = item.iter().position(|byte| *byte == b'=') else {
+            continue;
+        };
+        let (key, value) = item.split_at(end);
+        let value = value.get(1..).unwrap_or_default();
+        add(list, key.trim_ascii(), value.trim_ascii());
+    }
+}
+
+fn add(list: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    if !key.is_empty() && !has_key(list, key) {
+        append(list, key, value);
+    }
+}
+
 /// Whether a list has a value for `key`.
-pub fn has_key(list: &[u8], key: &str) -> bool {
+pub fn has_key(list: &[u8], key: &[u8]) -> bool {
     list.split(|byte| *byte == b',').any(|item| {
         let name = item.split(|byte| *byte == b'=').next().unwrap_or_default();
-        name.trim_ascii() == key.as_bytes()
+        name.trim_ascii() == key
     })
 }
 
@@ -51,9 +101,9 @@ fn append(list: &mut Vec<u8>, key: &[u8], value: &[u8]) {
 
 /// Percent-encodes what is not a Baggage octet, `%` and `=` included; `+` as well, which Java agents
 /// of before 2026 take for a blank.
-fn encode(value: &str) -> Vec<u8> {
+fn encode(value: &[u8]) -> Vec<u8> {
     let mut encoded = String::new();
-    for byte in value.bytes() {
+    for &byte in value {
         let plain = byte.is_ascii_graphic() && !b"\",;\\%='+".contains(&byte);
         if plain {
             encoded.push(char::from(byte));
@@ -70,6 +120,12 @@ fn encode(value: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::fixture::Fixture;
+
+    /// Merged for a process whose environment tells nothing.
+    fn merge(user: &[u8], configuration: &Configuration) -> Option<Vec<u8>> {
+        super::merge(user, &Fixture::default(), configuration)
+    }
 
     fn configuration(attributes: &[(&str, &str)]) -> Configuration {
         let mut configuration = Configuration::default();
@@ -104,5 +160,62 @@ mod tests {
         let list = "a=list, b=list,broken,c=list";
         ours.environment.insert(VARIABLE.into(), list.into());
         assert_eq!(merge(b"c=user", &ours).unwrap(), b"c=user,a=table,b=list");
+    }
+
+    /// The text of a list merged for a process with these variables.
+    fn merged(user: &str, variables: &[(&str, &str)], configuration: &Configuration) -> String {
+        let mut process = Fixture::default();
+        for (name, value) in variables {
+            process.variables.insert((*name).into(), (*value).into());
+        }
+        let list = super::merge(user.as_bytes(), &process, configuration);
+        String::from_utf8(list.unwrap_or_else(|| b"(none)".to_vec())).unwrap()
+    }
+
+    #[test]
+    fn every_variable_of_the_environment_has_its_key() {
+        let variables = FROM_ENVIRONMENT.map(|(name, _)| (name, "x"));
+        assert_eq!(
+            merged("", &variables, &Configuration::default()),
+            "k8s.namespace.name=x,k8s.pod.name=x,k8s.pod.uid=x,k8s.container.name=x,\
+             service.name=x,service.version=x,service.namespace=x"
+        );
+    }
+
+    #[test]
+    fn the_environment_is_stronger_than_the_configuration_and_its_list_than_its_variables() {
+        let ours = configuration(&[("service.name", "ours"), ("service.version", "ours")]);
+        let variables = [
+            (LIST_FROM_ENVIRONMENT, "k8s.pod.name=list,a=list"),
+            ("OTEL_INJECTOR_K8S_POD_NAME", "variable"),
+            ("OTEL_INJECTOR_SERVICE_NAME", "variable"),
+        ];
+        assert_eq!(
+            merged("a=user", &variables, &ours),
+            "a=user,k8s.pod.name=list,service.name=variable,service.version=ours"
+        );
+    }
+
+    #[test]
+    fn values_of_the_environment_are_encoded_and_its_list_is_already() {
+        let variables = [
+            (LIST_FROM_ENVIRONMENT, " a = x%20y ,,broken,=1, b="),
+            ("OTEL_INJECTOR_SERVICE_VERSION", "1.0+build,2"),
+            ("OTEL_INJECTOR_SERVICE_NAME", "two words"),
+        ];
+        assert_eq!(
+            merged("", &variables, &Configuration::default()),
+            "a=x%20y,b=,service.name=two%20words,service.version=1.0%2Bbuild%2C2"
+        );
+    }
+
+    #[test]
+    fn an_empty_variable_is_none() {
+        let variables =
+            [(LIST_FROM_ENVIRONMENT, ""), FROM_ENVIRONMENT[0]].map(|(name, _)| (name, ""));
+        assert_eq!(
+            merged("a=1", &variables, &Configuration::default()),
+            "(none)"
+        );
     }
 }

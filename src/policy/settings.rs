@@ -1,7 +1,7 @@
 //! The agent's settings (`OTEL_…`) that a process gets: those of `[environment]` that its user has
 //! not set.
 
-use crate::resource_attributes::{self, has_key, merge};
+use crate::resource_attributes::{self, has_key, merge, with_environment};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
 
@@ -29,16 +29,17 @@ const DEFAULTS: [&str; 3] = [
 ///
 /// An empty value counts as not set (OpenTelemetry specification, "Environment Variable
 /// Specification"). Resource attributes are merged elsewhere. A service name among the user's
-/// resource attributes (`user_attributes`) would lose against `OTEL_SERVICE_NAME`, so it keeps
-/// that one out.
+/// resource attributes (`user_attributes`), or among those that the environment tells, would lose
+/// against `OTEL_SERVICE_NAME`, so it keeps that one out.
 pub fn missing<'c>(
     process: &impl Process,
     configuration: &'c Configuration,
     user_attributes: &[u8],
 ) -> Vec<(&'c str, &'c str)> {
+    let names_service = || has_key(&with_environment(user_attributes, process), b"service.name");
     let is_missing = |name: &str| match name {
         resource_attributes::VARIABLE => false,
-        "OTEL_SERVICE_NAME" if has_key(user_attributes, "service.name") => false,
+        "OTEL_SERVICE_NAME" if names_service() => false,
         _ => process.variable(name).is_none_or(|value| value.is_empty()),
     };
     let settings = configuration.environment.iter();
@@ -48,11 +49,11 @@ pub fn missing<'c>(
         .collect()
 }
 
-/// Whether `[environment]`, `[resource_attributes]` or a default says anything of a name.
+/// Whether `[environment]`, `[resource_attributes]`, a default, or the environment's own
+/// `OTEL_INJECTOR_…` (which are not looked at here) may say anything of a name.
 pub fn is_configured(name: &str, runtime: Runtime, configuration: &Configuration) -> bool {
-    let attributes = !configuration.resource_attributes.is_empty();
     configuration.environment.contains_key(name)
-        || name == resource_attributes::VARIABLE && attributes
+        || name == resource_attributes::VARIABLE
         || default(name, runtime).is_some()
 }
 
@@ -70,7 +71,7 @@ pub fn value(
     let user_attributes = process.variable(resource_attributes::VARIABLE);
     let user_attributes = user_attributes.unwrap_or_default();
     if name == resource_attributes::VARIABLE {
-        return merge(&user_attributes, configuration).ok_or(Reason::SetByUser);
+        return merge(&user_attributes, process, configuration).ok_or(Reason::SetByUser);
     }
     if original.is_some_and(|value| !value.is_empty()) {
         return Err(Reason::SetByUser);
@@ -83,27 +84,35 @@ pub fn value(
     value.map(Into::into).ok_or(Reason::SetByUser)
 }
 
-/// All that [`value`] would answer, as `NAME=value` and a line end each; a line end within a value
-/// becomes a blank.
-pub fn lines(runtime: Runtime, process: &impl Process, configuration: &Configuration) -> Vec<u8> {
+/// All that [`value`] would answer, as `NAME=value` each.
+pub fn entries(
+    runtime: Runtime,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Vec<Vec<u8>> {
     let environment = &configuration.environment;
     let others = DEFAULTS.into_iter().chain([resource_attributes::VARIABLE]);
     let others = others.filter(|name| !environment.contains_key(*name));
     let names = environment.keys().map(alloc::string::String::as_str);
-    let mut lines = Vec::new();
+    let mut entries = Vec::new();
     for name in names.chain(others) {
         let original = process.variable(name);
         let value = value(name, original.as_deref(), runtime, process, configuration);
         if let Ok(value) = value {
-            lines.extend(name.as_bytes());
-            lines.push(b'=');
-            lines.extend(
-                value
-                    .iter()
-                    .map(|byte| if *byte == b'\n' { b' ' } else { *byte }),
-            );
-            lines.push(b'\n');
+            entries.push([name.as_bytes(), b"=", &value].concat());
         }
+    }
+    entries
+}
+
+/// The same as lines; a line end within a value becomes a blank.
+pub fn lines(runtime: Runtime, process: &impl Process, configuration: &Configuration) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for mut entry in entries(runtime, process, configuration) {
+        let line_ends = entry.iter_mut().filter(|byte| **byte == b'\n');
+        line_ends.for_each(|byte| *byte = b' ');
+        lines.extend(entry);
+        lines.push(b'\n');
     }
     lines
 }
@@ -136,5 +145,23 @@ mod tests {
             &configuration,
         );
         assert_eq!(told, Err(Reason::SetByUser));
+    }
+
+    #[test]
+    fn the_environments_service_name_is_stronger_than_the_configurations() {
+        let mut configuration = Configuration::default();
+        let service_name = "OTEL_SERVICE_NAME";
+        let environment = &mut configuration.environment;
+        environment.insert(service_name.into(), "ours".into());
+        let mut process = Fixture::default();
+        let variables = &mut process.variables;
+        variables.insert("OTEL_INJECTOR_SERVICE_NAME".into(), "shop".into());
+        let told = |process: &Fixture| lines(Runtime::Ruby, process, &configuration);
+        assert_eq!(
+            told(&process),
+            b"OTEL_RESOURCE_ATTRIBUTES=service.name=shop\n"
+        );
+        process.variables.clear();
+        assert_eq!(told(&process), b"OTEL_SERVICE_NAME=ours\n");
     }
 }

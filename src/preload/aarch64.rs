@@ -180,7 +180,7 @@ global_asm!(
     ".word {spread}",
     ".cfi_endproc",
     ".size opentelemetry_injector_entry, . - opentelemetry_injector_entry",
-    // usize call_with_way_out(extern fn(*void), *void, usize *saved)
+    // usize call_with_way_out(extern fn(*void), *void, usize *saved, usize stack)
     // The registers that a function must keep are on the stack; the stack pointer is the way out.
     // (The .cfi lines let debuggers and backtraces see through.)
     ".hidden opentelemetry_injector_call",
@@ -214,9 +214,15 @@ global_asm!(
     "stp d12, d13, [sp, #128]",
     "stp d14, d15, [sp, #144]",
     "str x29, [x2]",
+    ".cfi_def_cfa_register x29",
+    "cbz x3, 3f",
+    "mov sp, x3",
+    "3:",
     "mov x9, x0",
     "mov x0, x1",
     "blr x9",
+    "mov sp, x29",
+    ".cfi_def_cfa_register sp",
     "mov x0, #0",
     "2:",
     "ldp x19, x20, [sp, #16]",
@@ -270,15 +276,17 @@ unsafe extern "C" {
     pub fn entry();
 
     /// Calls `work(data)` and returns 0; returns 1 where `way_out` was taken instead. `saved` gets
-    /// what `way_out` wants.
+    /// what `way_out` wants. `stack` is where the stack for `work` ends, a multiple of 16; 0 for the
+    /// caller's own.
     #[link_name = "opentelemetry_injector_call"]
     pub fn call_with_way_out(
         work: unsafe extern "C" fn(*mut c_void),
         data: *mut c_void,
         saved: *mut usize,
+        stack: usize,
     ) -> usize;
 
-    /// Leaves everything that `call_with_way_out` called, from below it on the same stack.
+    /// Leaves everything that `call_with_way_out` called, from below it.
     #[link_name = "opentelemetry_injector_way_out"]
     pub fn way_out(saved: usize) -> !;
 }

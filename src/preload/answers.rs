@@ -9,7 +9,7 @@ use crate::{environment, log, mappings, permanent};
 use core::ffi::{CStr, c_char};
 use core::ops::Range;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{Configuration, Runtime, Watched, added, settings};
 
@@ -26,6 +26,12 @@ struct Answer {
 }
 
 static ANSWERS: AtomicPtr<Answer> = AtomicPtr::new(ptr::null_mut());
+
+/// How many answers a process gets. One that sets ever new values would fill its memory with what
+/// is never freed, and search ever longer for it; from then on new values are its own.
+const MOST_ANSWERS: usize = 1000;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 static CONFIGURATION: AtomicPtr<Configuration> = AtomicPtr::new(ptr::null_mut());
 
@@ -65,6 +71,7 @@ pub fn answer(question: Question<'_>) -> *const c_char {
     let newest = ANSWERS.load(Ordering::Acquire);
     let value = match find(newest, ptr::null(), question) {
         Some(answer) => answer.value,
+        None if COUNT.load(Ordering::Relaxed) >= MOST_ANSWERS => ptr::null(),
         None => attempt(|| compute(question, newest))
             .flatten()
             .unwrap_or(ptr::null()),
@@ -218,7 +225,10 @@ fn publish(question: Question<'_>, mut answer: Answer) -> Option<*const c_char> 
         unsafe { fresh.write(answer) };
         let expected = older.cast_mut();
         match ANSWERS.compare_exchange(expected, fresh, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => return Some(value),
+            Ok(_) => {
+                COUNT.fetch_add(1, Ordering::Relaxed);
+                return Some(value);
+            }
             // Another thread was first: perhaps with the same answer.
             Err(now) => {
                 if let Some(theirs) = find(now, older, question) {

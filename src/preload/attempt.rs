@@ -5,6 +5,9 @@
 //! out: a panic, out-of-memory included, ends the attempt and not the process. Signals wait
 //! meanwhile, so that no handler can leave it by a jump. There is no lock and no thread-local
 //! storage: an attempt is found by its thread's pointer.
+//!
+//! An answer is computed on a stack of its own: whoever asks may have hardly any, a signal handler
+//! on an alternate stack or a thread of a few pages.
 
 use crate::arena::Arena;
 use crate::{kernel, machine};
@@ -21,6 +24,10 @@ const PLACES: usize = 64;
 /// How often a waiting attempt yields before it gives up. A child of fork keeps the places of
 /// threads that it does not have.
 const PATIENCE: usize = 1000;
+
+/// The length of an attempt's own stack in bytes. Answers take up to 6 KiB, because nothing in them
+/// goes deeper with its input; Gum's backtraces take more. Pages that are not used cost nothing.
+const STACK: usize = 256 * 1024;
 
 struct Place {
     /// The thread whose attempt it is; 0 where the place is free.
@@ -50,6 +57,28 @@ static CLAIMED: AtomicUsize = AtomicUsize::new(0);
 /// is inside of an attempt already. The result must not refer to memory of the attempt, unless
 /// [`keep`] was called. Destructors of a failed attempt do not run.
 pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
+    let signals = kernel::block_signals().ok()?;
+    let result = on_own_stack(work);
+    kernel::unblock_signals(signals);
+    result
+}
+
+/// [`attempt`] for the constructor, with no system call of its own: below it there is nothing that
+/// a signal handler could jump to, and the loader has left plenty of stack.
+pub fn attempt_at_start<R>(work: impl FnOnce() -> R) -> Option<R> {
+    run_on(0, work)
+}
+
+fn on_own_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
+    let stack = kernel::map(STACK).ok()?;
+    let result = run_on(stack as usize + STACK, work);
+    // SAFETY: the work has ended, and with it everything on its stack.
+    unsafe { kernel::unmap(stack, STACK) };
+    result
+}
+
+/// Runs `work` on the stack that ends at `top`; 0 for the caller's.
+fn run_on<R>(top: usize, work: impl FnOnce() -> R) -> Option<R> {
     struct Call<W, R> {
         work: Option<W>,
         result: MaybeUninit<R>,
@@ -67,22 +96,17 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
         run::<W, R>
     }
 
-    let signals = kernel::block_signals().ok()?;
-    let Some(place) = claim(machine::thread()) else {
-        kernel::unblock_signals(signals);
-        return None;
-    };
+    let place = claim(machine::thread())?;
     let run = runner(&work);
     let mut call = Call {
         work: Some(work),
         result: MaybeUninit::uninit(),
     };
     let data = (&raw mut call).cast();
-    // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt. The way out is only taken
-    // from below this frame, by the panic handler.
-    let failed = unsafe { machine::call_with_way_out(run, data, place.saved.get()) } != 0;
+    // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt; nothing else is on the
+    // stack. The way out is only taken from below this frame, by the panic handler.
+    let failed = unsafe { machine::call_with_way_out(run, data, place.saved.get(), top) } != 0;
     place.release();
-    kernel::unblock_signals(signals);
     // SAFETY: `run` came back, so it wrote the result.
     (!failed).then(|| unsafe { call.result.assume_init_read() })
 }

@@ -1,15 +1,14 @@
 //! What happens when the loader hands a process over: the checks in their order, then the hooks.
 
-use crate::attempt::{attempt, keep};
+use crate::attempt::{attempt_at_start, keep};
 use crate::files::FileSystem;
 use crate::host::Host;
 use crate::{answers, direct, environment, gum, hooks, loaded_objects, log};
 use alloc::boxed::Box;
-use opentelemetry_injector_policy::configuration::{Engine, Level, Log};
+use opentelemetry_injector_policy::configuration::{Level, Log};
+use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
-use opentelemetry_injector_policy::{
-    Configuration, Process, Reason, Runtime, configuration_files, decision, overrides,
-};
+use opentelemetry_injector_policy::{Configuration, Reason, decision};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -22,7 +21,7 @@ extern "C" fn construct() {
         return;
     }
     restore();
-    attempt(|| {
+    attempt_at_start(|| {
         if let Err(reason) = inject() {
             log::debug!("nothing is injected: {reason}");
         }
@@ -32,19 +31,18 @@ extern "C" fn construct() {
 /// A parent's additions are not for this process, whatever becomes of it.
 fn restore() {
     if let Some(marker) = environment::marker() {
-        attempt(|| environment::restore(marker));
+        attempt_at_start(|| environment::restore(marker));
     }
 }
 
 fn inject() -> Result<(), Reason> {
     let host = Host::default();
     log::start(&host);
-    overrides::kill_switch(&host)?;
-    let path = overrides::configuration_path(&host);
-    let configuration = configuration_files::load(&FileSystem, &path)?;
-    let level = log::configure(&configuration.log, &host);
-    log::debug!("configuration: {}", Lossy(&path));
-    decision::decide(&host, &configuration)?;
+    let mut level = Level::Off;
+    let configuration = decision::prepare(&host, &FileSystem, |path, configuration| {
+        level = log::configure(&configuration.log, &host);
+        log::debug!("configuration: {}", Lossy(path));
+    })?;
     // The configuration lives as long as the hooks, whatever happens from here on.
     keep();
     let configuration = Box::leak(Box::new(configuration));
@@ -57,20 +55,13 @@ fn inject() -> Result<(), Reason> {
 }
 
 fn hook(host: &Host, configuration: &Configuration, level: Level) -> Result<(), EngineProblem> {
-    let wanted = match host.variable(overrides::ENGINE) {
-        Some(name) => Engine::from_name(&name).unwrap_or(configuration.engine),
-        None => configuration.engine,
-    };
-    match wanted {
-        Engine::Direct => with_direct(),
-        Engine::Gum => with_gum(&configuration.log),
-        Engine::Auto if level == Level::Trace || Runtime::of(host).is_some() => {
-            with_gum(&configuration.log).or_else(|problem| {
-                log::debug!("the engine is direct: {problem}");
-                with_direct()
-            })
-        }
-        Engine::Auto => with_direct(),
+    match engine::choose(host, configuration, level) {
+        Choice::Direct => with_direct(),
+        Choice::Gum => with_gum(&configuration.log),
+        Choice::GumOrDirect => with_gum(&configuration.log).or_else(|problem| {
+            log::debug!("the engine is direct: {problem}");
+            with_direct()
+        }),
     }
 }
 

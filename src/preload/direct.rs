@@ -3,34 +3,26 @@
 use crate::loaded_objects::{Function, Object};
 use crate::machine::{self, PATCH_LENGTH};
 use crate::{environment, kernel, loaded_objects};
+use alloc::vec::Vec;
 use core::ffi::c_char;
 use core::slice;
 use opentelemetry_injector_policy::reason::EngineProblem;
 
-/// How code is written: through `/proc/self/mem`, which changes no protection; where that is not to
-/// be had, by making the page writable while it stays executable, so that no refusal can leave
-/// unusable code behind.
-struct Writer {
-    memory: Option<kernel::Descriptor>,
+/// One function's first bytes, as they are to become.
+struct Patch {
+    name: &'static str,
+    start: usize,
+    before: [u8; PATCH_LENGTH],
+    after: [u8; PATCH_LENGTH],
 }
 
-impl Writer {
-    fn new() -> Self {
-        let memory = kernel::open(c"/proc/self/mem", libc::O_RDWR, 0).ok();
-        Self {
-            memory: memory.filter(has_our_memory),
-        }
-    }
-
-    /// Makes `function` jump to `destination` for the rest of the process's life; returns where
-    /// the patch is.
-    ///
-    /// # Errors
-    /// The function is as it was.
-    ///
-    /// # Safety
-    /// `destination` behaves as the function does, and no thread is inside its first bytes.
-    unsafe fn patch(&self, function: Function, destination: usize) -> Result<usize, EngineProblem> {
+impl Patch {
+    /// The patch by which `function` jumps to `destination`.
+    fn new(
+        name: &'static str,
+        function: Function,
+        destination: usize,
+    ) -> Result<Self, EngineProblem> {
         // SAFETY: the loader mapped the function for reading and executing.
         let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
         let pad = machine::landing_pad(code);
@@ -38,62 +30,97 @@ impl Writer {
         if machine::is_patched(code) {
             return Err(EngineProblem::AlreadyPatched);
         }
-        if code.len() < PATCH_LENGTH {
-            return Err(EngineProblem::TooShort);
-        }
-        let start = function.address + pad;
-        let bytes = machine::patch(destination);
-        if !self.write_whole(start, &bytes) {
-            // SAFETY: the caller's promise; the code belongs to the function alone.
-            unsafe { write_with_protection(start, &bytes) }
-                .map_err(|_| EngineProblem::MemoryRefused)?;
-        }
-        // SAFETY: the function is at least this long.
-        unsafe { machine::synchronize_code(start, PATCH_LENGTH) };
-        Ok(start)
+        let before = code.first_chunk().ok_or(EngineProblem::TooShort)?;
+        Ok(Self {
+            name,
+            start: function.address + pad,
+            before: *before,
+            after: machine::patch(destination),
+        })
     }
 }
 
-/// Whether the file shows the memory that this code runs in: in a process that an emulator runs
-/// (qemu-user) it may be the emulator's. Told by the entry's own machine code.
-fn has_our_memory(memory: &kernel::Descriptor) -> bool {
-    let entry = machine::entry as *const () as usize;
-    // SAFETY: the entry is longer than a patch.
-    let ours = unsafe { (entry as *const [u8; PATCH_LENGTH]).read_unaligned() };
-    let mut theirs = [0; PATCH_LENGTH];
-    kernel::read_at(memory, &mut theirs, entry) == Ok(PATCH_LENGTH) && theirs == ours
+/// Puts patches into their places, all of them or none, for the rest of the process's life.
+///
+/// Pages are made writable while they stay executable, so that no refusal can leave unusable code
+/// behind; or code is written through `/proc/self/mem`, which changes no protection and works where
+/// memory may not be writable and executable (PR_SET_MDWE, SELinux). The first way makes no system
+/// call that a plain start does not make: a process may run under a filter that kills it for any
+/// other (seccomp(2)). But SELinux logs what it refuses, in every confined process.
+///
+/// # Safety
+/// Each destination behaves as its function does, and no thread is inside the first bytes of one.
+unsafe fn write(patches: &[Patch]) -> Result<(), EngineProblem> {
+    // SAFETY: the caller's promise.
+    let with_protection = || unsafe { write_with_protection(patches) };
+    let written = match has_selinux() {
+        true => write_through_proc(patches) || with_protection(),
+        false => with_protection() || write_through_proc(patches),
+    };
+    if !written {
+        return Err(EngineProblem::MemoryRefused);
+    }
+    for patch in patches {
+        // SAFETY: the function is at least this long.
+        unsafe { machine::synchronize_code(patch.start, PATCH_LENGTH) };
+    }
+    Ok(())
 }
 
-impl Writer {
-    /// Writes all of `bytes` or, in the end, none: the code is never left half patched.
-    fn write_whole(&self, start: usize, bytes: &[u8; PATCH_LENGTH]) -> bool {
-        let Some(memory) = &self.memory else {
-            return false;
-        };
-        // SAFETY: the function is at least this long.
-        let before = unsafe { (start as *const [u8; PATCH_LENGTH]).read_unaligned() };
-        match kernel::write_at(memory, bytes, start) {
-            Ok(PATCH_LENGTH) => true,
-            Ok(part) => {
-                let _ = kernel::write_at(memory, before.get(..part).unwrap_or_default(), start);
-                false
-            }
-            Err(_) => false,
-        }
-    }
+/// Whether SELinux is on: then the kernel makes this directory. Containers do not show it, and
+/// their processes may have such memory.
+fn has_selinux() -> bool {
+    // O_PATH needs no right to what it names.
+    kernel::open(c"/sys/fs/selinux", libc::O_PATH, 0).is_ok()
 }
 
 /// # Safety
-/// No thread runs the bytes that are replaced.
-unsafe fn write_with_protection(start: usize, bytes: &[u8; PATCH_LENGTH]) -> kernel::Result<()> {
+/// As for [`write`].
+unsafe fn write_with_protection(patches: &[Patch]) -> bool {
     let code = libc::PROT_READ | libc::PROT_EXEC;
-    // SAFETY: the page stays readable and executable.
-    unsafe { kernel::protect(start, PATCH_LENGTH, code | libc::PROT_WRITE) }?;
-    // SAFETY: the page is writable now.
-    unsafe { (start as *mut [u8; PATCH_LENGTH]).write_unaligned(*bytes) };
-    // SAFETY: its protection as before; a refusal leaves it writable, which harms nothing.
-    let _ = unsafe { kernel::protect(start, PATCH_LENGTH, code) };
-    Ok(())
+    // One range for all: they are functions of one object.
+    let starts = || patches.iter().map(|patch| patch.start);
+    let (Some(first), Some(last)) = (starts().min(), starts().max()) else {
+        return false;
+    };
+    let length = last + PATCH_LENGTH - first;
+    // SAFETY: the pages stay readable and executable.
+    let opened = unsafe { kernel::protect(first, length, code | libc::PROT_WRITE) };
+    if opened.is_ok() {
+        for patch in patches {
+            // SAFETY: the page is writable now.
+            unsafe { (patch.start as *mut [u8; PATCH_LENGTH]).write_unaligned(patch.after) };
+        }
+    }
+    // Even if refused: perhaps only for a part of the range.
+    // SAFETY: their protection as before; a refusal leaves them writable, which harms nothing.
+    let _ = unsafe { kernel::protect(first, length, code) };
+    opened.is_ok()
+}
+
+fn write_through_proc(patches: &[Patch]) -> bool {
+    let Ok(memory) = kernel::open(c"/proc/self/mem", libc::O_RDWR, 0) else {
+        return false;
+    };
+    // In a process that an emulator runs (qemu-user), the file may have the emulator's memory.
+    let is_ours = |patch: &Patch| {
+        let mut there = [0; PATCH_LENGTH];
+        kernel::read_at(&memory, &mut there, patch.start) == Ok(PATCH_LENGTH)
+            && there == patch.before
+    };
+    if !patches.iter().all(is_ours) {
+        return false;
+    }
+    let put =
+        |patch: &Patch, bytes| kernel::write_at(&memory, bytes, patch.start) == Ok(PATCH_LENGTH);
+    if patches.iter().all(|patch| put(patch, &patch.after)) {
+        return true;
+    }
+    // The code is never left half patched.
+    for patch in patches {
+        put(patch, &patch.before);
+    }
+    false
 }
 
 /// Whether other threads exist, which may be inside a function that is to be patched.
@@ -104,7 +131,9 @@ pub fn threads_are_running(libc: &Object<'_>) -> bool {
         return unsafe { single.cast::<c_char>().read_volatile() } == 0;
     }
     // A link for each thread, two for the directory itself; without /proc nothing tells.
-    kernel::status_of(c"/proc/self/task").is_ok_and(|status| status.st_nlink > 3)
+    let tasks = kernel::open(c"/proc/self/task", libc::O_RDONLY, 0);
+    let status = tasks.and_then(|tasks| kernel::status(tasks.number()));
+    status.is_ok_and(|status| status.st_nlink > 3)
 }
 
 /// glibc's `__libc_single_threaded`, where its `getenv` looks again for what it may have missed: since
@@ -114,7 +143,7 @@ fn looks_again(libc: &Object<'_>) -> Option<*const c_char> {
     libc.variable(c"__libc_single_threaded")
 }
 
-/// Patches libc's `getenv` and `secure_getenv` to jump to the hook's entry.
+/// Patches libc's `getenv` and `secure_getenv` to jump to the hook's entry; in an attempt.
 ///
 /// # Errors
 /// `getenv` is as it was. A `secure_getenv` that cannot be patched is no error: it asks `getenv`.
@@ -138,14 +167,14 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
         environment::look_again_where(single_threaded);
     }
     let entry = machine::entry as *const () as usize;
-    let writer = Writer::new();
-    // SAFETY: the entry answers as getenv does, and no other thread is running.
-    hooked("getenv", unsafe { writer.patch(getenv, entry) }?);
-    if let Some(function) = secure_getenv {
-        // SAFETY: as above; without AT_SECURE the two answer alike (secure_getenv(3)).
-        if let Ok(address) = unsafe { writer.patch(function, entry) } {
-            hooked("secure_getenv", address);
-        }
+    let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
+    let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
+    patches.extend(secure_getenv.and_then(Result::ok));
+    // SAFETY: the entry answers as getenv does, and without AT_SECURE as secure_getenv does
+    // (secure_getenv(3)); no other thread is running.
+    unsafe { write(&patches) }?;
+    for patch in &patches {
+        hooked(patch.name, patch.start);
     }
     Ok(())
 }

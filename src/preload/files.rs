@@ -1,10 +1,18 @@
 //! Configuration files, read by system calls.
 
-use crate::kernel;
+use crate::loaded_objects::Object;
+use crate::{kernel, loaded_objects};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
+use core::ffi::c_int;
+use core::mem::{self, MaybeUninit};
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
+use opentelemetry_injector_policy::configuration_files::{
+    FileProblem, LARGEST_FILE, is_writable_by_all,
+};
+use opentelemetry_injector_policy::directory_records::collect_names;
+
+type Fstat = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
 
 /// The file system as this process sees it.
 pub struct FileSystem;
@@ -12,9 +20,12 @@ pub struct FileSystem;
 impl Files for FileSystem {
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
         let file = open(path, libc::O_RDONLY)?;
-        let status = kernel::status(file.number()).map_err(problem)?;
+        let status = status(&file)?;
         if status.st_mode & libc::S_IFMT != libc::S_IFREG {
             return Err(FileProblem::NotRegular);
+        }
+        if is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
         }
         let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
         if length > LARGEST_FILE {
@@ -34,6 +45,10 @@ impl Files for FileSystem {
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
         let directory = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let status = status(&directory)?;
+        if is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
+        }
         let mut names = Vec::new();
         let mut buffer = [0; 2048];
         loop {
@@ -46,22 +61,25 @@ impl Files for FileSystem {
     }
 }
 
-/// The names in a buffer of `struct linux_dirent64` (getdents64(2)): inode and offset of 8 bytes
-/// each, the record's length of 2, the type of 1, the name.
-fn collect_names(mut records: &[u8], names: &mut Vec<Vec<u8>>) {
-    const NAME: usize = 19;
-    while let Some(&[low, high]) = records.get(16..18) {
-        let length = usize::from(u16::from_ne_bytes([low, high]));
-        let Some((record, rest)) = records.split_at_checked(length) else {
-            return;
-        };
-        let name = record.get(NAME..).unwrap_or_default();
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        names.push(name.to_vec());
-        if length == 0 {
-            return;
-        }
-        records = rest;
+/// fstat(2) in the way of this process's libc, whose loader has made that very call: fstat itself or
+/// newfstatat. A filter may kill the process for the other (seccomp(2)).
+///
+/// In the constructor alone, where the loader's lock is free.
+fn status(file: &kernel::Descriptor) -> Result<libc::stat, FileProblem> {
+    let find = |object: &Object<'_>| object.is_libc().then(|| object.function(c"fstat"));
+    // glibc exports it since 2.33; before, its loader made the first of the two.
+    let Some(function) = loaded_objects::find(find).flatten() else {
+        return kernel::status(file.number()).map_err(problem);
+    };
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: fstat(3) has this signature.
+    let fstat = unsafe { mem::transmute::<usize, Fstat>(function.address) };
+    // SAFETY: room for the structure. Only a failure would set `errno`, and nothing but a filter
+    // lets it fail.
+    match unsafe { fstat(file.number(), status.as_mut_ptr()) } {
+        // SAFETY: the call filled the structure.
+        0 => Ok(unsafe { status.assume_init() }),
+        _ => Err(FileProblem::NotPermitted),
     }
 }
 

@@ -121,16 +121,19 @@ pub fn backtrace(frame: &Frame) -> Vec<usize> {
 
 const CODE: c_int = libc::PROT_READ | libc::PROT_EXEC;
 
-/// What Gum will do to memory, tried out: a fresh page and the function's own pages made writable
-/// and executable (SELinux tells the two apart: execmem, execmod).
+/// More than Gum and its object take, in bytes: where memory is limited (RLIMIT_AS, RLIMIT_DATA), it
+/// does not ask whether it got any.
+const ROOM: usize = 8 << 20;
+
+/// What Gum will do to memory, tried out: as much as it takes, and the function's own pages, made
+/// writable and executable (SELinux tells the two apart: execmem, execmod).
 fn probe(function: Function) -> Result<(), EngineProblem> {
-    const LENGTH: usize = 4096;
     let refused = |_| EngineProblem::MemoryRefused;
-    let page = kernel::map(LENGTH).map_err(refused)?;
-    // SAFETY: nothing is in this page.
-    let outcome = unsafe { kernel::protect(page as usize, LENGTH, CODE | libc::PROT_WRITE) };
+    let room = kernel::map(ROOM).map_err(refused)?;
+    // SAFETY: nothing is in there.
+    let outcome = unsafe { kernel::protect(room as usize, ROOM, CODE | libc::PROT_WRITE) };
     // SAFETY: as above.
-    unsafe { kernel::unmap(page, LENGTH) };
+    unsafe { kernel::unmap(room, ROOM) };
     outcome.map_err(refused)?;
     // SAFETY: the code stays readable and executable.
     unsafe { kernel::protect(function.address, function.size, CODE | libc::PROT_WRITE) }

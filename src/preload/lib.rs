@@ -31,3 +31,4 @@ mod machine;
 mod mappings;
 mod permanent;
 mod trace;
+mod version;

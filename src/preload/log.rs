@@ -7,9 +7,8 @@ use core::fmt::{self, Write};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use opentelemetry_injector_policy::configuration::{Level, Log};
-use opentelemetry_injector_policy::overrides::{DEBUG, is_true};
 use opentelemetry_injector_policy::process::file_name;
-use opentelemetry_injector_policy::{Process, reason::Lossy};
+use opentelemetry_injector_policy::{Process, overrides, reason::Lossy};
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Off as u8);
 static FILE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
@@ -36,12 +35,7 @@ pub fn is_on() -> bool {
 
 /// Takes the level from the environment.
 pub fn start(process: &impl Process) {
-    let level = match process.variable(DEBUG) {
-        Some(value) if value.eq_ignore_ascii_case(b"trace") => Level::Trace,
-        Some(value) if is_true(&value) => Level::Debug,
-        _ => return,
-    };
-    raise(level, process);
+    raise(overrides::level(process), process);
 }
 
 /// Takes level and file from the configuration; returns the level that holds.
@@ -102,13 +96,17 @@ fn stderr() -> [u64; 2] {
     status.map_or([0; 2], |status| [status.st_dev, status.st_ino])
 }
 
-/// Signals wait during an attempt; those that the write itself raised are ours to take back.
+/// Signals wait meanwhile; those that the write itself raised are ours to take back.
 fn write(number: libc::c_int, line: &[u8]) {
+    let Ok(signals) = kernel::block_signals() else {
+        return;
+    };
     match kernel::write(number, line) {
         Err(libc::EPIPE) => kernel::take_signal(libc::SIGPIPE),
         Err(libc::EFBIG) => kernel::take_signal(libc::SIGXFSZ),
         _ => {}
     }
+    kernel::unblock_signals(signals);
 }
 
 /// Opened anew for each line: a descriptor that is kept would be one that the host may close or

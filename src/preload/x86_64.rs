@@ -204,7 +204,7 @@ global_asm!(
     "jmp {answer_watched}",
     ".cfi_endproc",
     ".size opentelemetry_injector_entry, . - opentelemetry_injector_entry",
-    // usize call_with_way_out(extern fn(*void), *void, usize *saved)
+    // usize call_with_way_out(extern fn(*void), *void, usize *saved, usize stack)
     // The registers that a function must keep are on the stack; the stack pointer is the way out.
     // (The .cfi lines let debuggers and backtraces see through.)
     ".hidden opentelemetry_injector_call",
@@ -233,9 +233,15 @@ global_asm!(
     "sub rsp, 8",
     ".cfi_adjust_cfa_offset 8",
     "mov [rdx], rsp",
+    "mov rbx, rsp",
+    ".cfi_def_cfa_register rbx",
+    "test rcx, rcx",
+    "cmovne rsp, rcx",
     "mov rax, rdi",
     "mov rdi, rsi",
     "call rax",
+    "mov rsp, rbx",
+    ".cfi_def_cfa_register rsp",
     "xor eax, eax",
     "2:",
     "add rsp, 8",
@@ -298,15 +304,17 @@ unsafe extern "C" {
     pub fn entry();
 
     /// Calls `work(data)` and returns 0; returns 1 where `way_out` was taken instead. `saved` gets
-    /// what `way_out` wants.
+    /// what `way_out` wants. `stack` is where the stack for `work` ends, a multiple of 16; 0 for the
+    /// caller's own.
     #[link_name = "opentelemetry_injector_call"]
     pub fn call_with_way_out(
         work: unsafe extern "C" fn(*mut c_void),
         data: *mut c_void,
         saved: *mut usize,
+        stack: usize,
     ) -> usize;
 
-    /// Leaves everything that `call_with_way_out` called, from below it on the same stack.
+    /// Leaves everything that `call_with_way_out` called, from below it.
     #[link_name = "opentelemetry_injector_way_out"]
     pub fn way_out(saved: usize) -> !;
 }

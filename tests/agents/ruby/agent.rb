@@ -26,7 +26,7 @@ module TestAgent
 
   def resource
     list = ENV.fetch('OTEL_RESOURCE_ATTRIBUTES', '').split(',').map { |item| item.split('=', 2) }
-    name = ENV['OTEL_SERVICE_NAME'] || 'unknown_service'
+    name = ENV['OTEL_SERVICE_NAME'] || list.to_h['service.name'] || 'unknown_service'
     field(1, *list.map { |key, value| attribute(key, value) }, attribute('service.name', name))
   end
 

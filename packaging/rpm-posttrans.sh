@@ -1,0 +1,2 @@
+# After the files of the former version have gone.
+put_back

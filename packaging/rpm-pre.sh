@@ -1,0 +1,2 @@
+# Above 1: an upgrade, whose files come next.
+[ "$1" -le 1 ] || take_out

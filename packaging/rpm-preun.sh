@@ -1,0 +1,2 @@
+# 0: no version stays.
+[ "$1" -gt 0 ] || take_out

@@ -1,0 +1,138 @@
+//! A process, live or to be started, as the policy sees it: plain facts, gathered beforehand.
+
+use crate::view::View;
+use opentelemetry_injector_policy::Process;
+use opentelemetry_injector_policy::added::{self, MARKER, Restore, split};
+use opentelemetry_injector_policy::process::file_name;
+use std::cell::RefCell;
+
+/// The facts.
+pub struct Facts {
+    /// See [`Process::executable`].
+    pub executable: Vec<u8>,
+    /// See [`Process::started_as`].
+    pub started_as: Vec<u8>,
+    /// See [`Process::arguments`].
+    pub arguments: Vec<Vec<u8>>,
+    /// `NAME=value` each.
+    pub environment: Vec<Vec<u8>>,
+    /// The paths of shared libraries that are loaded, or will be when they matter.
+    pub libraries: Vec<Vec<u8>>,
+    /// See [`Process::boot_folder`].
+    pub boot_folder: Vec<u8>,
+    /// The file system.
+    pub view: View,
+    /// The files that decisions have asked for, found or not.
+    asked: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Facts {
+    /// A process of which nothing is known but what it sees.
+    pub fn new(view: View) -> Self {
+        Self {
+            executable: Vec::new(),
+            started_as: Vec::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            libraries: Vec::new(),
+            boot_folder: Vec::new(),
+            view,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// The files that decisions have asked for so far.
+    pub fn asked(&self) -> Vec<Vec<u8>> {
+        self.asked.borrow().clone()
+    }
+
+    /// Notes that the process depends on a file.
+    pub fn ask(&self, path: &[u8]) {
+        let mut asked = self.asked.borrow_mut();
+        if asked.iter().all(|other| other != path) {
+            asked.push(path.to_vec());
+        }
+    }
+}
+
+/// The environment as the process has it: what a parent was given and handed on is taken back by
+/// the preload object.
+pub fn restored(environment: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let marker = environment.iter().filter_map(|entry| split(entry));
+    let marker = marker
+        .into_iter()
+        .find(|(name, _)| *name == MARKER.to_bytes());
+    let Some(marker) = marker.map(|(_, value)| value.to_vec()) else {
+        return environment;
+    };
+    let kept = environment.iter().filter_map(|entry| {
+        Some(match added::restore(entry, &marker) {
+            Restore::Keep => entry.clone(),
+            Restore::Shorten(part) => part.to_vec(),
+            Restore::Remove => return None,
+        })
+    });
+    kept.collect()
+}
+
+impl Process for Facts {
+    fn executable(&self) -> &[u8] {
+        &self.executable
+    }
+
+    fn started_as(&self) -> &[u8] {
+        &self.started_as
+    }
+
+    fn arguments(&self) -> Vec<Vec<u8>> {
+        self.arguments.clone()
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        let mut entries = self.environment.iter().filter_map(|entry| split(entry));
+        let entry = entries.find(|(entry, _)| *entry == name.as_bytes());
+        entry.map(|(_, value)| value.to_vec())
+    }
+
+    fn is_readable_file(&self, path: &[u8]) -> bool {
+        self.ask(path);
+        self.view.is_readable_file(path)
+    }
+
+    fn is_folder(&self, path: &[u8]) -> bool {
+        self.view.is_folder(path)
+    }
+
+    fn boot_folder(&self) -> &[u8] {
+        &self.boot_folder
+    }
+
+    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
+        let mut libraries = self.libraries.iter();
+        let library = libraries.find(|path| file_name(path) == name.as_bytes());
+        library.cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_two_equal_names_counts() {
+        let mut facts = Facts::new(View::own());
+        facts.environment = ["A=1=2", "A=3", "B="].map(Vec::from).to_vec();
+        assert_eq!(facts.variable("A"), Some(b"1=2".to_vec()));
+        assert_eq!(facts.variable("B"), Some(Vec::new()));
+        assert_eq!(facts.variable("C"), None);
+    }
+
+    #[test]
+    fn what_a_parent_was_given_does_not_count() {
+        let parent = Facts::new(View::own());
+        let added = b"OTEL_A=ours".to_vec();
+        let marker = added::marker(std::slice::from_ref(&added), &parent);
+        let environment = vec![b"PATH=/x".to_vec(), added, marker];
+        assert_eq!(restored(environment), [b"PATH=/x"]);
+    }
+}

@@ -1,0 +1,36 @@
+//! The object's version, as an ELF note (elf(5), "Notes"): who looks at the file, or at what a
+//! process has mapped, need not run anything to tell it.
+
+const OWNER: [u8; 16] = *b"OpenTelemetry\0\0\0";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Padded with NUL characters: a descriptor takes whole words.
+const LENGTH: usize = VERSION.len().next_multiple_of(4);
+
+#[repr(C, align(4))]
+struct Note {
+    owner_length: u32,
+    length: u32,
+    kind: u32,
+    owner: [u8; OWNER.len()],
+    version: [u8; LENGTH],
+}
+
+#[used]
+#[unsafe(link_section = ".note.opentelemetry_injector")]
+static NOTE: Note = Note {
+    // The padding behind the name's own NUL does not count.
+    owner_length: "OpenTelemetry\0".len() as u32,
+    length: LENGTH as u32,
+    kind: 1,
+    owner: OWNER,
+    version: {
+        let mut version = [0; LENGTH];
+        let mut index = 0;
+        while index < VERSION.len() {
+            version[index] = VERSION.as_bytes()[index];
+            index += 1;
+        }
+        version
+    },
+};

@@ -1,0 +1,105 @@
+//! `opentelemetry-injector ps` on the processes of this machine.
+
+use serde_json::Value;
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+use support::explain_support::{Waiting, command, waiting_program};
+use support::{Scene, has, is_root, skip, stderr, stdout, succeed};
+
+const NAME: &str = "JAVA_TOOL_OPTIONS";
+
+fn listed() -> Vec<Value> {
+    let output = command(&["ps", "--json"]).output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // Even root may find processes that it cannot look at, and is told so.
+    let hidden = value["not_permitted"].as_u64().unwrap();
+    assert_eq!(output.status.code(), Some(if hidden == 0 { 0 } else { 2 }));
+    assert_eq!(stderr(&output).is_empty(), hidden == 0);
+    value["processes"].as_array().unwrap().clone()
+}
+
+fn one(processes: &[Value], process: u32) -> Option<&Value> {
+    processes
+        .iter()
+        .find(|told| told["process"]["pid"] == process)
+}
+
+#[test]
+fn runtimes_are_listed_with_decision_version_and_age() {
+    let scene = Scene::new();
+    let java = waiting_program(&scene, "java");
+    let other = waiting_program(&scene, "other");
+    let injected = Waiting::start(scene.command(&java, "direct").arg(NAME));
+    let left_alone = Waiting::start(Command::new(&java).env_clear().arg(NAME));
+    let none = Waiting::start(scene.command(&other, "direct").arg(NAME));
+    let processes = listed();
+    let told = one(&processes, injected.id()).unwrap();
+    assert_eq!(told["verdict"], "injected");
+    assert_eq!(told["object"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(told["changed_since_start"].as_array().unwrap().len(), 0);
+    let told = one(&processes, left_alone.id()).unwrap();
+    assert_eq!(told["verdict"], "not_injected");
+    assert_eq!(told["object"], Value::Null);
+    assert!(one(&processes, none.id()).is_none());
+
+    thread::sleep(Duration::from_millis(100));
+    fs::write(&scene.agent, "a newer one").unwrap();
+    let output = command(&["ps"]).output().unwrap();
+    let text = stdout(&output);
+    let line = |process: u32| {
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.starts_with(&format!("{process} ")));
+        line.unwrap_or_else(|| panic!("{process}: {text}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+    };
+    let version = format!("{}*", env!("CARGO_PKG_VERSION"));
+    assert_eq!(line(injected.id())[2..5], ["JVM", "yes", &version]);
+    assert_eq!(line(left_alone.id())[2..6], ["JVM", "no", "-", "not"]);
+    assert!(text.starts_with("PID "), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn another_user_is_told_what_may_not_be_seen() {
+    if !is_root() || !has("setpriv") {
+        skip!("another user needs root and setpriv");
+    }
+    let scene = Scene::new();
+    let copy = scene.path("opentelemetry-injector");
+    succeed(
+        Command::new("cp")
+            .arg(support::built().join("opentelemetry-injector"))
+            .arg(&copy),
+    );
+    let mut ask = Command::new("setpriv");
+    ask.args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&copy);
+    let output = ask.args(["ps", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("may not be looked at by this user"));
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(value["not_permitted"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn processes_that_end_meanwhile_are_no_errors() {
+    // A shell that starts and ends processes as fast as it can.
+    let mut busy = Command::new("sh")
+        .args(["-c", "while :; do /bin/true & wait; done"])
+        .spawn()
+        .unwrap();
+    for _ in 0..10 {
+        let output = command(&["ps"]).output().unwrap();
+        let said = stderr(&output);
+        assert!(
+            said.is_empty() || said.contains("may not be looked at"),
+            "{said}"
+        );
+        assert!(said.lines().count() <= 1, "{said}");
+    }
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+}

@@ -1,0 +1,327 @@
+//! `status` and `doctor`, in small machines of their own: what they find, the next step, the exit
+//! code.
+
+use serde_json::Value;
+use std::fs;
+use std::process::{Command, Stdio};
+use support::cli_support::built;
+use support::machine;
+use support::machine::{COMMAND, Machine, OBJECT, assert_done};
+use support::skip;
+
+const CONFIGURATION: &str = "etc/opentelemetry/injector/configuration.toml";
+
+/// What a query finds of a subject: its state and what it says, by its JSON.
+fn found(machine: &Machine, query: &str, subject: &str) -> Vec<(String, String)> {
+    let outcome = machine.injector(&[query, "--json"]);
+    let found: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let findings = found["findings"].as_array().unwrap();
+    let state = |finding: &Value| finding["state"].as_str().unwrap().to_owned();
+    let problems = findings
+        .iter()
+        .filter(|finding| state(finding) == "problem");
+    assert_eq!(found["problems"], problems.clone().count());
+    assert_eq!(outcome.code, i32::from(problems.count() > 0), "{outcome:?}");
+    // What has to be done is told.
+    let untold = |finding: &&Value| state(finding) == "problem" && finding["next"].is_null();
+    assert_eq!(findings.iter().find(untold), None);
+    let about = findings
+        .iter()
+        .filter(|finding| finding["subject"] == subject);
+    let about = about.map(|finding| (state(finding), finding["what"].as_str().unwrap().into()));
+    about.collect()
+}
+
+/// The one finding of a subject.
+fn the(machine: &Machine, subject: &str) -> (String, String) {
+    let mut found = found(machine, "status", subject);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+fn problem(what: impl Into<String>) -> (String, String) {
+    ("problem".into(), what.into())
+}
+
+fn ok(what: impl Into<String>) -> (String, String) {
+    ("ok".into(), what.into())
+}
+
+/// A machine on which everything is as it should be.
+fn in_order(machine: &Machine) {
+    machine.write("opt/agent.jar", "not read");
+    machine.write(CONFIGURATION, "[jvm]\nagent_path = \"/opt/agent.jar\"\n");
+    assert_done(&machine.injector(&["install"]));
+}
+
+#[test]
+fn a_machine_in_order_has_no_problems() {
+    let machine = machine!();
+    in_order(&machine);
+    let status = machine.injector(&["status"]);
+    assert_done(&status);
+    let version = env!("CARGO_PKG_VERSION");
+    let folder = OBJECT.rsplit_once('/').unwrap().0;
+    let said = format!(
+        "ok       preload file   /etc/ld.so.preload names {OBJECT}\n\
+         note     environment    LD_PRELOAD here does not name the object\n\
+         ok       object         {OBJECT} ({version})\n\
+         ok       boot files     {folder}/boot\n\
+         ok       engine         direct (built in); libopentelemetry_injector_gum.so is not \
+         installed\n\
+         ok       configuration  /{CONFIGURATION}: no problems (1 file)\n\
+         ok       agent for JVM  /opt/agent.jar\n"
+    );
+    assert_eq!(status.stdout, said);
+    let doctor = machine.injector(&["doctor"]);
+    assert_done(&doctor);
+    assert!(
+        doctor.stdout.starts_with("ok       preload file "),
+        "{doctor:?}"
+    );
+    for program in ["sh", "cat", "ls", "ldconfig (static)", "sh (as nobody)"] {
+        let trial = found(&machine, "doctor", &format!("trial: {program}"));
+        assert_eq!(trial, [ok("as without the object")]);
+    }
+}
+
+#[test]
+fn a_bare_machine_has_three_problems_and_the_next_steps() {
+    let machine = machine!();
+    fs::remove_file(machine.path(OBJECT)).unwrap();
+    let status = machine.injector(&["status"]);
+    assert_eq!((status.code, status.stderr.as_str()), (1, ""), "{status:?}");
+    for told in [
+        "problem  preload file   /etc/ld.so.preload does not name the object: no process loads it\n",
+        "next: opentelemetry-injector install\n",
+        "problem  object         libopentelemetry_injector.so is not in /usr/bin, ",
+        "problem  configuration  /etc/opentelemetry/injector/configuration.toml: no such file",
+    ] {
+        assert!(status.stdout.contains(told), "{told}: {}", status.stdout);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_preload_file_is_told() {
+    let machine = machine!();
+    let file = |content: &str| {
+        machine.write("etc/ld.so.preload", content.replace("OURS", OBJECT));
+        found(&machine, "status", "preload file")
+    };
+    let names = ok(format!("/etc/ld.so.preload names {OBJECT}"));
+    assert_eq!(file("OURS").as_slice(), std::slice::from_ref(&names));
+    let twice = problem("/etc/ld.so.preload names the object 2 times");
+    assert_eq!(file("OURS\nOURS\n"), [twice]);
+    let [(state, what)] = file("OURS\r\n").try_into().unwrap();
+    assert_eq!(state, "problem");
+    assert!(what.contains("takes no path with blanks"), "{what}");
+    let [(state, what)] = file("/opt/gone/libopentelemetry_injector.so\n")
+        .try_into()
+        .unwrap();
+    assert_eq!(state, "problem");
+    assert!(
+        what.contains("which is not there: every program complains"),
+        "{what}"
+    );
+    let [found, (state, what)] = file("OURS /opt/gone.so").try_into().unwrap();
+    assert_eq!((found, state.as_str()), (names.clone(), "note"));
+    assert!(what.contains("/opt/gone.so, which is not there"), "{what}");
+    // The loader takes the end of the second comment for an object.
+    let [found, (state, what)] = file("# 1\nOURS\n# four five\n").try_into().unwrap();
+    assert_eq!((found, state.as_str()), (names, "note"));
+    assert!(what.contains("the loader takes `ve`"), "{what}");
+    for (mode, told) in [
+        (0o666, "can be written by others"),
+        (0o600, "in root's processes alone"),
+    ] {
+        machine.write("etc/ld.so.preload", OBJECT);
+        machine.set_mode("etc/ld.so.preload", mode);
+        let [_, (state, what)] = found_twice(&machine);
+        assert_eq!(state, "problem");
+        assert!(what.contains(told), "{what}");
+    }
+}
+
+fn found_twice(machine: &Machine) -> [(String, String); 2] {
+    found(machine, "status", "preload file").try_into().unwrap()
+}
+
+#[test]
+fn what_is_wrong_with_the_object_is_told() {
+    let machine = machine!();
+    in_order(&machine);
+    machine.set_mode(OBJECT, 0o666);
+    let (state, what) = the(&machine, "object");
+    assert_eq!(state, "problem");
+    assert!(what.contains("can be written by others"), "{what}");
+    machine.set_mode(OBJECT, 0o644);
+    let folder = machine.path(OBJECT).with_file_name("boot");
+    fs::remove_file(folder.join("ruby/boot.rb")).unwrap();
+    let (state, what) = the(&machine, "boot files");
+    assert_eq!(state, "problem");
+    assert!(what.ends_with("boot lacks ruby/boot.rb"), "{what}");
+    let gum = "usr/lib/opentelemetry/injector/libopentelemetry_injector_gum.so";
+    machine.write(gum, "not looked at");
+    assert_eq!(the(&machine, "engine").0, "ok");
+    machine.set_mode(gum, 0o777);
+    assert_eq!(the(&machine, "engine").0, "problem");
+    fs::remove_file(machine.path(gum)).unwrap();
+    // While every program would tell of its loading.
+    machine.write("etc/ld.so.preload", "");
+    machine.write(OBJECT, "not an object");
+    assert_eq!(
+        the(&machine, "object"),
+        problem(format!("{OBJECT}: not an ELF file"))
+    );
+}
+
+#[test]
+fn what_is_wrong_with_configuration_and_agents_is_told() {
+    let machine = machine!();
+    in_order(&machine);
+    machine.set_mode("opt/agent.jar", 0o666);
+    let (state, what) = the(&machine, "agent for JVM");
+    assert_eq!(state, "problem");
+    assert!(what.contains("can be written by others"), "{what}");
+    fs::remove_file(machine.path("opt/agent.jar")).unwrap();
+    let (state, what) = the(&machine, "agent for JVM");
+    assert_eq!(state, "problem");
+    assert!(what.contains("/opt/agent.jar is missing"), "{what}");
+    machine.write(
+        CONFIGURATION,
+        "[jvm]\nagent_path = \"/opt/agent.jar\"\nenabled = false\n",
+    );
+    assert_eq!(the(&machine, "agent for JVM").0, "note");
+    machine.write(
+        CONFIGURATION,
+        "[python]\nagent_path = \"/opt/python/{version}\"\n",
+    );
+    assert_eq!(the(&machine, "agent for Python").0, "problem");
+    fs::create_dir(machine.path("opt/python")).unwrap();
+    assert_eq!(
+        the(&machine, "agent for Python"),
+        ok("/opt/python/{version}")
+    );
+    machine.write(CONFIGURATION, "jvm = 1\n");
+    let (state, what) = the(&machine, "configuration");
+    assert_eq!(state, "problem");
+    assert!(what.contains("1 problem"), "{what}");
+    machine.write(CONFIGURATION, "enabled = false\n");
+    let found = found(&machine, "status", "configuration");
+    let note = (
+        "note".into(),
+        "enabled = false: no process is injected".into(),
+    );
+    assert!(found.contains(&note), "{found:?}");
+}
+
+#[test]
+fn the_environment_and_that_of_services_is_told() {
+    let machine = machine!();
+    in_order(&machine);
+    assert_done(&machine.injector(&["uninstall"]));
+    let line = format!("LD_PRELOAD={OBJECT} OTEL_INJECTOR_DISABLED=true exec {COMMAND} status");
+    let status = machine.run("", &["/bin/sh", "-c", &line]);
+    assert_done(&status);
+    for told in [
+        format!("ok       environment    LD_PRELOAD here names {OBJECT}\n"),
+        "note     environment    OTEL_INJECTOR_DISABLED is set".into(),
+        "note     preload file   /etc/ld.so.preload does not name the object\n".into(),
+    ] {
+        assert!(status.stdout.contains(&told), "{told}: {}", status.stdout);
+    }
+    let gone = "/gone/libopentelemetry_injector.so";
+    for (file, line) in [
+        ("etc/environment", format!("LD_PRELOAD={gone}")),
+        (
+            "etc/systemd/system/shop.service.d/trace.conf",
+            format!("[Service]\nEnvironment=\"LD_PRELOAD={gone}\"\n"),
+        ),
+        (
+            "etc/systemd/system.conf.d/trace.conf",
+            format!("[Manager]\nDefaultEnvironment=LD_PRELOAD={gone}\n"),
+        ),
+    ] {
+        machine.write(file, &line);
+        let told = format!("/{file} sets LD_PRELOAD to {gone}, which is not there");
+        assert_eq!(the(&machine, "services"), problem(told));
+        machine.write(file, line.replace(gone, OBJECT));
+        assert_eq!(the(&machine, "services").0, "ok");
+        fs::remove_file(machine.path(file)).unwrap();
+    }
+}
+
+#[test]
+fn what_another_user_may_not_look_at_cannot_be_told() {
+    let machine = machine!();
+    in_order(&machine);
+    machine.set_mode("etc/opentelemetry/injector", 0o700);
+    let mut command = machine.command("", "", &[COMMAND, "status"]);
+    command.env("OPTIONS", "--userspec=65534:65534");
+    let status = machine::outcome(&command.output().unwrap());
+    assert_eq!(status.code, 2, "{status:?}");
+    assert!(
+        status.stdout.contains("unknown  configuration"),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn a_trial_that_goes_wrong_is_told() {
+    let machine = machine!();
+    in_order(&machine);
+    machine.write("etc/ld.so.preload", "");
+    let harm = "-DHARM=if (!getenv(\"OPENTELEMETRY_INJECTOR_DISABLED\")) puts(\"hello\")";
+    machine.install_hostile_object(&[harm]);
+    let trial = found(&machine, "doctor", "trial: cat");
+    assert_eq!(trial, [problem("stdout differs: hello")]);
+    machine.install_object(&support::object());
+    let noexec = r#"
+        object="$ROOT/usr/lib/opentelemetry"
+        mount --bind "$object" "$object" && mount -o remount,bind,noexec "$object""#;
+    let doctor = machine.run(noexec, &[COMMAND, "doctor"]);
+    assert_eq!(doctor.code, 1, "{doctor:?}");
+    assert!(
+        doctor.stdout.contains("that is mounted noexec"),
+        "{doctor:?}"
+    );
+    assert!(
+        doctor.stdout.contains("next: move the object"),
+        "{doctor:?}"
+    );
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let machine = machine!();
+    in_order(&machine);
+    let line = format!("{{ {COMMAND} status; echo $? >&2; }} | :");
+    let status = machine.run("", &["/bin/sh", "-c", &line]);
+    assert_eq!(status.stderr, "0\n");
+}
+
+#[test]
+fn a_person_gets_colours_and_nobody_else() {
+    if !support::has("script") {
+        skip!("script(1), for a terminal, is not installed");
+    }
+    let command = built("opentelemetry-injector");
+    let run = |variables: &[(&str, &str)]| {
+        let mut terminal = Command::new("script");
+        let line = format!("{} status", command.display());
+        terminal
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::null());
+        terminal.env("TERM", "xterm").env_remove("NO_COLOR");
+        terminal.envs(variables.iter().copied());
+        support::stdout(&terminal.output().unwrap())
+    };
+    assert!(run(&[]).contains("\u{1b}["));
+    let plain = run(&[("NO_COLOR", "1")]);
+    assert!(
+        plain.contains("object") && !plain.contains('\u{1b}'),
+        "{plain}"
+    );
+    let piped = Command::new(&command).arg("status").output().unwrap();
+    assert!(!support::stdout(&piped).contains('\u{1b}'));
+}

@@ -1,0 +1,11 @@
+//! What must hold for any input, whoever makes it: libFuzzer (`targets/`), or a test of the main
+//! workspace that repeats the corpus.
+
+pub mod added;
+pub mod configuration;
+pub mod fields;
+pub mod glob;
+pub mod kernel_answers;
+pub mod merges;
+pub mod preload_file;
+pub mod process;

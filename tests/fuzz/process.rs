@@ -1,0 +1,49 @@
+//! A process made of plain values.
+
+use opentelemetry_injector_policy::Process;
+use opentelemetry_injector_policy::process::file_name;
+use std::collections::BTreeMap;
+
+/// A process in which every file is there.
+#[derive(Default)]
+pub struct Plain {
+    /// Its executable, also what it was started as.
+    pub executable: Vec<u8>,
+    /// Its command line.
+    pub arguments: Vec<Vec<u8>>,
+    /// Its environment.
+    pub variables: BTreeMap<String, Vec<u8>>,
+    /// The folder of the boot files.
+    pub boot_folder: Vec<u8>,
+    /// The libraries that it has loaded.
+    pub libraries: Vec<&'static str>,
+}
+
+impl Process for Plain {
+    fn executable(&self) -> &[u8] {
+        &self.executable
+    }
+    fn started_as(&self) -> &[u8] {
+        &self.executable
+    }
+    fn arguments(&self) -> Vec<Vec<u8>> {
+        self.arguments.clone()
+    }
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        self.variables.get(name).cloned()
+    }
+    fn is_readable_file(&self, _path: &[u8]) -> bool {
+        true
+    }
+    fn is_folder(&self, _path: &[u8]) -> bool {
+        true
+    }
+    fn boot_folder(&self) -> &[u8] {
+        &self.boot_folder
+    }
+    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
+        let is_named = |path: &&&str| file_name(path.as_bytes()) == name.as_bytes();
+        let path = self.libraries.iter().find(is_named)?;
+        Some(path.as_bytes().to_vec())
+    }
+}
