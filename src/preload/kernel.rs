@@ -1,4 +1,4 @@
-//! The system calls that the preload object makes, and no others.
+//! The system calls that the preload object makes by itself.
 //!
 //! Errors are the kernel's numbers (errno(3)); `errno` itself is never touched.
 

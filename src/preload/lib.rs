@@ -4,9 +4,10 @@
 //! variables are answered with the agent added. Read it in this order: [`constructor`], [`hooks`],
 //! [`answers`], [`direct`], [`attempt`].
 //!
-//! It has no standard library, no thread-local storage and no lock. It calls libc for nothing that
-//! could fail, allocate or set `errno`; the loader's list of objects, which needs the loader's
-//! lock, is asked for by the constructor alone.
+//! It has no standard library, no thread-local storage and no lock. Where it
+//! answers, it calls libc for nothing that could fail, allocate or set `errno`; the constructor alone
+//! asks for the loader's list of objects, which needs the loader's lock, and for what has to be
+//! libc's own call.
 #![no_std]
 
 extern crate alloc;
