@@ -101,7 +101,11 @@ fn an_object_that_others_could_change_is_refused() {
         (OBJECT, 0o664, "can be written by others"),
         (OBJECT, 0o600, "is closed to other users"),
         (folder, 0o777, "can be written by others"),
-        (folder, 0o1777, "can be written by others"),
+        (
+            folder,
+            0o1777,
+            "can be written by others than root: take another place",
+        ),
         (folder, 0o775, "can be written by others"),
         (folder, 0o700, "is closed to other users"),
         ("usr/lib/opentelemetry", 0o757, "can be written by others"),

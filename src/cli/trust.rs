@@ -12,6 +12,9 @@ use std::path::{Component, Path, PathBuf};
 /// there can put one in the place of a file of his own.
 const WRITABLE: u32 = 0o022;
 
+/// Only the owner may take a name out of such a folder (inode(7)).
+const STICKY: u32 = 0o1000;
+
 /// As many symbolic links as the kernel follows in one path (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
@@ -159,6 +162,11 @@ impl fmt::Display for Distrust {
                 f,
                 "{path} belongs to user {owner}, who could change what every process loads: \
                  `chown root {path}`, or another place"
+            ),
+            // It is meant to be shared: `/tmp` must stay as it is.
+            Why::Writable(mode) if mode & STICKY != 0 => write!(
+                f,
+                "{path} (mode {mode:04o}) can be written by others than root: take another place"
             ),
             Why::Writable(mode) => write!(
                 f,
