@@ -148,14 +148,20 @@ fn name(entry: &[u8]) -> Option<&[u8]> {
 
 /// Takes back what a parent was given and has handed on; before any other thread is there.
 ///
-/// The array stays the same one: musl hands the kernel's to `main`.
+/// The array stays the same one: musl hands the kernel's to `main`. Every place that becomes free
+/// is null: Go takes what follows the first null for the auxiliary vector (runtime/os_linux.go,
+/// `sysargs`), and turns to `/proc/self/auxv` where that vector is empty.
 pub fn restore(marker: &CStr) {
     let marker = marker.to_bytes();
     // SAFETY: reading one word.
     let mut next = unsafe { ptr::read_volatile(&raw const __environ) }.cast_mut();
+    let mut free = 0;
     for (entry, text) in current() {
         let kept = match added::restore(text.to_bytes(), marker) {
-            Restore::Remove => continue,
+            Restore::Remove => {
+                free += 1;
+                continue;
+            }
             Restore::Keep => entry,
             Restore::Shorten(part) => permanent::c_string(part).unwrap_or(entry),
         };
@@ -166,8 +172,10 @@ pub fn restore(marker: &CStr) {
             next.add(1)
         };
     }
-    // SAFETY: there is room for the end, at the latest where it was.
-    unsafe { next.write(ptr::null()) };
+    for place in 0..free {
+        // SAFETY: these places had entries.
+        unsafe { next.add(place).write(ptr::null()) };
+    }
 }
 
 /// The entries one after the other, as they are found when it is their turn.
