@@ -1,7 +1,7 @@
 //! Everything that is written in arm64 machine code: system calls, the hook's entry, the patch, and
 //! the way out of a failed attempt.
 
-use crate::{filter, hooks};
+use crate::{environment, filter, hooks};
 use core::arch::{asm, global_asm};
 use core::ffi::c_void;
 
@@ -58,7 +58,7 @@ global_asm!(
     "cbz x9, 6f",
     "ldrb w10, [x0]",
     "cbz w10, 6f",
-    // The first two bytes of a matching entry: `=` follows a name of one character.
+    // The name's beginning, with `=` behind a name of one character.
     "ldrb w11, [x0, #1]",
     "mov w12, #0x3d",
     "cmp w11, #0",
@@ -67,8 +67,9 @@ global_asm!(
     "2:",
     "ldr x13, [x9], #8",
     "cbz x13, 5f",
-    "ldrh w11, [x13]",
-    "cmp w11, w10",
+    // An empty entry has no second byte.
+    "ldrb w11, [x13]",
+    "cmp w11, w10, uxtb",
     "b.ne 2b",
     // The rest of the name, up to the first difference.
     "mov x14, #1",
@@ -84,6 +85,9 @@ global_asm!(
     "cmp w12, #0x3d",
     "b.ne 2b",
     "add x13, x13, x14",
+    "adrp x9, {is_equals_refused}",
+    "ldrb w9, [x9, :lo12:{is_equals_refused}]",
+    "cbnz w9, 51f",
     // What libc answers is in x13, the name's beginning in w10.
     "5:",
     "ldr w11, 10f",
@@ -95,6 +99,16 @@ global_asm!(
     "9:",
     "mov x0, x13",
     "ret",
+    // A name that holds `=` where libc does not look for such: nothing.
+    "51:",
+    "mov x14, x0",
+    "4:",
+    "ldrb w11, [x14], #1",
+    "cbz w11, 5b",
+    "cmp w11, #0x3d",
+    "b.ne 4b",
+    "mov x13, #0",
+    "b 5b",
     // No environment (then libc does not look at the name, which may be null) or an empty name.
     "6:",
     "mov x13, #0",
@@ -220,6 +234,7 @@ global_asm!(
     "_Unwind_Resume:",
     "udf #0",
     detour = sym hooks::DETOUR,
+    is_equals_refused = sym environment::IS_EQUALS_REFUSED,
     spread = const filter::SPREAD,
     shift = const filter::SHIFT,
     watched_slots = const filter::WATCHED_SLOTS,

@@ -2,10 +2,11 @@
 
 use crate::loaded_objects::{Function, Object};
 use crate::machine::{self, PATCH_LENGTH};
-use crate::{kernel, loaded_objects};
+use crate::{environment, kernel, loaded_objects};
 use alloc::vec::Vec;
 use core::ffi::c_char;
 use core::slice;
+use core::sync::atomic::Ordering;
 use opentelemetry_injector_policy::reason::EngineProblem;
 
 /// One function's first bytes, as they are to become.
@@ -145,6 +146,8 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
         if !object.is_libc() {
             return None;
         }
+        // Before the hook is in place.
+        environment::IS_EQUALS_REFUSED.store(!object.is_glibc(), Ordering::Relaxed);
         Some(match threads_are_running(object) {
             true => Err(EngineProblem::Threads),
             false => Ok((

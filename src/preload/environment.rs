@@ -7,6 +7,7 @@ use crate::permanent;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use opentelemetry_injector_policy::added::{self, MARKER, Restore};
 
 unsafe extern "C" {
@@ -15,11 +16,15 @@ unsafe extern "C" {
     static mut __environ: *const *const c_char;
 }
 
-/// What glibc's own `getenv` answers: the value of the first `name=value`, or null. The hook's entry
+/// Whether a name that holds `=` is never found: musl's `getenv` looks at it no further, glibc's
+/// finds `c` for `A=B` in the entry `A=B=c`.
+pub static IS_EQUALS_REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// What libc's own `getenv` answers: the value of the first `name=value`, or null. The hook's entry
 /// does the same in machine code.
 ///
-/// Like glibc's, the search compares the first two bytes of every entry with those of the name (of
-/// a name of one character with that and `=`), and only then the rest.
+/// Nothing behind an entry's end is read: an empty one may be the last byte before memory that may
+/// not be read.
 ///
 /// # Safety
 /// As for getenv(3): `name` is a C string (or, as in libc, whatever crashes), and nothing frees
@@ -36,21 +41,15 @@ pub unsafe fn scan(name: *const c_char) -> *const c_char {
     if first == 0 {
         return ptr::null();
     }
-    // SAFETY: the string has a first character, hence a second byte.
-    let second = match unsafe { *name.add(1) } {
-        0 => b'=',
-        byte => byte,
-    };
-    let start = u16::from_ne_bytes([first, second]);
     loop {
         // SAFETY: the array ends with null, which has not come yet.
         let text = unsafe { ptr::read_volatile(entry) }.cast::<u8>();
         if text.is_null() {
             return ptr::null();
         }
-        // SAFETY: entries are C strings. Like glibc: even an empty one has a byte behind it.
-        if unsafe { text.cast::<u16>().read_unaligned() } == start {
-            // SAFETY: two C strings.
+        // SAFETY: entries are C strings.
+        if unsafe { *text } == first {
+            // SAFETY: two C strings with the same first character.
             let value = unsafe { after_name(text, name) };
             if !value.is_null() {
                 return value.cast();
@@ -61,12 +60,13 @@ pub unsafe fn scan(name: *const c_char) -> *const c_char {
     }
 }
 
-/// The value in `text` where its name is `name`, else null; their first bytes are the same.
+/// The value in `text` where its name is `name`, else null; their first characters are the same.
 ///
 /// # Safety
 /// Both are C strings.
 unsafe fn after_name(text: *const u8, name: *const u8) -> *const u8 {
-    let mut index = 1;
+    let is_equals_refused = IS_EQUALS_REFUSED.load(Ordering::Relaxed);
+    let mut index = 0;
     loop {
         // SAFETY: both strings were equal and without an end up to here.
         let (ours, theirs) = unsafe { (*name.add(index), *text.add(index)) };
@@ -75,7 +75,7 @@ unsafe fn after_name(text: *const u8, name: *const u8) -> *const u8 {
             // SAFETY: `=` is not the end, so one more byte belongs to the string.
             return unsafe { text.add(index) };
         }
-        if ours == 0 || ours != theirs {
+        if ours == 0 || ours != theirs || ours == b'=' && is_equals_refused {
             return ptr::null();
         }
     }

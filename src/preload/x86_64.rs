@@ -1,7 +1,7 @@
 //! Everything that is written in x86-64 machine code: system calls, the hook's entry, the patch,
 //! and the way out of a failed attempt.
 
-use crate::{filter, hooks};
+use crate::{environment, filter, hooks};
 use core::arch::{asm, global_asm};
 use core::ffi::c_void;
 
@@ -58,7 +58,8 @@ global_asm!(
     "movzx ecx, byte ptr [rdi]",
     "test ecx, ecx",
     "je 6f",
-    // The first two bytes of a matching entry: `=` follows a name of one character.
+    // The first two bytes of a matching entry: `=` follows a name of one character. The second one
+    // is there only where the first one is not an empty entry's end.
     "movzx eax, byte ptr [rdi + 1]",
     "mov r8d, 0x3d",
     "test eax, eax",
@@ -73,23 +74,23 @@ global_asm!(
     "mov rax, [rdx + 8]",
     "test rax, rax",
     "je 5f",
-    "cmp word ptr [rax], cx",
+    "cmp byte ptr [rax], cl",
     "je 31f",
     "mov rax, [rdx + 16]",
     "test rax, rax",
     "je 5f",
-    "cmp word ptr [rax], cx",
+    "cmp byte ptr [rax], cl",
     "je 32f",
     "mov rax, [rdx + 24]",
     "test rax, rax",
     "je 5f",
-    "cmp word ptr [rax], cx",
+    "cmp byte ptr [rax], cl",
     "je 33f",
     "mov rax, [rdx + 32]",
     "add rdx, 32",
     "test rax, rax",
     "je 5f",
-    "cmp word ptr [rax], cx",
+    "cmp byte ptr [rax], cl",
     "jne 2b",
     "jmp 3f",
     "33:",
@@ -99,6 +100,8 @@ global_asm!(
     "31:",
     "add rdx, 8",
     "3:",
+    "cmp byte ptr [rax + 1], ch",
+    "jne 2b",
     // The rest of the name, up to the first difference.
     "mov r9d, 1",
     "4:",
@@ -114,6 +117,8 @@ global_asm!(
     "cmp r11d, 0x3d",
     "jne 2b",
     "add rax, r9",
+    "cmp byte ptr [rip + {is_equals_refused}], 0",
+    "jne 51f",
     "5:",
     "imul ecx, ecx, {spread}",
     "shr ecx, {shift}",
@@ -121,6 +126,18 @@ global_asm!(
     "bt r8, rcx",
     "jc 8f",
     "ret",
+    // A name that holds `=` where libc does not look for such: nothing.
+    "51:",
+    "mov r8, rdi",
+    "4:",
+    "movzx r9d, byte ptr [r8]",
+    "inc r8",
+    "test r9d, r9d",
+    "je 5b",
+    "cmp r9d, 0x3d",
+    "jne 4b",
+    "xor eax, eax",
+    "jmp 5b",
     // No environment (then libc does not look at the name, which may be null) or an empty name.
     "6:",
     "xor eax, eax",
@@ -255,6 +272,7 @@ global_asm!(
     "_Unwind_Resume:",
     "ud2",
     detour = sym hooks::DETOUR,
+    is_equals_refused = sym environment::IS_EQUALS_REFUSED,
     spread = const filter::SPREAD as i32,
     shift = const filter::SHIFT,
     watched_slots = const filter::WATCHED_SLOTS,
