@@ -396,6 +396,23 @@ fn a_function_that_another_library_has_hooked_is_left_to_it() {
 }
 
 #[test]
+fn a_foreign_hook_that_jumps_through_an_address_elsewhere_is_left_alone() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let arguments = ["-shared", "-fPIC", "-ldl", "-DTHROUGH_POINTER"];
+    let foreign = scene.compile_with("cc", "foreign_hook", &arguments);
+    let mut command = scene.command(&program, "direct");
+    let both = format!("{}:{}", support::object().display(), foreign.display());
+    command
+        .env("LD_PRELOAD", both)
+        .env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+    let output = command.arg("HOME").output().unwrap();
+    assert_eq!(stdout(&output), "HOME=/foreign\n");
+    let told = stderr(&output);
+    assert!(told.contains("already patched"), "{told}");
+}
+
+#[test]
 fn nothing_is_patched_while_threads_are_running() {
     let scene = Scene::new();
     let program = scene.compile("ask");

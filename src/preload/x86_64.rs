@@ -342,7 +342,7 @@ pub fn landing_pad(code: &[u8]) -> usize {
 /// No compiler begins `getenv` like that.
 pub fn is_patched(code: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 7] = [
-        &JUMP,
+        &[0xff, 0x25],
         &[0xe9],
         &[0xeb],
         &[0xcc],
