@@ -441,3 +441,31 @@ fn a_parents_additions_are_taken_back_before_main() {
         assert_eq!(succeed(&mut command), lines("main") + &lines("environ"));
     }
 }
+
+#[test]
+fn go_finds_its_auxiliary_vector_however_many_entries_are_taken_back() {
+    if !has("go") {
+        skip!("no go");
+    }
+    let scene = Scene::new();
+    let program = scene.path("asking_in_go");
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&program);
+    build.arg(root().join("tests/programs/traps/asking_in_go.go"));
+    succeed(build.env("CGO_ENABLED", "1"));
+    let plain = outcome(scene.command(&program, "direct").env_remove("LD_PRELOAD"));
+    assert_eq!(plain.2, Some(4), "{}{}", plain.0, plain.1);
+    for count in 1..=7 {
+        let mut command = scene.command(&program, "direct");
+        let names = (1..count).map(|number| format!("OTEL_{number}"));
+        // The hash of `1`, as above.
+        let items: Vec<_> = names
+            .inspect(|name| {
+                command.env(name, "1");
+            })
+            .map(|name| format!("{name}::af63ac4c86019afc"))
+            .collect();
+        command.env("OPENTELEMETRY_INJECTOR_ADDED", items.join(","));
+        assert_eq!(outcome(&mut command), plain, "{count} entries");
+    }
+}

@@ -72,6 +72,47 @@ fn nothing_behind_a_names_end_is_read() {
 }
 
 #[test]
+fn nothing_behind_an_empty_entrys_end_is_read() {
+    let scene = Scene::new();
+    let mut compilers = vec!["cc"];
+    match has("musl-gcc") {
+        true => compilers.push("musl-gcc"),
+        false => println!("skipped: musl, without musl-gcc"),
+    }
+    for compiler in compilers {
+        let program = scene.compile_with(compiler, "empty_entry_at_a_page_end", &[]);
+        // Not with Gum, which asks libc's own.
+        for level in ["off", "trace"] {
+            let mut command = scene.command(&program, "direct");
+            command.env("OPENTELEMETRY_INJECTOR_DEBUG", level);
+            assert_eq!(succeed(&mut command), "value (null)\n");
+        }
+    }
+}
+
+#[test]
+fn a_name_that_holds_an_equals_sign_is_looked_up_as_libc_does() {
+    let scene = Scene::new();
+    let mut compilers = vec!["cc"];
+    match has("musl-gcc") {
+        true => compilers.push("musl-gcc"),
+        false => println!("skipped: musl, without musl-gcc"),
+    }
+    for compiler in compilers {
+        let program = scene.compile_with(compiler, "ask", &[]);
+        for level in ["off", "trace"] {
+            let mut command = scene.command(&program, "direct");
+            command.args(["A1=B", "A1=", "=A", "A1"]);
+            command.envs([("A1", "B=c"), ("OPENTELEMETRY_INJECTOR_DEBUG", level)]);
+            let hooked = succeed(&mut command);
+            let plain = succeed(command.env_remove("LD_PRELOAD"));
+            assert_eq!(hooked, plain, "{compiler}, {level}");
+            assert!(plain.ends_with("A1=B=c\n"), "{plain}");
+        }
+    }
+}
+
+#[test]
 fn a_null_name_crashes_as_it_does_in_libc() {
     let scene = Scene::new();
     let program = scene.compile("null_name");
@@ -372,6 +413,23 @@ fn a_function_that_another_library_has_hooked_is_left_to_it() {
         let told = stderr(&output).contains("already patched");
         assert_eq!(told, engine == "direct", "{}", stderr(&output));
     }
+}
+
+#[test]
+fn a_foreign_hook_that_jumps_through_an_address_elsewhere_is_left_alone() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let arguments = ["-shared", "-fPIC", "-ldl", "-DTHROUGH_POINTER"];
+    let foreign = scene.compile_with("cc", "foreign_hook", &arguments);
+    let mut command = scene.command(&program, "direct");
+    let both = format!("{}:{}", support::object().display(), foreign.display());
+    command
+        .env("LD_PRELOAD", both)
+        .env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+    let output = command.arg("HOME").output().unwrap();
+    assert_eq!(stdout(&output), "HOME=/foreign\n");
+    let told = stderr(&output);
+    assert!(told.contains("already patched"), "{told}");
 }
 
 #[test]

@@ -97,6 +97,18 @@ fn a_copy_relocation_of_environ_is_followed() {
 }
 
 #[test]
+fn an_executables_copy_of_the_threads_variable_is_the_one_that_counts() {
+    let scene = Scene::new();
+    let copied = |more: &[&str]| {
+        let arguments = [&["-no-pie", "-fno-pie"], more].concat();
+        scene.trap("copied_single_threaded", &arguments)
+    };
+    scene.alike(&copied(&[]), Injected, |_| {});
+    // As if threads were running: libc's own is not asked.
+    scene.alike_on(&["direct"], &copied(&["-DTHREADS"]), Untouched, |_| {});
+}
+
+#[test]
 fn static_programs_are_what_they_were() {
     let scene = Scene::new();
     for arguments in [["-static"], ["-static-pie"]] {

@@ -58,7 +58,7 @@ global_asm!(
     "cbz x9, 6f",
     "ldrb w10, [x0]",
     "cbz w10, 6f",
-    // The first two bytes of a matching entry: `=` follows a name of one character.
+    // The name's beginning, with `=` behind a name of one character.
     "ldrb w11, [x0, #1]",
     "mov w12, #0x3d",
     "cmp w11, #0",
@@ -67,8 +67,9 @@ global_asm!(
     "2:",
     "ldr x13, [x9], #8",
     "cbz x13, 12f",
-    "ldrh w11, [x13]",
-    "cmp w11, w10",
+    // An empty entry has no second byte.
+    "ldrb w11, [x13]",
+    "cmp w11, w10, uxtb",
     "b.ne 2b",
     // The rest of the name, up to the first difference.
     "mov x14, #1",
@@ -84,6 +85,9 @@ global_asm!(
     "cmp w12, #0x3d",
     "b.ne 2b",
     "add x13, x13, x14",
+    "adrp x9, {is_equals_refused}",
+    "ldrb w9, [x9, :lo12:{is_equals_refused}]",
+    "cbnz w9, 51f",
     "b 5f",
     // Nothing found. glibc looks again where entries have been moved meanwhile; here that is asked
     // for where the environment is not the one of the start any more.
@@ -130,6 +134,16 @@ global_asm!(
     ".cfi_adjust_cfa_offset -32",
     ".cfi_restore x29",
     ".cfi_restore x30",
+    "b 5b",
+    // A name that holds `=` where libc does not look for such: nothing.
+    "51:",
+    "mov x14, x0",
+    "4:",
+    "ldrb w11, [x14], #1",
+    "cbz w11, 5b",
+    "cmp w11, #0x3d",
+    "b.ne 4b",
+    "mov x13, #0",
     "b 5b",
     // No environment (then libc does not look at the name, which may be null) or an empty name.
     "6:",
@@ -261,6 +275,7 @@ global_asm!(
     last_slot = sym environment::LAST_SLOT,
     last_entry = sym environment::LAST_ENTRY,
     look_again = sym environment::look_again,
+    is_equals_refused = sym environment::IS_EQUALS_REFUSED,
     spread = const filter::SPREAD,
     shift = const filter::SHIFT,
     watched_slots = const filter::WATCHED_SLOTS,

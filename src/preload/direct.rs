@@ -6,6 +6,7 @@ use crate::{environment, kernel, loaded_objects};
 use alloc::vec::Vec;
 use core::ffi::c_char;
 use core::slice;
+use core::sync::atomic::Ordering;
 use opentelemetry_injector_policy::reason::EngineProblem;
 
 /// One function's first bytes, as they are to become.
@@ -125,8 +126,11 @@ fn write_through_proc(patches: &[Patch]) -> bool {
 
 /// Whether other threads exist, which may be inside a function that is to be patched.
 pub fn threads_are_running(libc: &Object<'_>) -> bool {
-    // glibc 2.32 and later tell (__libc_single_threaded(3)).
-    if let Some(single) = libc.variable(c"__libc_single_threaded") {
+    // glibc 2.32 and later tell (__libc_single_threaded(3)). An executable that has a copy of the
+    // variable comes first in the loader's order, and up to glibc 2.35 that copy alone is set.
+    let name = c"__libc_single_threaded";
+    let first = || loaded_objects::find(|object| object.variable(name));
+    if let Some(single) = libc.variable(name).and_then(|_| first()) {
         // SAFETY: a `char` of libc's.
         return unsafe { single.cast::<c_char>().read_volatile() } == 0;
     }
@@ -152,6 +156,8 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
         if !object.is_libc() {
             return None;
         }
+        // Before the hook is in place.
+        environment::IS_EQUALS_REFUSED.store(!object.is_glibc(), Ordering::Relaxed);
         Some(match threads_are_running(object) {
             true => Err(EngineProblem::Threads),
             false => Ok((

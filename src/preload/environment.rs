@@ -16,6 +16,10 @@ unsafe extern "C" {
     static mut __environ: *const *const c_char;
 }
 
+/// Whether a name that holds `=` is never found: musl's `getenv` looks at it no further, glibc's
+/// finds `c` for `A=B` in the entry `A=B=c`.
+pub static IS_EQUALS_REFUSED: AtomicBool = AtomicBool::new(false);
+
 /// Whether libc's own `getenv` looks again where it may have missed an entry that another thread's
 /// unsetenv(3) was moving: glibc since 2.41.
 pub static LOOKS_AGAIN: AtomicBool = AtomicBool::new(false);
@@ -91,11 +95,11 @@ fn places() -> usize {
     entries().map(|entry| entry as usize).fold(0, add)
 }
 
-/// What glibc's own `getenv` answers: the value of the first `name=value`, or null. The hook's entry
+/// What libc's own `getenv` answers: the value of the first `name=value`, or null. The hook's entry
 /// does the same in machine code.
 ///
-/// Like glibc's, the search compares the first two bytes of every entry with those of the name (of
-/// a name of one character with that and `=`), and only then the rest.
+/// Nothing behind an entry's end is read: an empty one may be the last byte before memory that may
+/// not be read.
 ///
 /// # Safety
 /// As for getenv(3): `name` is a C string (or, as in libc, whatever crashes), and nothing frees
@@ -112,21 +116,15 @@ pub unsafe fn scan(name: *const c_char) -> *const c_char {
     if first == 0 {
         return ptr::null();
     }
-    // SAFETY: the string has a first character, hence a second byte.
-    let second = match unsafe { *name.add(1) } {
-        0 => b'=',
-        byte => byte,
-    };
-    let start = u16::from_ne_bytes([first, second]);
     loop {
         // SAFETY: the array ends with null, which has not come yet.
         let text = unsafe { ptr::read_volatile(entry) }.cast::<u8>();
         if text.is_null() {
             return ptr::null();
         }
-        // SAFETY: entries are C strings. Like glibc: even an empty one has a byte behind it.
-        if unsafe { text.cast::<u16>().read_unaligned() } == start {
-            // SAFETY: two C strings.
+        // SAFETY: entries are C strings.
+        if unsafe { *text } == first {
+            // SAFETY: two C strings with the same first character.
             let value = unsafe { after_name(text, name) };
             if !value.is_null() {
                 return value.cast();
@@ -137,12 +135,13 @@ pub unsafe fn scan(name: *const c_char) -> *const c_char {
     }
 }
 
-/// The value in `text` where its name is `name`, else null; their first bytes are the same.
+/// The value in `text` where its name is `name`, else null; their first characters are the same.
 ///
 /// # Safety
 /// Both are C strings.
 unsafe fn after_name(text: *const u8, name: *const u8) -> *const u8 {
-    let mut index = 1;
+    let is_equals_refused = IS_EQUALS_REFUSED.load(Ordering::Relaxed);
+    let mut index = 0;
     loop {
         // SAFETY: both strings were equal and without an end up to here.
         let (ours, theirs) = unsafe { (*name.add(index), *text.add(index)) };
@@ -151,7 +150,7 @@ unsafe fn after_name(text: *const u8, name: *const u8) -> *const u8 {
             // SAFETY: `=` is not the end, so one more byte belongs to the string.
             return unsafe { text.add(index) };
         }
-        if ours == 0 || ours != theirs {
+        if ours == 0 || ours != theirs || ours == b'=' && is_equals_refused {
             return ptr::null();
         }
     }
@@ -224,14 +223,20 @@ fn name(entry: &[u8]) -> Option<&[u8]> {
 
 /// Takes back what a parent was given and has handed on; before any other thread is there.
 ///
-/// The array stays the same one: musl hands the kernel's to `main`.
+/// The array stays the same one: musl hands the kernel's to `main`. Every place that becomes free
+/// is null: Go takes what follows the first null for the auxiliary vector (runtime/os_linux.go,
+/// `sysargs`), and turns to `/proc/self/auxv` where that vector is empty.
 pub fn restore(marker: &CStr) {
     let marker = marker.to_bytes();
     // SAFETY: reading one word.
     let mut next = unsafe { ptr::read_volatile(&raw const __environ) }.cast_mut();
+    let mut free = 0;
     for (entry, text) in current() {
         let kept = match added::restore(text.to_bytes(), marker) {
-            Restore::Remove => continue,
+            Restore::Remove => {
+                free += 1;
+                continue;
+            }
             Restore::Keep => entry,
             Restore::Shorten(part) => permanent::c_string(part).unwrap_or(entry),
         };
@@ -242,8 +247,10 @@ pub fn restore(marker: &CStr) {
             next.add(1)
         };
     }
-    // SAFETY: there is room for the end, at the latest where it was.
-    unsafe { next.write(ptr::null()) };
+    for place in 0..free {
+        // SAFETY: these places had entries.
+        unsafe { next.add(place).write(ptr::null()) };
+    }
 }
 
 /// The entries one after the other with their texts.

@@ -58,7 +58,8 @@ global_asm!(
     "movzx ecx, byte ptr [rdi]",
     "test ecx, ecx",
     "je 6f",
-    // The first two bytes of a matching entry: `=` follows a name of one character.
+    // The first two bytes of a matching entry: `=` follows a name of one character. The second one
+    // is there only where the first one is not an empty entry's end.
     "movzx eax, byte ptr [rdi + 1]",
     "mov r8d, 0x3d",
     "test eax, eax",
@@ -73,23 +74,23 @@ global_asm!(
     "mov rax, [rdx + 8]",
     "test rax, rax",
     "je 50f",
-    "cmp word ptr [rax], cx",
+    "cmp byte ptr [rax], cl",
     "je 31f",
     "mov rax, [rdx + 16]",
     "test rax, rax",
     "je 50f",
-    "cmp word ptr [rax], cx",
+    "cmp byte ptr [rax], cl",
     "je 32f",
     "mov rax, [rdx + 24]",
     "test rax, rax",
     "je 50f",
-    "cmp word ptr [rax], cx",
+    "cmp byte ptr [rax], cl",
     "je 33f",
     "mov rax, [rdx + 32]",
     "add rdx, 32",
     "test rax, rax",
     "je 50f",
-    "cmp word ptr [rax], cx",
+    "cmp byte ptr [rax], cl",
     "jne 2b",
     "jmp 3f",
     "33:",
@@ -99,6 +100,8 @@ global_asm!(
     "31:",
     "add rdx, 8",
     "3:",
+    "cmp byte ptr [rax + 1], ch",
+    "jne 2b",
     // The rest of the name, up to the first difference.
     "mov r9d, 1",
     "4:",
@@ -114,6 +117,8 @@ global_asm!(
     "cmp r11d, 0x3d",
     "jne 2b",
     "add rax, r9",
+    "cmp byte ptr [rip + {is_equals_refused}], 0",
+    "jne 52f",
     "jmp 5f",
     // Nothing found. glibc looks again where entries have been moved meanwhile; here that is asked
     // for where the environment is not the one of the start any more.
@@ -149,6 +154,18 @@ global_asm!(
     ".cfi_adjust_cfa_offset -8",
     "pop rdi",
     ".cfi_adjust_cfa_offset -8",
+    "jmp 5b",
+    // A name that holds `=` where libc does not look for such: nothing.
+    "52:",
+    "mov r8, rdi",
+    "4:",
+    "movzx r9d, byte ptr [r8]",
+    "inc r8",
+    "test r9d, r9d",
+    "je 5b",
+    "cmp r9d, 0x3d",
+    "jne 4b",
+    "xor eax, eax",
     "jmp 5b",
     // No environment (then libc does not look at the name, which may be null) or an empty name.
     "6:",
@@ -289,6 +306,7 @@ global_asm!(
     last_slot = sym environment::LAST_SLOT,
     last_entry = sym environment::LAST_ENTRY,
     look_again = sym environment::look_again,
+    is_equals_refused = sym environment::IS_EQUALS_REFUSED,
     spread = const filter::SPREAD as i32,
     shift = const filter::SHIFT,
     watched_slots = const filter::WATCHED_SLOTS,
@@ -358,7 +376,7 @@ pub fn landing_pad(code: &[u8]) -> usize {
 /// No compiler begins `getenv` like that.
 pub fn is_patched(code: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 7] = [
-        &JUMP,
+        &[0xff, 0x25],
         &[0xe9],
         &[0xeb],
         &[0xcc],

@@ -19,15 +19,22 @@ __attribute__((constructor)) static void hook(void) {
     uintptr_t own = (uintptr_t)own_getenv;
     memcpy(near + 2, &own, 8);
 #else
-    /* jmp to an island within reach of a near jump, and from there anywhere. */
+    /* jmp to an island within reach of a near jump, and from there anywhere; or at once through the
+       address that the island has. */
     unsigned char *island = mmap(target - (1 << 28), 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     unsigned char far[14] = {0xff, 0x25};
     uintptr_t own = (uintptr_t)own_getenv;
     memcpy(far + 6, &own, 8);
     memcpy(island, far, sizeof far);
+#ifdef THROUGH_POINTER
+    unsigned char near[6] = {0xff, 0x25};
+    int32_t distance = (int32_t)(island + 6 - (target + 6));
+    memcpy(near + 2, &distance, 4);
+#else
     unsigned char near[5] = {0xe9};
     int32_t distance = (int32_t)(island - (target + 5));
     memcpy(near + 1, &distance, 4);
+#endif
 #endif
     int memory = open("/proc/self/mem", O_RDWR);
     if (pwrite(memory, near, sizeof near, (off_t)(uintptr_t)target) != sizeof near) _exit(3);
