@@ -323,6 +323,33 @@ fn a_broken_agent_is_not_noticed() {
 }
 
 #[test]
+fn what_a_running_agent_logs_is_not_on_the_applications_console() {
+    need!("erl");
+    let scene = Scene::new();
+    let source = "-module(opentelemetry_app).\n-include_lib(\"kernel/include/logger.hrl\").\n\
+                  -export([start/2, stop/1]).\nstop(_) -> ok.\n\
+                  start(_, _) -> {ok, spawn_link(fun() -> register(agent, self()), log() end)}.\n\
+                  log() -> receive {log, From} -> ?LOG_INFO(\"initialized\"), \
+                  ?LOG_ERROR(\"no collector\"), From ! logged, log() end.\n";
+    configure(&scene, &odd_agent(&scene, "agent", source), "");
+    let run = "[begin agent ! {log, self()}, receive logged -> ok end end \
+               || whereis(agent) =/= undefined], \
+               logger:info(\"of the application\"), logger_std_h:filesync(default), \
+               io:format(\"~p\", [whereis(agent) =/= undefined]), halt().";
+    for mode in ["interactive", "embedded"] {
+        let mut command = erl(&scene, "auto", run);
+        command.args(["-mode", mode, "-kernel", "logger_level", "info"]);
+        let printed = succeed(&mut command);
+        assert!(printed.ends_with("true"), "no agent: {printed}");
+        assert!(printed.contains("of the application"), "{printed}");
+        assert!(
+            !printed.contains("initialized") && !printed.contains("collector"),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
 fn tools_are_left_alone() {
     need!("erl", "erlc", "mix", "iex");
     let (scene, sink) = scene();

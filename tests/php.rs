@@ -284,6 +284,104 @@ fn an_older_php_than_the_agent_needs_is_left_alone() {
     }
 }
 
+/// A vendor folder as Composer 2 leaves it, with these packages and this autoloader.
+fn vendor(folder: &Path, packages: &[(&str, &str)], autoload: &str) {
+    fs::create_dir_all(folder.join("composer")).unwrap();
+    fs::write(folder.join("autoload.php"), autoload).unwrap();
+    let entry = |(name, version): &(&str, &str)| {
+        format!(
+            "        '{name}' => array(\n            'pretty_version' => '{version}',\n            \
+             'version' => '{version}',\n            'reference' => null,\n        ),\n"
+        )
+    };
+    let entries: String = packages.iter().map(entry).collect();
+    let list = format!("<?php return array(\n    'versions' => array(\n{entries}    ),\n);\n");
+    fs::write(folder.join("composer/installed.php"), list).unwrap();
+}
+
+/// An agent that declares an interface, as psr/log 3 does, and an application with that of
+/// version 1, which its class fits alone.
+fn logging_scene(folder: &Scene, sink: &Sink) -> Scene {
+    let text = fs::read_to_string(agent().join("autoload.php")).unwrap();
+    let theirs = "interface Logger { public function log($text); }";
+    let ours = theirs.replace("log($text)", "log(string $text): void");
+    let agent = folder.path("agent");
+    let packages = [("__root__", "7.0.0.0"), ("psr/log", "3.0.2.0")];
+    vendor(&agent, &packages, &format!("{text}\n{ours}\n"));
+    let scene = scene(&agent, sink);
+    let autoload = format!("<?php if (!interface_exists('Logger')) {{ {theirs} }}");
+    let packages = [("__root__", "1.0.0.0"), ("psr/log", "1.1.4.0")];
+    vendor(&scene.path("vendor"), &packages, &autoload);
+    let script = "<?php require __DIR__ . '/../vendor/autoload.php'; include __DIR__ . '/../inside.php';\n\
+                  eval('class Mine implements Logger { public function log($text) {} } echo \"up\";');";
+    fs::create_dir(scene.path("public")).unwrap();
+    fs::write(scene.path("public/index.php"), script).unwrap();
+    scene
+}
+
+#[test]
+fn an_application_with_another_major_version_of_a_package_is_left_alone() {
+    if !has("php") {
+        skip!("no php");
+    }
+    let sink = Sink::start();
+    let folder = Scene::new();
+    let scene = logging_scene(&folder, &sink);
+    let assert_left_alone = |what: &str| {
+        let without = outcome(plain(php(&scene, &["public/index.php"])));
+        assert!(without.1.ends_with("up"), "{}", without.1);
+        let with = outcome(php(&scene, &["public/index.php"]));
+        assert_eq!(with, without, "{what}");
+    };
+    assert_left_alone("version 1");
+    // A list that says nothing, and the one of Composer 1, which is no PHP.
+    let list = scene.path("vendor/composer/installed.php");
+    for text in ["<?php exit('broken", "\u{feff}", "<?php return 1;"] {
+        fs::write(&list, text).unwrap();
+        assert_left_alone(text);
+    }
+    fs::remove_file(&list).unwrap();
+    assert_left_alone("Composer 1");
+    if let Some(fpm) = php_servers::fpm() {
+        let script = scene.path("public/index.php");
+        let with = Server::fpm(&scene, scene.command(fpm, "direct"), "").get(&script);
+        assert!(with.contains("\nnone\n") && with.ends_with("up"), "{with}");
+    }
+}
+
+#[test]
+fn an_application_with_the_same_major_versions_gets_the_agent() {
+    if !has("php") {
+        skip!("no php");
+    }
+    let sink = Sink::start();
+    let folder = Scene::new();
+    let scene = logging_scene(&folder, &sink);
+    let check = |packages: &[(&str, &str)], wanted: bool| {
+        vendor(&scene.path("vendor"), packages, "<?php");
+        let loaded = has_agent(&mut php(&scene, &["inside.php"]));
+        assert_eq!(loaded, wanted, "{packages:?}");
+    };
+    check(&[("__root__", "1.0.0.0"), ("psr/log", "3.0.0.0")], true);
+    check(&[("__root__", "1.0.0.0"), ("psr/cache", "1.0.0.0")], true);
+    check(&[("__root__", "1.0.0.0"), ("psr/log", "dev-main")], false);
+}
+
+#[test]
+fn the_sdk_is_told_to_log_nothing_unless_the_user_wants_it() {
+    if !has("php") {
+        skip!("no php");
+    }
+    let sink = Sink::start();
+    let scene = scene(&agent(), &sink);
+    let told = "<?php echo getenv('OTEL_PHP_LOG_DESTINATION');";
+    fs::write(scene.path("told.php"), told).unwrap();
+    let mut command = php(&scene, &["told.php"]);
+    assert_eq!(succeed(&mut command), "none");
+    command.env("OTEL_PHP_LOG_DESTINATION", "stderr");
+    assert_eq!(succeed(&mut command), "stderr");
+}
+
 #[test]
 fn blanks_and_quotes_in_the_agents_path_do_no_harm() {
     if !has("php") {

@@ -142,6 +142,77 @@ fn under_bundler_the_agent_is_loaded_once_and_bundlers_option_alone_is_passed_on
     }
 }
 
+/// An application with a `logger` of its own, in a version that Ruby does not bring.
+fn bring_a_logger(scene: &Scene) {
+    let library = scene.path("logger/lib");
+    fs::create_dir_all(&library).unwrap();
+    fs::write(library.join("logger.rb"), "class Logger; OWN = 1; end").unwrap();
+    let specification = "Gem::Specification.new { |s| s.name = 'logger'; s.version = '99.1'; \
+                         s.summary = s.author = 'x'; s.files = ['lib/logger.rb'] }";
+    fs::write(scene.path("logger/logger.gemspec"), specification).unwrap();
+    fs::write(scene.path("Gemfile"), "gem 'logger', path: 'logger'").unwrap();
+}
+
+#[test]
+fn an_application_may_want_another_version_of_a_gem_that_the_agent_has_loaded() {
+    if !has("bundle") {
+        skip!("no bundle");
+    }
+    let sink = Sink::start();
+    let folder = Scene::new();
+    let copy = copy_agent(&folder, "agent");
+    let text = fs::read_to_string(copy.join("agent.rb")).unwrap();
+    fs::write(copy.join("agent.rb"), format!("require 'logger'\n{text}")).unwrap();
+    let scene = scene(&copy, &sink);
+    bring_a_logger(&scene);
+    let told = "puts defined?(TestAgent) ? 'agent' : 'none', Gem.loaded_specs['logger'].version";
+    let inside = scene.path("inside.rb");
+    let text = format!("#!/usr/bin/env ruby\nrequire 'bundler/setup'\nrequire 'logger'\n{told}");
+    fs::write(&inside, text).unwrap();
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o755)).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = scene.command(program, "direct");
+        command.args(arguments).current_dir(scene.folder.path());
+        succeed(command.env("HOME", scene.folder.path()))
+    };
+    assert_eq!(run("ruby", &["inside.rb"]), "agent\n99.1\n");
+    assert_eq!(run("bundle", &["exec", "./inside.rb"]), "agent\n99.1\n");
+    assert_eq!(
+        run("bundle", &["exec", "ruby", "inside.rb"]),
+        "agent\n99.1\n"
+    );
+    // Here Bundler comes before the agent, which gets the application's.
+    let own = "puts defined?(TestAgent), Logger::OWN";
+    let printed = run("bundle", &["exec", "ruby", "-e", own]);
+    assert_eq!(printed, "constant\n1\n");
+}
+
+#[test]
+fn gems_that_the_agent_has_loaded_do_not_count_as_the_applications() {
+    if !has("ruby") {
+        skip!("no ruby");
+    }
+    let sink = Sink::start();
+    let folder = Scene::new();
+    let copy = copy_agent(&folder, "agent");
+    let scene = scene(&copy, &sink);
+    let text = "require 'net/http'\nrequire 'json'\nraise 'no' if ENV['FAIL']";
+    fs::write(copy.join("agent.rb"), text).unwrap();
+    let told = "p Gem.loaded_specs.keys, Gem::Specification.unresolved_deps.keys; \
+                require 'json'; p JSON.parse('[1]'), Gem.loaded_specs.key?('json')";
+    for fail in [None, Some("1")] {
+        let mut command = ruby(&scene, &["-e", told]);
+        command.envs(fail.map(|value| ("FAIL", value)));
+        let with = succeed(&mut command);
+        assert_eq!(with, succeed(command.env_remove("LD_PRELOAD")));
+    }
+    // Without RubyGems there are none.
+    let told = "puts defined?(TestAgent) ? 'agent' : 'none'";
+    fs::write(copy.join("agent.rb"), "TestAgent = 1").unwrap();
+    let mut command = ruby(&scene, &["--disable=gems", "-e", told]);
+    assert!(has_agent(&mut command));
+}
+
 #[test]
 fn a_value_that_a_parent_passed_on_loads_the_agent_once() {
     if !has("ruby") {

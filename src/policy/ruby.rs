@@ -1,4 +1,4 @@
-//! Ruby: `RUBYOPT` with our boot file in front of the user's options.
+//! Ruby: `RUBYOPT` with our boot file in front of the user's options, or behind Bundler's.
 //!
 //! CRuby splits the variable at white space and knows no quotes (`moreswitches` in its ruby.c).
 //! The boot file checks Ruby's version before it loads the agent. The agent's path and settings
@@ -75,8 +75,26 @@ pub fn value(
     if words(original).any(|word| word == option) {
         return Ok(original.to_vec());
     }
-    let separator: &[u8] = if original.is_empty() { b"" } else { b" " };
-    Ok([&option, separator, original].concat())
+    let (before, after) = behind_bundler(original).unwrap_or((b"", original));
+    let parts = [before, &option, after].into_iter();
+    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
+    Ok(parts.join(&b' '))
+}
+
+/// The value up to `-r…/bundler/setup`, and what follows the blank behind it.
+///
+/// There the load path has the application's gems already: what both the agent and the application
+/// ask for is then of the version that the application wants.
+fn behind_bundler(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut end = 0;
+    for word in value.split(is_blank) {
+        end += word.len();
+        if word.ends_with(b"bundler/setup") {
+            return Some((value.get(..end)?, value.get(end + 1..).unwrap_or_default()));
+        }
+        end += 1;
+    }
+    None
 }
 
 fn option(file: &[u8]) -> Result<Vec<u8>, Reason> {
@@ -171,6 +189,19 @@ mod tests {
         assert_eq!(alone, Ok(BOOT.as_bytes().to_vec()));
         assert_eq!(text("", "ruby a.rb"), Ok(BOOT.to_string()));
         assert_eq!(text("-w", "ruby a.rb"), Ok(BOOT.to_string() + " -w"));
+    }
+
+    #[test]
+    fn the_boot_file_comes_behind_bundlers_setup() {
+        for (original, wanted) in [
+            ("-r/gems/bundler/setup", "-r/gems/bundler/setup BOOT"),
+            ("-rbundler/setup -w", "-rbundler/setup BOOT -w"),
+            ("-W1 -r bundler/setup  -w", "-W1 -r bundler/setup BOOT  -w"),
+            ("-rbundler/setup.d -w", "BOOT -rbundler/setup.d -w"),
+        ] {
+            let wanted = wanted.replace("BOOT", BOOT);
+            assert_eq!(text(original, "ruby a.rb"), Ok(wanted));
+        }
     }
 
     #[test]

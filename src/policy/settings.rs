@@ -8,21 +8,24 @@ use alloc::vec::Vec;
 /// What a runtime's agent needs where neither the user nor the configuration says otherwise.
 /// The Python distribution's own default is grpc, which fails where only the http exporter is
 /// installed; Node's detectors ask cloud services that may not be there, and warn; PHP's SDK does
-/// nothing under Composer's autoloader before it is told to.
+/// nothing under Composer's autoloader before it is told to, and without a collector it writes to
+/// the application's stderr.
 fn default(name: &str, runtime: Runtime) -> Option<&'static str> {
     match (runtime, name) {
         (Runtime::Python, "OTEL_EXPORTER_OTLP_PROTOCOL") => Some("http/protobuf"),
         (Runtime::Php, "OTEL_PHP_AUTOLOAD_ENABLED") => Some("true"),
+        (Runtime::Php, "OTEL_PHP_LOG_DESTINATION") => Some("none"),
         (Runtime::Nodejs, "OTEL_NODE_RESOURCE_DETECTORS") => Some("env,host,os,process"),
         _ => None,
     }
 }
 
 /// The names that [`default`] knows.
-const DEFAULTS: [&str; 3] = [
+const DEFAULTS: [&str; 4] = [
     "OTEL_EXPORTER_OTLP_PROTOCOL",
     "OTEL_NODE_RESOURCE_DETECTORS",
     "OTEL_PHP_AUTOLOAD_ENABLED",
+    "OTEL_PHP_LOG_DESTINATION",
 ];
 
 /// Names and values of `[environment]` that this process lacks.

@@ -25,7 +25,35 @@ call_user_func(function () {
         $check = $folder . '/composer/platform_check.php';
         $floor = is_readable($check) ? file_get_contents($check) : '';
         $floor = preg_match('/PHP_VERSION_ID >= (\d+)/', $floor, $match) ? (int) $match[1] : 0;
-        if ($folder && PHP_VERSION_ID >= $floor && is_readable($folder . '/autoload.php')) {
+        // Major versions by Composer's list of packages. Read as text: a file that is included may
+        // print, fail or end the request.
+        $packages = function ($vendor) {
+            $list = $vendor . '/composer/installed.php';
+            $list = is_readable($list) ? file_get_contents($list) : '';
+            $entry = "'([^']+)' => array\\(\\s+'pretty_version' => '[^']*',\\s+'version' => '([^'.]*)";
+            preg_match_all("/^\\s+$entry/m", $list, $match);
+            return array_combine($match[1], $match[2]);
+        };
+        // A class can be loaded once: where the application brings another major version of a
+        // package of the agent's (psr/log 1 is no psr/log 3), the agent's would break it.
+        $breaks_application = function ($folder) use ($packages) {
+            $ours = $packages($folder);
+            unset($ours['__root__']); // The project itself.
+            $place = isset($_SERVER['SCRIPT_FILENAME']) ? realpath($_SERVER['SCRIPT_FILENAME']) : false;
+            while ($ours && $place && $place !== dirname($place)) {
+                $place = dirname($place);
+                $vendor = $place . '/vendor';
+                if (is_dir($vendor . '/composer') && realpath($vendor) !== realpath($folder)) {
+                    $theirs = $packages($vendor);
+                    // Composer 1 wrote no list in PHP: nobody can tell.
+                    return !$theirs
+                        || array_intersect_key($theirs, $ours) != array_intersect_key($ours, $theirs);
+                }
+            }
+            return false;
+        };
+        if ($folder && PHP_VERSION_ID >= $floor && is_readable($folder . '/autoload.php')
+            && !$breaks_application($folder)) {
             // The SDK looks here before it asks getenv, which has our attributes beside the user's.
             if (isset($_SERVER['OTEL_RESOURCE_ATTRIBUTES'])) {
                 $_SERVER['OTEL_RESOURCE_ATTRIBUTES'] = getenv('OTEL_RESOURCE_ATTRIBUTES');

@@ -15,7 +15,16 @@ lambda do
     version = lambda { |text| text.strip.split('.').map { |part| part.to_i } }
     next if (version.call(RUBY_VERSION) <=> version.call(floor)) < 0
 
-    require agent
+    gems = defined?(Gem::Specification.unresolved_deps)
+    activated = gems ? [Gem.loaded_specs, Gem::Specification.unresolved_deps] : []
+    before = activated.map { |specs| specs.keys }
+    begin
+      require agent
+    ensure
+      # RubyGems and Bundler end a program that asks for another version of a gem that is active,
+      # and each gem of Ruby's own (logger, json, net-http) is active once it has been required.
+      activated.zip(before) { |specs, names| specs.keep_if { |name, _| names.include?(name) } }
+    end
   rescue SignalException
     raise
   rescue Exception # An agent that fails, or exits, is no reason to keep the application from running.
