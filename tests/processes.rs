@@ -2,9 +2,13 @@
 //! debug log.
 
 use std::fs;
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
 use support::{Scene, engines, has, is_root, skip, stderr, stdout, succeed};
 
 const NAME: &str = "JAVA_TOOL_OPTIONS";
@@ -425,6 +429,34 @@ fn a_closed_pipe_and_a_full_log_do_not_harm_the_process() {
         told.contains(" bash]: ") && !told.contains(" ask-cc]: "),
         "{told}"
     );
+}
+
+#[test]
+fn a_full_pipe_at_stderr_does_not_stop_the_process() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    for engine in engines() {
+        let (_reader, mut writer) = std::io::pipe().unwrap();
+        // SAFETY: fcntl(2) on a descriptor of our own.
+        unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        while writer.write(&[b'\n'; 4096]).is_ok() {}
+        // SAFETY: as above.
+        unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, 0) };
+        let mut command = scene.command(&program, engine);
+        command.env("OPENTELEMETRY_INJECTOR_DEBUG", "trace");
+        let mut child = command.arg(NAME).stderr(writer).spawn().unwrap();
+        let end = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            match child.try_wait().unwrap() {
+                None if Instant::now() < end => thread::sleep(Duration::from_millis(20)),
+                status => break status,
+            }
+        };
+        if status.is_none() {
+            child.kill().unwrap();
+        }
+        assert!(status.is_some_and(|s| s.success()), "{engine}: {status:?}");
+    }
 }
 
 #[test]

@@ -154,6 +154,22 @@ fn a_program_that_confines_itself_asks_on() {
 }
 
 #[test]
+fn a_handler_of_trapped_calls_is_called_while_a_value_is_computed() {
+    let scene = Scene::new();
+    let program = scene.trap("traps_its_calls", &[]);
+    for (way, answer) in [("serves", Injected), ("refuses", Untouched)] {
+        let mut plain = scene.command(&program, "direct");
+        let plain = Run::of(plain.env_remove("LD_PRELOAD").arg(way));
+        if plain.status.code() == NO_FILTERS {
+            skip!("no filters");
+        }
+        scene.alike(&program, answer, |command| {
+            command.arg(way);
+        });
+    }
+}
+
+#[test]
 fn memory_that_never_becomes_executable_and_no_new_privileges_change_nothing() {
     let scene = Scene::new();
     let refuse = scene.compile("refused_memory");

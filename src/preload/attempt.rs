@@ -3,7 +3,8 @@
 //! Reading the configuration and computing a value allocate, and a library underneath may panic.
 //! [`attempt`] gives such work memory of its own (the host's allocator is never called) and a way
 //! out: a panic, out-of-memory included, ends the attempt and not the process. Signals wait
-//! meanwhile, so that no handler can leave it by a jump. There is no lock and no thread-local
+//! meanwhile, so that no handler can leave it by a jump; but not those that an instruction raises
+//! where it runs, whose handlers belong to what the host does (a sandbox serves calls so). There is no lock and no thread-local
 //! storage: an attempt is found by its thread's pointer.
 //!
 //! An answer is computed on a stack of its own: whoever asks may have hardly any, a signal handler

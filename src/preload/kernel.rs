@@ -60,6 +60,20 @@ pub fn write(number: c_int, bytes: &[u8]) -> Result<usize> {
     call(libc::SYS_write, [number as usize, start, length, 0, 0, 0])
 }
 
+/// Whether a write would find room at once (ppoll(2), not waiting): a pipe, a socket or a terminal
+/// may be full, and whoever reads it may never do so again.
+pub fn has_room(number: c_int) -> bool {
+    let mut asked = libc::pollfd {
+        fd: number,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    let at_once = [0_i64; 2];
+    let (asked_at, at_once) = ((&raw mut asked) as usize, (&raw const at_once) as usize);
+    let ready = call(libc::SYS_ppoll, [asked_at, 1, at_once, 0, 0, 0]);
+    ready == Ok(1) && asked.revents & libc::POLLOUT != 0
+}
+
 /// pread64(2) at `offset`.
 pub fn read_at(descriptor: &Descriptor, buffer: &mut [u8], offset: usize) -> Result<usize> {
     let (start, length) = (buffer.as_mut_ptr() as usize, buffer.len());
@@ -154,25 +168,44 @@ pub fn yield_processor() {
 /// A set of signals as the kernel has it: bit N - 1 for signal N.
 pub type Signals = u64;
 
-/// Lets every signal of this thread wait (rt_sigprocmask(2)); returns which waited before.
+/// The signals that an instruction raises where it runs, a system call under a filter among them
+/// (SECCOMP_RET_TRAP). The kernel does not let them wait: where they are blocked, it kills the
+/// process without asking its handler.
+const AT_ONCE: Signals = {
+    let signals = [
+        libc::SIGILL,
+        libc::SIGTRAP,
+        libc::SIGBUS,
+        libc::SIGFPE,
+        libc::SIGSEGV,
+        libc::SIGSYS,
+    ];
+    let (mut set, mut index) = (0, 0);
+    while index < signals.len() {
+        set |= 1 << (signals[index] - 1);
+        index += 1;
+    }
+    set
+};
+
+/// Lets the signals of this thread wait that can (rt_sigprocmask(2)); returns which waited before.
 pub fn block_signals() -> Result<Signals> {
-    let (all, mut before) = (Signals::MAX, 0);
-    set_signals(&all, &raw mut before)?;
+    let mut before = 0;
+    set_signals(libc::SIG_BLOCK, &!AT_ONCE, &raw mut before)?;
     Ok(before)
 }
 
 /// Undoes [`block_signals`].
 pub fn unblock_signals(before: Signals) {
-    let _ = set_signals(&before, ptr::null_mut());
+    let _ = set_signals(libc::SIG_SETMASK, &before, ptr::null_mut());
 }
 
-fn set_signals(signals: &Signals, before: *mut Signals) -> Result<usize> {
-    let set = libc::SIG_SETMASK as usize;
+fn set_signals(how: c_int, signals: &Signals, before: *mut Signals) -> Result<usize> {
     let signals = ptr::from_ref(signals) as usize;
     let size = size_of::<Signals>();
     call(
         libc::SYS_rt_sigprocmask,
-        [set, signals, before as usize, size, 0, 0],
+        [how as usize, signals, before as usize, size, 0, 0],
     )
 }
 

@@ -1,4 +1,5 @@
-//! The debug log: one line, one write, to stderr or to `log.file`. Silent unless asked.
+//! The debug log: one line, one write (but for very long lines), to stderr or to `log.file`. Silent
+//! unless asked.
 
 use crate::{kernel, permanent};
 use alloc::vec::Vec;
@@ -96,15 +97,24 @@ fn stderr() -> [u64; 2] {
     status.map_or([0; 2], |status| [status.st_dev, status.st_ino])
 }
 
-/// Signals wait meanwhile; those that the write itself raised are ours to take back.
+/// Signals wait meanwhile; those that the write itself raised are ours to take back. Where there is
+/// no room, what is left of the line is dropped: the host must not wait for a reader.
 fn write(number: libc::c_int, line: &[u8]) {
     let Ok(signals) = kernel::block_signals() else {
         return;
     };
-    match kernel::write(number, line) {
-        Err(libc::EPIPE) => kernel::take_signal(libc::SIGPIPE),
-        Err(libc::EFBIG) => kernel::take_signal(libc::SIGXFSZ),
-        _ => {}
+    // A pipe that has room has it for this much (pipe(7)).
+    for part in line.chunks(libc::PIPE_BUF) {
+        if !kernel::has_room(number) {
+            break;
+        }
+        match kernel::write(number, part) {
+            Ok(count) if count == part.len() => continue,
+            Err(libc::EPIPE) => kernel::take_signal(libc::SIGPIPE),
+            Err(libc::EFBIG) => kernel::take_signal(libc::SIGXFSZ),
+            _ => {}
+        }
+        break;
     }
     kernel::unblock_signals(signals);
 }
