@@ -111,6 +111,24 @@ fn no_call_that_kills_is_made_by_the_hooks_alone() {
 }
 
 #[test]
+fn fstat_is_asked_for_as_musls_loader_does() {
+    if !support::has("musl-gcc") {
+        skip!("no musl-gcc");
+    }
+    let scene = Scene::new();
+    let filtered = scene.trap("filtered", &[]);
+    if !has_filters(&scene, &filtered) {
+        skip!("no filters");
+    }
+    let ask = scene.compile_with("musl-gcc", "ask", &[]);
+    let newfstatat = libc::SYS_newfstatat.to_string();
+    scene.alike_on(&["direct"], &filtered, Untouched, |command| {
+        command.args(["kill", &newfstatat]).arg(&ask);
+        command.args(["HOME", "NOT_THERE"]);
+    });
+}
+
+#[test]
 fn every_call_may_be_refused() {
     for engine in engines() {
         each_call(

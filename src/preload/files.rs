@@ -67,16 +67,22 @@ impl Files for FileSystem {
 /// In the constructor alone, where the loader's lock is free.
 fn status(file: &kernel::Descriptor) -> Result<libc::stat, FileProblem> {
     let find = |object: &Object<'_>| object.is_libc().then(|| object.function(c"fstat"));
-    // glibc exports it since 2.33; before, its loader made the first of the two.
+    // glibc exports it since 2.33; before, its loader made the first of the two, as ours does.
     let Some(function) = loaded_objects::find(find).flatten() else {
         return kernel::status(file.number()).map_err(problem);
     };
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: fstat(3) has this signature.
     let fstat = unsafe { mem::transmute::<usize, Fstat>(function.address) };
-    // SAFETY: room for the structure. Only a failure would set `errno`, and nothing but a filter
-    // lets it fail.
-    match unsafe { fstat(file.number(), status.as_mut_ptr()) } {
+    // SAFETY: the address of this thread's `errno` (errno(3)).
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above. A filter may let the call fail, and `errno` is the host's.
+    let before = unsafe { *errno };
+    // SAFETY: room for the structure.
+    let outcome = unsafe { fstat(file.number(), status.as_mut_ptr()) };
+    // SAFETY: as above.
+    unsafe { *errno = before };
+    match outcome {
         // SAFETY: the call filled the structure.
         0 => Ok(unsafe { status.assume_init() }),
         _ => Err(FileProblem::NotPermitted),

@@ -110,16 +110,13 @@ pub fn directory_entries(descriptor: &Descriptor, buffer: &mut [u8]) -> Result<u
     call(libc::SYS_getdents64, [number, start, length, 0, 0, 0])
 }
 
-/// fstat(2), by the system call that the loader itself makes for every library since glibc 2.33: a
-/// filter (seccomp(2)) that lets programs start allows it.
+/// fstat(2) by its own system call, as musl's loader and those of glibc before 2.33 make it for every
+/// library: a filter (seccomp(2)) that lets programs start allows it there. The loaders of glibc since
+/// 2.33 make other calls, and export `fstat` (`files.rs`).
 pub fn status(number: c_int) -> Result<libc::stat> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     let to = status.as_mut_ptr() as usize;
-    let (path, flags) = (c"".as_ptr() as usize, libc::AT_EMPTY_PATH as usize);
-    call(
-        libc::SYS_newfstatat,
-        [number as usize, path, to, flags, 0, 0],
-    )?;
+    call(libc::SYS_fstat, [number as usize, to, 0, 0, 0, 0])?;
     // SAFETY: fstat succeeded, so the kernel filled the structure.
     Ok(unsafe { status.assume_init() })
 }
