@@ -145,7 +145,7 @@ pub fn threads_are_running(libc: &Object<'_>) -> bool {
 /// # Errors
 /// `getenv` is as it was. A `secure_getenv` that cannot be patched is no error: it asks `getenv`.
 pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
-    let (getenv, secure_getenv) = loaded_objects::find(|object| {
+    let [getenv, secure_getenv] = loaded_objects::find(|object| {
         if !object.is_libc() {
             return None;
         }
@@ -153,17 +153,22 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
         environment::IS_EQUALS_REFUSED.store(!object.is_glibc(), Ordering::Relaxed);
         Some(match threads_are_running(object) {
             true => Err(EngineProblem::Threads),
-            false => Ok((
-                object.function(c"getenv"),
-                object.function(c"secure_getenv"),
-            )),
+            false => Ok([c"getenv", c"secure_getenv"].map(|name| {
+                let function = object.function(name)?;
+                Some((function, object.is_readable(function.address)))
+            })),
         })
     })
     .ok_or(EngineProblem::NoLibc)??;
-    let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
+    let (getenv, is_readable) = getenv.ok_or(EngineProblem::NoFunction)?;
+    if !is_readable {
+        return Err(EngineProblem::MemoryRefused);
+    }
     let entry = machine::entry as *const () as usize;
     let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
-    let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
+    let secure_getenv = secure_getenv.filter(|(_, is_readable)| *is_readable);
+    let secure_getenv =
+        secure_getenv.map(|(function, _)| Patch::new("secure_getenv", function, entry));
     patches.extend(secure_getenv.and_then(Result::ok));
     // SAFETY: the entry answers as getenv does, and without AT_SECURE as secure_getenv does
     // (secure_getenv(3)); no other thread is running.
