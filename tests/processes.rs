@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
@@ -330,6 +330,28 @@ fn backtraces_name_the_callers_caller_under_gum() {
         frame.contains("    at /") && frame.contains("libc.so.6+0x"),
         "{lines}"
     );
+}
+
+#[test]
+fn a_log_file_that_somebody_else_has_made_is_not_written() {
+    if !is_root() {
+        skip!("a file of another user needs root");
+    }
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let file = scene.path("theirs.log");
+    fs::write(&file, "").unwrap();
+    chown(&file, Some(65534), None).unwrap();
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\n[log]\nlevel = \"debug\"\nfile = \"{}\"\n",
+        scene.agent,
+        file.display()
+    ));
+    assert!(is_injected(&scene, &ask(&scene, &program, |_| {})));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "");
+    chown(&file, Some(0), None).unwrap();
+    assert!(is_injected(&scene, &ask(&scene, &program, |_| {})));
+    assert_ne!(fs::read_to_string(&file).unwrap(), "");
 }
 
 #[test]

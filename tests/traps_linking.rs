@@ -241,3 +241,28 @@ fn a_program_with_a_loader_and_a_libc_of_its_own_is_injected() {
         command.arg(&program);
     });
 }
+
+#[test]
+fn a_libc_whose_code_may_not_be_read_is_not_patched() {
+    if !has("ldd") {
+        skip!("no ldd");
+    }
+    let scene = Scene::new();
+    let program = scene.trap("own_maps_refused", &[]);
+    let loader = bundle(&scene, &program).expect("a loader");
+    let libc = scene.path("libc.so.6");
+    let mut bytes = fs::read(&libc).unwrap();
+    // ELF-64: e_phoff at 32, e_phnum at 56; headers of 56 bytes with p_type, p_flags.
+    let first = usize::from(bytes[32]);
+    for header in 0..usize::from(bytes[56]) {
+        let at = first + header * 56;
+        if bytes[at..at + 8] == [1, 0, 0, 0, 5, 0, 0, 0] {
+            bytes[at + 4] = 1;
+        }
+    }
+    fs::write(&libc, bytes).unwrap();
+    scene.alike_on(&["direct"], Path::new(&loader), Untouched, |command| {
+        command.arg("--library-path").arg(scene.folder.path());
+        command.arg(&program);
+    });
+}

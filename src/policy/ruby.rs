@@ -75,13 +75,14 @@ pub fn value(
     if words(original).any(|word| word == option) {
         return Ok(original.to_vec());
     }
-    let (before, after) = behind_bundler(original).unwrap_or((b"", original));
-    let parts = [before, &option, after].into_iter();
-    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
-    Ok(parts.join(&b' '))
+    Ok(match behind_bundler(original) {
+        Some((before, after)) => [before, b" ", &option, after].concat(),
+        None if original.is_empty() => option,
+        None => [&option, b" ".as_slice(), original].concat(),
+    })
 }
 
-/// The value up to `-r…/bundler/setup`, and what follows the blank behind it.
+/// The value up to `-r…/bundler/setup`, and what follows, blanks first.
 ///
 /// There the load path has the application's gems already: what both the agent and the application
 /// ask for is then of the version that the application wants.
@@ -90,7 +91,7 @@ fn behind_bundler(value: &[u8]) -> Option<(&[u8], &[u8])> {
     for word in value.split(is_blank) {
         end += word.len();
         if word.ends_with(b"bundler/setup") {
-            return Some((value.get(..end)?, value.get(end + 1..).unwrap_or_default()));
+            return value.split_at_checked(end);
         }
         end += 1;
     }

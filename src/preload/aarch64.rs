@@ -365,6 +365,15 @@ fn is_landing_pad(instruction: u32) -> bool {
     matches!(instruction, 0xd503_233f | 0xd503_237f) || instruction & !0xc0 == 0xd503_241f
 }
 
+/// Whether mprotect(2) without PROT_BTI would end the check of landing pads in libc's pages: where the
+/// processor has it (HWCAP2_BTI in Linux' asm/hwcap.h).
+pub fn loses_landing_pads_by_mprotect() -> bool {
+    const HWCAP2_BTI: libc::c_ulong = 1 << 17;
+    // SAFETY: getauxval(3) has no requirements.
+    unsafe { libc::getauxval(libc::AT_HWCAP2) }
+    &HWCAP2_BTI != 0
+}
+
 /// Makes the processor run what was written to `length` bytes from `start` on: data goes to memory,
 /// then the copies in instruction caches go (Arm ARM, "Ordering of cache and branch predictor
 /// maintenance operations").

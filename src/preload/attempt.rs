@@ -72,6 +72,9 @@ pub fn attempt_at_start<R>(work: impl FnOnce() -> R) -> Option<R> {
 
 fn on_own_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
     let stack = kernel::map(STACK).ok()?;
+    // What goes deeper ends there instead of in somebody's memory. A refusal leaves it as it is.
+    // SAFETY: nothing is in the lowest page yet.
+    let _ = unsafe { kernel::protect(stack as usize, 1, libc::PROT_NONE) };
     let result = run_on(stack as usize + STACK, work);
     // SAFETY: the work has ended, and with it everything on its stack.
     unsafe { kernel::unmap(stack, STACK) };

@@ -47,14 +47,15 @@ impl Patch {
 /// behind; or code is written through `/proc/self/mem`, which changes no protection and works where
 /// memory may not be writable and executable (PR_SET_MDWE, SELinux). The first way makes no system
 /// call that a plain start does not make: a process may run under a filter that kills it for any
-/// other (seccomp(2)). But SELinux logs what it refuses, in every confined process.
+/// other (seccomp(2)). But SELinux logs what it refuses, in every confined process,
+/// and arm64's landing pads are checked no more in pages whose protection was changed like that.
 ///
 /// # Safety
 /// Each destination behaves as its function does, and no thread is inside the first bytes of one.
 unsafe fn write(patches: &[Patch]) -> Result<(), EngineProblem> {
     // SAFETY: the caller's promise.
     let with_protection = || unsafe { write_with_protection(patches) };
-    let written = match has_selinux() {
+    let written = match has_selinux() || machine::loses_landing_pads_by_mprotect() {
         true => write_through_proc(patches) || with_protection(),
         false => with_protection() || write_through_proc(patches),
     };
@@ -152,7 +153,7 @@ fn looks_again(libc: &Object<'_>) -> Option<*const c_char> {
 /// # Errors
 /// `getenv` is as it was. A `secure_getenv` that cannot be patched is no error: it asks `getenv`.
 pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
-    let (getenv, secure_getenv, looks_again) = loaded_objects::find(|object| {
+    let ([getenv, secure_getenv], looks_again) = loaded_objects::find(|object| {
         if !object.is_libc() {
             return None;
         }
@@ -160,21 +161,28 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
         environment::IS_EQUALS_REFUSED.store(!object.is_glibc(), Ordering::Relaxed);
         Some(match threads_are_running(object) {
             true => Err(EngineProblem::Threads),
-            false => Ok((
-                object.function(c"getenv"),
-                object.function(c"secure_getenv"),
-                looks_again(object),
-            )),
+            false => {
+                let functions = [c"getenv", c"secure_getenv"].map(|name| {
+                    let function = object.function(name)?;
+                    Some((function, object.is_readable(function.address)))
+                });
+                Ok((functions, looks_again(object)))
+            }
         })
     })
     .ok_or(EngineProblem::NoLibc)??;
-    let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
+    let (getenv, is_readable) = getenv.ok_or(EngineProblem::NoFunction)?;
+    if !is_readable {
+        return Err(EngineProblem::MemoryRefused);
+    }
     if let Some(single_threaded) = looks_again {
         environment::look_again_where(single_threaded);
     }
     let entry = machine::entry as *const () as usize;
     let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
-    let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
+    let secure_getenv = secure_getenv.filter(|(_, is_readable)| *is_readable);
+    let secure_getenv =
+        secure_getenv.map(|(function, _)| Patch::new("secure_getenv", function, entry));
     patches.extend(secure_getenv.and_then(Result::ok));
     // SAFETY: the entry answers as getenv does, and without AT_SECURE as secure_getenv does
     // (secure_getenv(3)); no other thread is running.

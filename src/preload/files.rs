@@ -31,7 +31,12 @@ impl Files for FileSystem {
         if length > LARGEST_FILE {
             return Err(FileProblem::TooLarge);
         }
-        let mut content = alloc::vec![0; length];
+        let mut content = Vec::new();
+        // Without memory the attempt would end here, and the file stay open in the host.
+        content
+            .try_reserve_exact(length)
+            .map_err(|_| FileProblem::System(libc::ENOMEM))?;
+        content.resize(length, 0);
         let mut filled = 0;
         while let Some(rest @ [_, ..]) = content.get_mut(filled..) {
             match kernel::read(&file, rest).map_err(problem)? {

@@ -65,13 +65,13 @@ pub fn hook(
     let mut trampoline = 0;
     // SAFETY: the entry answers as both functions do. The first trampoline is getenv's.
     let failed = unsafe { replace(pairs.as_ptr(), pairs.len(), &raw mut trampoline) } != 0;
+    for function in &functions {
+        close(*function);
+    }
     if failed || trampoline == 0 {
         return Err(EngineProblem::GumFailed);
     }
     hooks::call_original_at(trampoline);
-    for function in &functions {
-        close(*function);
-    }
     hooked("getenv", getenv.address);
     if let Some(function) = secure_getenv {
         hooked("secure_getenv", function.address);

@@ -94,6 +94,8 @@ pub fn read_all(path: &CStr) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     loop {
         let filled = content.len();
+        // Without memory the attempt would end here, and the file stay open in the host.
+        content.try_reserve(4096).map_err(|_| libc::ENOMEM)?;
         content.resize(filled + 4096, 0);
         let count = read(&file, content.get_mut(filled..).unwrap_or_default())?;
         content.truncate(filled + count);
@@ -155,6 +157,11 @@ pub fn read_link<'b>(path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8]> {
 /// getpid(2).
 pub fn process_id() -> usize {
     call(libc::SYS_getpid, [0; 6]).unwrap_or(0)
+}
+
+/// geteuid(2).
+pub fn effective_user() -> libc::uid_t {
+    call(libc::SYS_geteuid, [0; 6]).unwrap_or(0) as libc::uid_t
 }
 
 /// sched_yield(2).

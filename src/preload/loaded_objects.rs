@@ -8,7 +8,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{ptr, slice};
 use libc::{Elf64_Addr as Address, Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
-use libc::{PT_DYNAMIC, PT_LOAD};
+use libc::{PF_R, PT_DYNAMIC, PT_LOAD};
 use opentelemetry_injector_policy::process::{directory, file_name};
 
 /// One loaded object, for the duration of a visit.
@@ -100,13 +100,21 @@ pub fn own_folder() -> &'static [u8] {
 impl Object<'_> {
     /// Whether one of the object's mappings holds an address.
     fn contains(&self, address: usize) -> bool {
-        let mut loaded = self
-            .headers
-            .iter()
-            .filter(|header| header.p_type == PT_LOAD);
-        loaded.any(|header| {
+        self.segment(address).is_some()
+    }
+
+    /// Whether a mapping that holds an address may be read: code may be for executing alone.
+    pub fn is_readable(&self, address: usize) -> bool {
+        let segment = self.segment(address);
+        segment.is_some_and(|segment| segment.p_flags & PF_R != 0)
+    }
+
+    fn segment(&self, address: usize) -> Option<&ProgramHeader> {
+        let mut headers = self.headers.iter();
+        headers.find(|header| {
             let start = self.base + header.p_vaddr as usize;
-            (start..start + header.p_memsz as usize).contains(&address)
+            let range = start..start + header.p_memsz as usize;
+            header.p_type == PT_LOAD && range.contains(&address)
         })
     }
 

@@ -123,7 +123,12 @@ fn write(number: libc::c_int, line: &[u8]) {
 /// inherit to others.
 fn append(path: &CStr, line: &[u8]) {
     let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
-    if let Ok(file) = kernel::open(path, flags, 0o640) {
+    let Ok(file) = kernel::open(path, flags, 0o640) else {
+        return;
+    };
+    // Somebody may have made it to read what is told of processes of others.
+    let owner = kernel::status(file.number()).map(|status| status.st_uid);
+    if owner.is_ok_and(|owner| owner == 0 || owner == kernel::effective_user()) {
         write(file.number(), line);
     }
 }

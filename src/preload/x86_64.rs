@@ -389,6 +389,12 @@ pub fn is_patched(code: &[u8]) -> bool {
         .any(|beginning| code.starts_with(beginning))
 }
 
+/// Whether mprotect(2) would end the check of landing pads in libc's pages: it is no matter of pages
+/// here.
+pub fn loses_landing_pads_by_mprotect() -> bool {
+    false
+}
+
 /// Makes the processor run what was written: nothing to do, instruction caches follow what is
 /// written (Intel SDM, "Self-Modifying Code").
 ///

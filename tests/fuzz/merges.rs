@@ -123,16 +123,24 @@ fn holds_the_users(variable: Variable, value: &[u8], original: Option<&[u8]>) {
     let stays = match variable {
         // The merged attributes may come behind the user's options.
         Variable::JavaToolOptions => contains(value, user),
+        // Ours may come behind Bundler's own option.
+        Variable::Rubyopt => value.ends_with(&user[common(value, user)..]),
         _ if is_behind => value.starts_with(user),
         _ => value.ends_with(user),
     };
     assert!(stays, "the user's bytes are not in the value");
     let added = after.len() - before.len();
+    let without_ours;
     let rest = match variable {
         Variable::JavaToolOptions => {
             let is_last = |option: &Vec<u8>| option.starts_with(b"-Dotel.resource.attributes=");
             let trailing = usize::from(!value.ends_with(user) && after.last().is_some_and(is_last));
             &after[added - trailing..after.len() - trailing]
+        }
+        Variable::Rubyopt => {
+            let ours = common(&after, &before);
+            without_ours = [&after[..ours], &after[ours + added..]].concat();
+            &without_ours
         }
         _ if is_behind => &after[..before.len()],
         _ => &after[added..],
@@ -145,6 +153,12 @@ fn holds_the_users(variable: Variable, value: &[u8], original: Option<&[u8]>) {
         _ => 1,
     };
     assert!(added <= most, "{added} items are added");
+}
+
+/// How much two of them begin with in common.
+fn common<T: PartialEq>(one: &[T], other: &[T]) -> usize {
+    let pairs = one.iter().zip(other);
+    pairs.take_while(|(one, other)| one == other).count()
 }
 
 fn contains(value: &[u8], part: &[u8]) -> bool {
