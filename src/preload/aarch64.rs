@@ -370,8 +370,8 @@ fn is_landing_pad(instruction: u32) -> bool {
 pub fn loses_landing_pads_by_mprotect() -> bool {
     const HWCAP2_BTI: libc::c_ulong = 1 << 17;
     // SAFETY: getauxval(3) has no requirements.
-    unsafe { libc::getauxval(libc::AT_HWCAP2) }
-    &HWCAP2_BTI != 0
+    let capabilities = unsafe { libc::getauxval(libc::AT_HWCAP2) };
+    capabilities & HWCAP2_BTI != 0
 }
 
 /// Makes the processor run what was written to `length` bytes from `start` on: data goes to memory,
