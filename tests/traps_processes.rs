@@ -39,6 +39,21 @@ fn hundreds_of_threads_may_ask_for_a_new_value_at_the_same_moment() {
 }
 
 #[test]
+fn children_of_fork_are_answered_whatever_other_threads_asked_at_that_moment() {
+    let scene = Scene::new();
+    // With tracing on, every question takes what computing a value takes.
+    let log = scene.path("log");
+    let agent = format!("[jvm]\nagent_path = \"{}\"\n", scene.agent);
+    scene.configure(&format!(
+        "{agent}[log]\nlevel = \"trace\"\nfile = {log:?}\n"
+    ));
+    let program = scene.trap("forks_beside_askers", &["-pthread"]);
+    scene.alike(&program, Injected, |_| {});
+    let traced = fs::read_to_string(&log).unwrap();
+    assert!(traced.contains("getenv(\"HOME\") hit"), "{traced}");
+}
+
+#[test]
 fn handlers_that_jump_out_of_everything_leave_working_answers() {
     let scene = Scene::new();
     let program = scene.trap("jumps_out", &[]);

@@ -16,20 +16,22 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
-use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::{ptr, slice};
 
-/// How many attempts may run at once; a further one waits for its turn.
-const PLACES: usize = 64;
+/// How many attempts may run at once; a further one waits for its turn. That many threads do ask in
+/// one moment, and one that waits while others run gets no answer. Pages that are not used cost
+/// nothing.
+const PLACES: usize = 1024;
 
-/// How often a waiting attempt yields before it gives up. A child of fork keeps the places of
-/// threads that it does not have.
+/// How often a waiting attempt yields before it gives up.
 const PATIENCE: usize = 1000;
 
 /// The length of an attempt's own stack in bytes. Answers take up to 6 KiB, because nothing in them
 /// goes deeper with its input; Gum's backtraces take more. Pages that are not used cost nothing.
 const STACK: usize = 256 * 1024;
 
+/// All zeroes where it is free and fresh.
 struct Place {
     /// The thread whose attempt it is; 0 where the place is free.
     owner: AtomicUsize,
@@ -42,14 +44,16 @@ struct Place {
 // SAFETY: all but `owner` belongs to the thread that claimed the place.
 unsafe impl Sync for Place {}
 
-static ATTEMPTS: [Place; PLACES] = [const {
-    Place {
-        owner: AtomicUsize::new(0),
-        saved: UnsafeCell::new(0),
-        arena: UnsafeCell::new(Arena::new()),
-        kept: Cell::new(false),
-    }
-}; PLACES];
+/// The constructor's: it runs once.
+static AT_START: Place = Place {
+    owner: AtomicUsize::new(0),
+    saved: UnsafeCell::new(0),
+    arena: UnsafeCell::new(Arena::new()),
+    kept: Cell::new(false),
+};
+
+/// [`PLACES`] places for answers; null until the first one is asked for.
+static AT_ANSWERS: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
 
 /// One more than the highest place ever claimed, so that searches stay short.
 static CLAIMED: AtomicUsize = AtomicUsize::new(0);
@@ -67,7 +71,7 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
 /// [`attempt`] for the constructor, with no system call of its own: below it there is nothing that
 /// a signal handler could jump to, and the loader has left plenty of stack.
 pub fn attempt_at_start<R>(work: impl FnOnce() -> R) -> Option<R> {
-    run_on(0, work)
+    run_on(0, || claim(slice::from_ref(&AT_START)), work)
 }
 
 fn on_own_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
@@ -75,14 +79,18 @@ fn on_own_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
     // What goes deeper ends there instead of in somebody's memory. A refusal leaves it as it is.
     // SAFETY: nothing is in the lowest page yet.
     let _ = unsafe { kernel::protect(stack as usize, 1, libc::PROT_NONE) };
-    let result = run_on(stack as usize + STACK, work);
+    let result = run_on(stack as usize + STACK, || claim(places()?), work);
     // SAFETY: the work has ended, and with it everything on its stack.
     unsafe { kernel::unmap(stack, STACK) };
     result
 }
 
-/// Runs `work` on the stack that ends at `top`; 0 for the caller's.
-fn run_on<R>(top: usize, work: impl FnOnce() -> R) -> Option<R> {
+/// Runs `work` in a place on the stack that ends at `top`; 0 for the caller's.
+fn run_on<R>(
+    top: usize,
+    place: impl FnOnce() -> Option<&'static Place>,
+    work: impl FnOnce() -> R,
+) -> Option<R> {
     struct Call<W, R> {
         work: Option<W>,
         result: MaybeUninit<R>,
@@ -100,7 +108,7 @@ fn run_on<R>(top: usize, work: impl FnOnce() -> R) -> Option<R> {
         run::<W, R>
     }
 
-    let place = claim(machine::thread())?;
+    let place = place()?;
     let run = runner(&work);
     let mut call = Call {
         work: Some(work),
@@ -136,12 +144,35 @@ impl Place {
     }
 }
 
-fn claim(thread: usize) -> Option<&'static Place> {
+/// The places for answers. A child of fork gets them all free: the threads whose they were are not
+/// in it, and new ones get the same pointers (madvise(2), MADV_WIPEONFORK, since Linux 4.14).
+fn places() -> Option<&'static [Place]> {
+    let mut places = AT_ANSWERS.load(Ordering::Acquire);
+    if places.is_null() {
+        let length = PLACES * size_of::<Place>();
+        let fresh = kernel::map(length).ok()?;
+        kernel::wipe_on_fork(fresh, length);
+        let (none, ours) = (ptr::null_mut(), fresh.cast());
+        match AT_ANSWERS.compare_exchange(none, ours, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => places = ours,
+            Err(theirs) => {
+                places = theirs;
+                // SAFETY: it was never published.
+                unsafe { kernel::unmap(fresh, length) };
+            }
+        }
+    }
+    // SAFETY: published once, long enough and aligned to a page, for ever; zeroes are free places.
+    Some(unsafe { slice::from_raw_parts(places, PLACES) })
+}
+
+fn claim(places: &'static [Place]) -> Option<&'static Place> {
+    let thread = machine::thread();
     if thread == 0 || current().is_some() {
         return None;
     }
     for _ in 0..PATIENCE {
-        for (index, place) in ATTEMPTS.iter().enumerate() {
+        for (index, place) in places.iter().enumerate() {
             let free = place
                 .owner
                 .compare_exchange(0, thread, Ordering::AcqRel, Ordering::Relaxed);
@@ -158,9 +189,18 @@ fn claim(thread: usize) -> Option<&'static Place> {
 /// The attempt that this thread runs.
 fn current() -> Option<&'static Place> {
     let thread = machine::thread();
-    let claimed = ATTEMPTS.get(..CLAIMED.load(Ordering::Acquire))?;
-    let mut places = claimed.iter();
-    places.find(|place| place.owner.load(Ordering::Relaxed) == thread)
+    let is_ours = |place: &Place| place.owner.load(Ordering::Relaxed) == thread;
+    if is_ours(&AT_START) {
+        return Some(&AT_START);
+    }
+    let places = AT_ANSWERS.load(Ordering::Acquire);
+    if places.is_null() {
+        return None;
+    }
+    let claimed = CLAIMED.load(Ordering::Acquire).min(PLACES);
+    // SAFETY: as in `places`.
+    let claimed = unsafe { slice::from_raw_parts(places, claimed) };
+    claimed.iter().find(|place| is_ours(place))
 }
 
 struct AttemptMemory;
