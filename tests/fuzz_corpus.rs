@@ -5,7 +5,7 @@
 mod properties;
 
 use opentelemetry_injector_policy::Runtime;
-use properties::{configuration, glob, kernel_answers, merges, preload_file};
+use properties::{configuration, glob, kernel_answers, merges, preload_file, proc_files};
 use std::fs;
 use support::root;
 
@@ -67,6 +67,11 @@ fn the_pattern_matcher_holds_its_word() {
 #[test]
 fn readers_of_the_kernels_answers_hold_their_word() {
     replay("kernel_answers", kernel_answers::look_at);
+}
+
+#[test]
+fn readers_of_other_processes_files_hold_their_word() {
+    replay("proc_files", proc_files::look_at);
 }
 
 #[test]

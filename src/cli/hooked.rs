@@ -1,6 +1,7 @@
 //! Whether libc's `getenv` is hooked in a live process: its code there is held against the file.
 
-use crate::proc_files::{Mapped, ProcFiles};
+use crate::proc_files::ProcFiles;
+use crate::proc_formats::Mapped;
 use object::elf::PT_LOAD;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSymbol, ReadCache};

@@ -42,6 +42,7 @@ mod preload_object;
 mod preload_sources;
 mod private_etc;
 mod proc_files;
+mod proc_formats;
 mod process;
 mod program;
 mod prospect;

@@ -4,7 +4,7 @@
 //! (path_resolution(7)); access control lists and security modules are not looked at.
 
 use crate::files::{self, FileSystem};
-use crate::proc_files::Identity;
+use crate::proc_formats::Identity;
 use opentelemetry_injector_policy::Files;
 use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
 use std::collections::VecDeque;

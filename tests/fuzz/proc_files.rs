@@ -1,0 +1,44 @@
+//! The readers of what `/proc/PID` tells the command: whatever is in those files, nothing panics and
+//! nothing is made up.
+
+use super::fields::Fields;
+use super::proc_formats::{
+    age, auxiliary_vector, below, identity, mapped, outside, strings, without_mark,
+};
+use std::time::Duration;
+
+/// Looks at an input as each of the files.
+///
+/// # Panics
+/// Where a reader makes up what is not in its input.
+pub fn look_at(input: &[u8]) {
+    let joined = strings(input).join(&0);
+    assert_eq!(joined, input.strip_suffix(b"\0").unwrap_or(input));
+    for file in mapped(input) {
+        assert!(file.path.starts_with(b"/"));
+        let mut paths = input.windows(file.path.len());
+        assert!(paths.any(|window| window == file.path));
+        assert!(!without_mark(&file.path).contains(&b'\n'));
+    }
+    let vector = auxiliary_vector(input);
+    if input.len() < 16 {
+        assert_eq!((vector.secure, vector.started_as), (None, None));
+    }
+    let mut fields = Fields::of(input);
+    let (status, users, groups) = (fields.bytes(), outside(fields.bytes()), fields.bytes());
+    if let Some(identity) = identity(status, [users.clone(), outside(groups)]) {
+        assert_eq!(identity.ruled[0], users);
+    }
+    let (stat, uptime) = (fields.bytes(), fields.bytes());
+    if let Some(age) = age(stat, uptime) {
+        let up: f64 = String::from_utf8_lossy(uptime)
+            .split_whitespace()
+            .next()
+            .and_then(|seconds| seconds.parse().ok())
+            .expect("an age without an uptime");
+        assert!(age <= Duration::from_secs_f64(up), "older than the machine");
+    }
+    let (root, path) = (fields.bytes(), fields.bytes());
+    let inside = below(root, path);
+    assert!(inside == path || inside.starts_with(b"/"));
+}
