@@ -53,6 +53,17 @@ fn children_of_fork_are_answered_whatever_other_threads_asked_at_that_moment() {
     assert!(traced.contains("getenv(\"HOME\") hit"), "{traced}");
 }
 
+/// Gum's own patches take many instructions, and no page may be executed meanwhile.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_handler_that_asks_after_every_instruction_never_meets_half_a_patch() {
+    let scene = Scene::new();
+    // The red zone would be written over by the pushed flags.
+    let program = scene.trap("asks_at_every_step", &["-mno-red-zone"]);
+    let plain = scene.alike_on(&["direct"], &program, Injected, |_| {});
+    assert!(plain.stdout.starts_with("stepped: yes\n"), "{plain:?}");
+}
+
 #[test]
 fn handlers_that_jump_out_of_everything_leave_working_answers() {
     let scene = Scene::new();

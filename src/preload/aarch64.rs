@@ -321,7 +321,7 @@ pub const PATCH_LENGTH: usize = 20;
 const JUMP: [u32; 3] = [0xd503_245f, 0x5800_0051, 0xd61f_0220];
 
 /// The patch that jumps to `destination`.
-pub fn patch(destination: usize) -> [u8; PATCH_LENGTH] {
+pub fn patch(destination: usize, _: &[u8; PATCH_LENGTH]) -> [u8; PATCH_LENGTH] {
     let mut bytes = [0; PATCH_LENGTH];
     let (jump, address) = bytes.split_at_mut(size_of_val(&JUMP));
     for (place, instruction) in jump.chunks_exact_mut(4).zip(JUMP) {
@@ -329,6 +329,16 @@ pub fn patch(destination: usize) -> [u8; PATCH_LENGTH] {
     }
     address.copy_from_slice(&destination.to_le_bytes());
     bytes
+}
+
+/// Writes a patch. No instruction here stores that many bytes at once: a signal handler that calls the
+/// function in that moment, before `main`, may meet a part.
+///
+/// # Safety
+/// The code is writable.
+pub unsafe fn store(start: usize, patch: &[u8; PATCH_LENGTH]) {
+    // SAFETY: the caller's promise.
+    unsafe { (start as *mut [u8; PATCH_LENGTH]).write_unaligned(*patch) };
 }
 
 /// How many bytes at a function's start stay in place: none. The patch has a landing pad of its

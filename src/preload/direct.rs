@@ -36,7 +36,7 @@ impl Patch {
             name,
             start: function.address + pad,
             before: *before,
-            after: machine::patch(destination),
+            after: machine::patch(destination, before),
         })
     }
 }
@@ -91,7 +91,7 @@ unsafe fn write_with_protection(patches: &[Patch]) -> bool {
     if opened.is_ok() {
         for patch in patches {
             // SAFETY: the page is writable now.
-            unsafe { (patch.start as *mut [u8; PATCH_LENGTH]).write_unaligned(patch.after) };
+            unsafe { machine::store(patch.start, &patch.after) };
         }
     }
     // Even if refused: perhaps only for a part of the range.

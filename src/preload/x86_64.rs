@@ -346,8 +346,8 @@ pub struct Frame {
     pub return_address: usize,
 }
 
-/// Bytes that a patch replaces.
-pub const PATCH_LENGTH: usize = 14;
+/// Bytes that a patch replaces: as many as one instruction stores, the last two with themselves.
+pub const PATCH_LENGTH: usize = 16;
 
 /// `jmp *0(%rip)`: jumps to the address that follows the instruction.
 const JUMP: [u8; 6] = [0xff, 0x25, 0, 0, 0, 0];
@@ -355,12 +355,35 @@ const JUMP: [u8; 6] = [0xff, 0x25, 0, 0, 0, 0];
 /// `endbr64`, where an indirect branch may land (Intel CET); it must stay the first instruction.
 const LANDING_PAD: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 
-/// The patch that jumps to `destination`.
-pub fn patch(destination: usize) -> [u8; PATCH_LENGTH] {
-    let mut bytes = [0; PATCH_LENGTH];
-    bytes[..JUMP.len()].copy_from_slice(&JUMP);
-    bytes[JUMP.len()..].copy_from_slice(&destination.to_le_bytes());
+/// The patch that jumps to `destination` in place of what was there `before`.
+pub fn patch(destination: usize, before: &[u8; PATCH_LENGTH]) -> [u8; PATCH_LENGTH] {
+    let mut bytes = *before;
+    let (jump, rest) = bytes.split_at_mut(JUMP.len());
+    jump.copy_from_slice(&JUMP);
+    let address = destination.to_le_bytes();
+    for (place, byte) in rest.iter_mut().zip(address) {
+        *place = byte;
+    }
     bytes
+}
+
+/// Writes a patch by one instruction: a signal handler that calls the function meets it before or
+/// after, never between.
+///
+/// # Safety
+/// The code is writable.
+pub unsafe fn store(start: usize, patch: &[u8; PATCH_LENGTH]) {
+    // SAFETY: both are 16 bytes, the caller's promise; `movups` wants no alignment.
+    unsafe {
+        asm!(
+            "movups {value}, [{from}]",
+            "movups [{to}], {value}",
+            from = in(reg) patch,
+            to = in(reg) start,
+            value = out(xmm_reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
 }
 
 /// How many bytes at a function's start stay in place.
