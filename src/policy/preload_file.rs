@@ -73,13 +73,13 @@ pub fn add(file: &[u8], object: &[u8]) -> Result<Vec<u8>, Problem> {
         return Err(Problem::Hidden);
     }
     let added = match replace(file, object) {
-        Some(replaced) if is_read(&replaced, object) && foreign(&replaced) == foreign(file) => {
+        Some(replaced) if is_alone(&replaced, object) && foreign(&replaced) == foreign(file) => {
             replaced
         }
         // A longer file hides no more than before from the search for comments.
         _ => append(&remove(file), object),
     };
-    match is_read(&added, object) {
+    match is_alone(&added, object) {
         true => Ok(added),
         false => Err(Problem::Hidden),
     }
@@ -199,11 +199,12 @@ fn ours(file: &[u8]) -> Vec<Range<usize>> {
     ours
 }
 
-/// Whether the object is among the entries by both readings.
-fn is_read(file: &[u8], object: &[u8]) -> bool {
+/// Whether the object is the only entry of ours by both readings. (A part of a comment that glibc takes
+/// for a path may have our name, too.)
+fn is_alone(file: &[u8], object: &[u8]) -> bool {
     READINGS.into_iter().all(|comments| {
-        let mut ranges = read(file, comments);
-        ranges.any(|range| file.get(range) == Some(object))
+        let entries = read(file, comments).filter_map(|range| file.get(range));
+        entries.filter(|entry| is_ours(entry)).eq([object])
     })
 }
 
@@ -432,6 +433,20 @@ mod tests {
         let file = format!("{long}\n/a.so\n# {OURS}\n");
         assert_eq!(read_as_text(&file), ["/a.so", "#", OURS]);
         assert_eq!(read_as_text(&removed(&file)), ["/a.so", "#"]);
+    }
+
+    #[test]
+    fn a_part_of_a_comment_with_our_name_does_not_appear_when_ours_takes_its_place() {
+        let old = "/old/libopentelemetry_injector.so";
+        let comment = format!("#{OURS}{old}{OURS}\n");
+        for length in 0..20 {
+            let words = "x".repeat(length);
+            let file = format!("/a.so{comment}/b.so#1#{comment}{words}{comment}#");
+            let file = add(file.as_bytes(), OURS.as_bytes()).unwrap();
+            let entries = entries(&file).into_iter();
+            let ours: Vec<_> = entries.filter(|entry| is_ours(entry)).collect();
+            assert_eq!(ours, [OURS.as_bytes()]);
+        }
     }
 
     #[test]
