@@ -3,7 +3,6 @@
 
 use crate::{environment, filter, hooks};
 use core::arch::{asm, global_asm};
-use core::ffi::c_void;
 
 /// A raw system call: unlike libc's wrappers it leaves `errno` alone, which belongs to the host.
 ///
@@ -284,27 +283,6 @@ global_asm!(
     answer_with_detour = sym hooks::answer_with_detour,
     answer_watched = sym hooks::answer_watched,
 );
-
-unsafe extern "C" {
-    /// The hook's entry, with `getenv`'s signature.
-    #[link_name = "opentelemetry_injector_entry"]
-    pub fn entry();
-
-    /// Calls `work(data)` and returns 0; returns 1 where `way_out` was taken instead. `saved` gets
-    /// what `way_out` wants. `stack` is where the stack for `work` ends, a multiple of 16; 0 for the
-    /// caller's own.
-    #[link_name = "opentelemetry_injector_call"]
-    pub fn call_with_way_out(
-        work: unsafe extern "C" fn(*mut c_void),
-        data: *mut c_void,
-        saved: *mut usize,
-        stack: usize,
-    ) -> usize;
-
-    /// Leaves everything that `call_with_way_out` called, from below it.
-    #[link_name = "opentelemetry_injector_way_out"]
-    pub fn way_out(saved: usize) -> !;
-}
 
 /// What the entry leaves on the stack for the detour.
 #[repr(C)]

@@ -11,7 +11,7 @@
 //! on an alternate stack or a thread of a few pages.
 
 use crate::arena::Arena;
-use crate::{kernel, machine};
+use crate::{kernel, machine, machine_code};
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
@@ -117,7 +117,7 @@ fn run_on<R>(
     let data = (&raw mut call).cast();
     // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt; nothing else is on the
     // stack. The way out is only taken from below this frame, by the panic handler.
-    let failed = unsafe { machine::call_with_way_out(run, data, place.saved.get(), top) } != 0;
+    let failed = unsafe { machine_code::call_with_way_out(run, data, place.saved.get(), top) } != 0;
     place.release();
     // SAFETY: `run` came back, so it wrote the result.
     (!failed).then(|| unsafe { call.result.assume_init_read() })
@@ -238,7 +238,7 @@ unsafe impl GlobalAlloc for AttemptMemory {
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     if let Some(place) = current() {
         // SAFETY: `saved` was written when this thread's attempt began, below which we run.
-        unsafe { machine::way_out(*place.saved.get()) }
+        unsafe { machine_code::way_out(*place.saved.get()) }
     }
     // What runs outside of attempts (the entry, finding a published answer, claiming a place)
     // indexes, divides and unwraps nothing, so nothing comes here.

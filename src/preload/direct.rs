@@ -2,7 +2,7 @@
 
 use crate::loaded_objects::{Function, Object};
 use crate::machine::{self, PATCH_LENGTH};
-use crate::{environment, kernel, loaded_objects};
+use crate::{environment, kernel, loaded_objects, machine_code};
 use alloc::vec::Vec;
 use core::ffi::c_char;
 use core::slice;
@@ -178,7 +178,7 @@ pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
     if let Some(single_threaded) = looks_again {
         environment::look_again_where(single_threaded);
     }
-    let entry = machine::entry as *const () as usize;
+    let entry = machine_code::entry as *const () as usize;
     let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
     let secure_getenv = secure_getenv.filter(|(_, is_readable)| *is_readable);
     let secure_getenv =

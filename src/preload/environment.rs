@@ -158,24 +158,8 @@ unsafe fn after_name(text: *const u8, name: *const u8) -> *const u8 {
 
 /// The value of a variable, as long as nobody changes it.
 pub fn value(name: &[u8]) -> Option<&'static CStr> {
-    // SAFETY: reading one word that libc only ever replaces as a whole.
-    let mut entry = unsafe { ptr::read_volatile(&raw const __environ) };
-    if entry.is_null() {
-        return None;
-    }
-    loop {
-        // SAFETY: the array ends with null, which has not come yet.
-        let text = unsafe { ptr::read_volatile(entry) };
-        if text.is_null() {
-            return None;
-        }
-        // SAFETY: entries are C strings; the same race with setenv(3) as in libc.
-        if let Some(value) = unsafe { after_bytes(text, name) } {
-            return Some(value);
-        }
-        // SAFETY: this entry was not the end.
-        entry = unsafe { entry.add(1) };
-    }
+    // SAFETY: entries are C strings; the same race with setenv(3) as in libc.
+    entries().find_map(|entry| unsafe { after_bytes(entry, name) })
 }
 
 /// The rest of `text` behind `name` and `=`.

@@ -6,7 +6,7 @@
 
 use crate::loaded_objects::{self, Function, Object};
 use crate::machine::Frame;
-use crate::{direct, hooks, kernel, machine};
+use crate::{direct, hooks, kernel, machine_code};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
@@ -60,7 +60,7 @@ pub fn hook(
     let backtrace = symbol(object, c"opentelemetry_injector_gum_backtrace")?;
     // SAFETY: the Gum object's function has this signature.
     let replace = unsafe { mem::transmute::<usize, Replace>(replace) };
-    let entry = machine::entry as *const () as usize;
+    let entry = machine_code::entry as *const () as usize;
     let pairs: Vec<[usize; 2]> = functions.iter().map(|f| [f.address, entry]).collect();
     let mut trampoline = 0;
     // SAFETY: the entry answers as both functions do. The first trampoline is getenv's.

@@ -29,6 +29,7 @@ mod log;
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 mod machine;
+mod machine_code;
 mod mappings;
 mod permanent;
 mod trace;

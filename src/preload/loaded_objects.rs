@@ -3,7 +3,7 @@
 //! libc's functions are looked up in libc's own symbol table: a program may define a `getenv` of
 //! its own (bash does), and `dlsym` would need a newer glibc than this object does.
 
-use crate::machine;
+use crate::machine_code;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{ptr, slice};
@@ -78,7 +78,7 @@ static OWN_PATH: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 
 /// Looks for the preload object itself; in the constructor, where the loader's lock is free.
 pub fn find_own_path() {
-    let ours = machine::entry as *const () as usize;
+    let ours = machine_code::entry as *const () as usize;
     find(|object| {
         let path = object.path.as_ptr().cast_mut();
         object
