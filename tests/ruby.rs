@@ -272,6 +272,23 @@ fn programs_end_and_print_as_without_us() {
 }
 
 #[test]
+fn a_value_that_ruby_ignores_is_ignored_as_without_us() {
+    if !has("ruby") {
+        skip!("no ruby");
+    }
+    let sink = Sink::start();
+    let scene = scene(&agent(), &sink);
+    for value in [
+        "foo", "\"-W0\"", "W0 -w", "w", "- -w", " x -W0", "-w foo", "-- -w", " -w",
+    ] {
+        let run = |command: &mut Command| outcome(command.env("RUBYOPT", value).output().unwrap());
+        let command = || ruby(&scene, &["-e", "p $VERBOSE"]);
+        let plain = run(command().env_remove("LD_PRELOAD"));
+        assert_eq!(run(&mut command()), plain, "{value}");
+    }
+}
+
+#[test]
 fn an_agent_that_is_missing_or_fails_changes_nothing() {
     if !has("ruby") {
         skip!("no ruby");

@@ -77,6 +77,7 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
             format!("take the other agent away, or set allow_other_agents = true under [{section}]")
         }
         Reason::UnmatchedQuote => "close the quote: the runtime does not start with it".into(),
+        Reason::IgnoredByRuntime => "begin the value with an option, or take it away".into(),
         Reason::TooLong(_) => "shorten the settings under [environment]".into(),
         Reason::Option(option) => format!("start it without {option}"),
         Reason::IncompatibleOption(option) => format!("start it without {option}"),

@@ -59,6 +59,8 @@ pub enum Reason {
     /// The user's value has a quote without its partner, with which the runtime does not
     /// start.
     UnmatchedQuote,
+    /// The runtime ignores the user's value as a whole; with the agent's option it would not.
+    IgnoredByRuntime,
     /// Another agent is already there.
     OtherAgent {
         /// Whose agent.
@@ -139,6 +141,9 @@ impl fmt::Display for Reason {
             Self::SetByUser => f.write_str("the user's own value counts"),
             Self::AlreadyInjected => f.write_str("the agent is already in the value"),
             Self::UnmatchedQuote => f.write_str("the value has an unmatched quote"),
+            Self::IgnoredByRuntime => {
+                f.write_str("the runtime ignores this value, and would not with the agent in it")
+            }
             Self::OtherAgent { vendor, place } => write!(
                 f,
                 "the agent of {vendor} is already on the {place} (allow_other_agents = true allows both)"

@@ -72,6 +72,9 @@ pub fn value(
     if !process.is_readable_file(agent.as_bytes()) {
         return Err(Reason::AgentUnreadable(agent.into()));
     }
+    if is_ignored(original) {
+        return Err(Reason::IgnoredByRuntime);
+    }
     if words(original).any(|word| word == option) {
         return Ok(original.to_vec());
     }
@@ -80,6 +83,13 @@ pub fn value(
         None if original.is_empty() => option,
         None => [&option, b" ".as_slice(), original].concat(),
     })
+}
+
+/// Whether Ruby looks at nothing of a value because its first word is no option. Behind another one it
+/// would put a dash before that word (`moreswitches`), and read on.
+fn is_ignored(value: &[u8]) -> bool {
+    let first = words(value).next();
+    first.is_some_and(|word| word == b"-" || !word.starts_with(b"-"))
 }
 
 /// The value up to `-r…/bundler/setup`, and what follows, blanks first.
@@ -202,6 +212,23 @@ mod tests {
         ] {
             let wanted = wanted.replace("BOOT", BOOT);
             assert_eq!(text(original, "ruby a.rb"), Ok(wanted));
+        }
+    }
+
+    #[test]
+    fn a_value_that_ruby_ignores_stays_ignored() {
+        for ignored in [
+            "foo",
+            " W0 -w",
+            "\"-W0\"",
+            "-",
+            "- -w",
+            "/a.rb -rbundler/setup",
+        ] {
+            assert_eq!(text(ignored, "ruby"), Err(Reason::IgnoredByRuntime));
+        }
+        for read in [" ", "--", "-w foo", "--enable=x"] {
+            assert!(text(read, "ruby").is_ok(), "{read}");
         }
     }
 
