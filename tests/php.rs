@@ -5,8 +5,9 @@ mod php_servers;
 
 use php_servers::Server;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use support::{Scene, Sink, built, engines, has, root, skip, stderr, stdout, succeed};
@@ -135,12 +136,22 @@ fn the_users_folders_are_kept_and_none_is_read_twice() {
         let wanted = (code, printed.replace("none", "agent"), errors);
         assert_eq!(outcome(start()), wanted, "{value}");
     }
-    // A parent may have passed our folder on.
-    let mut command = php(&scene, &["inside.php"]);
-    command.env("PHP_INI_SCAN_DIR", format!(":{0}:{folder}", ours.display()));
-    let (_, printed, errors) = outcome(command);
-    assert!(printed.starts_with("agent\n"), "{printed}");
-    assert_eq!(errors, "");
+    // A parent may have passed our folder on, and somebody may have written it in another way.
+    let ours = ours.display();
+    let link = scene.path("link");
+    symlink(built().join("boot/php/ini"), &link).unwrap();
+    for value in [
+        format!(":{ours}:{folder}"),
+        format!(":{ours}/"),
+        format!(":/{ours}/."),
+        format!(":{}", link.display()),
+    ] {
+        let mut command = php(&scene, &["inside.php"]);
+        command.env("PHP_INI_SCAN_DIR", &value);
+        let (_, printed, errors) = outcome(command);
+        assert!(printed.starts_with("agent\n"), "{value}: {printed}");
+        assert_eq!(errors, "");
+    }
 }
 
 #[test]
@@ -227,6 +238,51 @@ fn programs_end_and_print_as_without_us() {
         };
         let without = run(plain(php(&scene, arguments)));
         assert_eq!(run(php(&scene, arguments)), without, "{arguments:?}");
+    }
+}
+
+/// What stands before a `(` in the prepend file: the functions that it calls, and a few words.
+fn called_functions() -> BTreeSet<String> {
+    let text = fs::read_to_string(built().join("boot/php/prepend.php")).unwrap();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let before = text.split('(').map(|part| {
+        let start = part.rfind(|c| !is_name(c)).map_or(0, |last| last + 1);
+        part[start..].to_owned()
+    });
+    before.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn functions_that_are_switched_off_change_nothing() {
+    if !has("php") {
+        skip!("no php");
+    }
+    let sink = Sink::start();
+    let scene = scene(&agent(), &sink);
+    let folder = scene.path("ini");
+    fs::create_dir(&folder).unwrap();
+    fs::write(scene.path("user.php"), "<?php echo 'user ', PHP_EOL;").unwrap();
+    let text = "<?php echo json_encode(array_keys($GLOBALS)), $x; trigger_error('y');";
+    fs::write(scene.path("hello.php"), text).unwrap();
+    let mut functions = called_functions();
+    assert!(functions.contains("getenv") && functions.contains("set_error_handler"));
+    functions.insert("getenv,set_error_handler,restore_error_handler".into());
+    for functions in functions {
+        let start = || {
+            let mut command = php(&scene, &["hello.php"]);
+            command.env("PHP_INI_SCAN_DIR", format!(":{}", folder.display()));
+            command
+        };
+        let switched_off = format!("disable_functions = {functions}\n");
+        let with_prepend = switched_off.clone() + "auto_prepend_file = user.php\n";
+        for text in [switched_off, with_prepend] {
+            // Nothing else tells which file that is: told in the README.
+            if functions == "get_cfg_var" && text.contains("user.php") {
+                continue;
+            }
+            fs::write(folder.join("x.ini"), &text).unwrap();
+            assert_eq!(outcome(start()), outcome(plain(start())), "{text}");
+        }
     }
 }
 

@@ -97,11 +97,24 @@ fn add(original: Option<&[u8]>, folder: &[u8]) -> Result<Vec<u8>, Reason> {
     }
     match original {
         Some(b"") => Ok(folder.to_vec()),
-        Some(value) if value.split(|byte| *byte == b':').any(|part| part == folder) => {
+        Some(value)
+            if value
+                .split(|byte| *byte == b':')
+                .any(|part| is_same(part, folder)) =>
+        {
             Ok(value.to_vec())
         }
         _ => Ok([original.unwrap_or_default(), folder].join(&b':')),
     }
+}
+
+/// Whether two paths are the same but for slashes and dots that mean nothing.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let names = path.split(|byte| *byte == b'/');
+        names.filter(|name| !matches!(*name, b"" | b"."))
+    }
+    one.starts_with(b"/") == other.starts_with(b"/") && names(one).eq(names(other))
 }
 
 #[cfg(test)]
@@ -145,7 +158,7 @@ mod tests {
         assert_eq!(text(Some("/a b")), "/a b:/boot/php/ini");
         assert_eq!(text(Some(":/a")), ":/a:/boot/php/ini");
         assert_eq!(text(Some("/a:")), "/a::/boot/php/ini");
-        for same in ["/boot/php/ini", ":/boot/php/ini:/a"] {
+        for same in ["/boot/php/ini", ":/boot/php/ini:/a", ":/boot//php/./ini/"] {
             assert_eq!(text(Some(same)), same);
         }
         let colon = add(None, b"/a:b");

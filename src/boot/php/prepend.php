@@ -2,25 +2,29 @@
 // Loads the agent (php.agent_path) before the application, or leaves everything as it is, and goes
 // on with the user's own auto_prepend_file. Every PHP since 5.3 can parse it: an old one must be
 // left alone without a word. The names asked by getenv are answered by the preload object to this
-// process alone.
-call_user_func(function () {
+// process alone. Any function may be missing (disable_functions): PHP 8 throws then, older ones warn.
+$opentelemetry_injector = function () {
     // PHP has read PHP_INI_SCAN_DIR by now: from here on it is the user's own. Not asked any
     // earlier: Apache starts PHP once more in the same process when it reloads.
-    getenv('OPENTELEMETRY_INJECTOR_BOOT_STARTED');
-    $folder = getenv('OPENTELEMETRY_INJECTOR_BOOT_AGENT_PATH');
-    // Each takes the place of ours; extensions show only here, not in PHP_INI_SCAN_DIR.
-    $others = array('appdynamics_agent', 'ddtrace', 'dynatrace', 'elastic_apm', 'instana',
-        'newrelic', 'scoutapm', 'skywalking_agent', 'tideways');
-    if (!getenv('OPENTELEMETRY_INJECTOR_BOOT_ALLOW_OTHER_AGENTS')
-        && array_filter($others, 'extension_loaded')) {
+    @getenv('OPENTELEMETRY_INJECTOR_BOOT_STARTED');
+    // What the agent has to say while it is loaded is no output of the application. Without a way
+    // back from the handler there shall be none.
+    if (!@restore_error_handler()) {
         return;
     }
-    // What the agent has to say while it is loaded is no output of the application.
     $silent = function () {
         return true;
     };
     set_error_handler($silent);
     try {
+        $folder = getenv('OPENTELEMETRY_INJECTOR_BOOT_AGENT_PATH');
+        // Each takes the place of ours; extensions show only here, not in PHP_INI_SCAN_DIR.
+        $others = array('appdynamics_agent', 'ddtrace', 'dynatrace', 'elastic_apm', 'instana',
+            'newrelic', 'scoutapm', 'skywalking_agent', 'tideways');
+        if (!getenv('OPENTELEMETRY_INJECTOR_BOOT_ALLOW_OTHER_AGENTS')
+            && array_filter($others, 'extension_loaded')) {
+            $folder = false;
+        }
         // Composer's own check of the version would end the request.
         $check = $folder . '/composer/platform_check.php';
         $floor = is_readable($check) ? file_get_contents($check) : '';
@@ -69,9 +73,26 @@ call_user_func(function () {
     if ($last === $silent) {
         restore_error_handler();
     }
-});
-
-// At the top level, where it expects its variables to be global.
-if (get_cfg_var('opentelemetry_injector.auto_prepend_file')) {
-    require get_cfg_var('opentelemetry_injector.auto_prepend_file');
+};
+try {
+    $opentelemetry_injector();
+} catch (Exception $opentelemetry_injector) {
+} catch (Throwable $opentelemetry_injector) {
 }
+unset($opentelemetry_injector);
+
+// At the top level, where it expects its variables to be global. (Where PHP reads our folder twice,
+// by two names, the file is this one.)
+try {
+    if (!@get_cfg_var('opentelemetry_injector.auto_prepend_file')
+        || get_cfg_var('opentelemetry_injector.auto_prepend_file') === get_cfg_var('auto_prepend_file')) {
+        return;
+    }
+} catch (Exception $opentelemetry_injector) {
+    unset($opentelemetry_injector);
+    return;
+} catch (Throwable $opentelemetry_injector) {
+    unset($opentelemetry_injector);
+    return;
+}
+require get_cfg_var('opentelemetry_injector.auto_prepend_file');
