@@ -240,6 +240,103 @@ fn a_live_jvm_is_told_with_its_library() {
     assert_eq!(told.unwrap()["verdict"], "injected");
 }
 
+/// Files by which an agent counts as there, in a scene: its folder.
+fn agents_of_scripts(scene: &Scene) -> String {
+    for name in [
+        "node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js",
+        "opentelemetry/instrumentation/auto_instrumentation/__init__.py",
+        "agent.rb",
+        "autoload.php",
+    ] {
+        let path = scene.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    fs::write(scene.path("minimum_ruby_version"), "2.7").unwrap();
+    let metadata = "opentelemetry_instrumentation-0.60.dist-info";
+    fs::create_dir(scene.path(metadata)).unwrap();
+    let metadata = scene.path(&format!("{metadata}/METADATA"));
+    fs::write(metadata, "Requires-Python: >=3.8\n").unwrap();
+    let folder = scene.folder.path().display();
+    format!(
+        "python.agent_path = '{folder}'\nruby.agent_path = '{folder}/agent.rb'\n\
+         php.agent_path = '{folder}'\nnodejs.agent_path = '{folder}'\n"
+    )
+}
+
+/// What is told of a command, and whether it really got this variable from the preload object.
+fn told_and_given(scene: &Scene, words: &[&str], variable: &str) -> (serde_json::Value, bool) {
+    let mut ask = command(&[&["explain", "--json", "--"], words].concat());
+    ask.env("LD_PRELOAD", object());
+    ask.env("OPENTELEMETRY_INJECTOR_CONFIGURATION", &scene.configuration);
+    let (told, _) = parsed(&ask.output().unwrap());
+    let mut start = scene.command(words[0], "direct");
+    start.args(&words[1..]).env("PATH", "/usr/bin:/bin");
+    start.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+    let output = start.stdin(std::process::Stdio::null()).output().unwrap();
+    let given = stderr(&output).contains(&format!("{variable} is now "));
+    (told, given)
+}
+
+#[test]
+fn a_runtime_by_another_name_is_recognised_by_its_content() {
+    let scene = Scene::new();
+    let agents = agents_of_scripts(&scene);
+    for (program, variable, runtime, code) in [
+        ("/usr/bin/python3", "PYTHONPATH", "python", "-c"),
+        ("/usr/bin/ruby", "RUBYOPT", "ruby", "-e"),
+        ("/usr/bin/php", "PHP_INI_SCAN_DIR", "php", "-f"),
+        ("/usr/bin/node", "NODE_OPTIONS", "nodejs", "-e"),
+    ] {
+        if !Path::new(program).exists() {
+            println!("skipped: {program}, which is not installed");
+            continue;
+        }
+        let worker = scene.path("worker");
+        succeed(Command::new("cp").args(["-L", program]).arg(&worker));
+        let words = [worker.to_str().unwrap(), code, "1"];
+        scene.configure(&agents);
+        let (told, given) = told_and_given(&scene, &words, variable);
+        assert_eq!(told["runtime"], runtime, "{told:#}");
+        // Other programs ask for Node's variable too, and hand it on.
+        assert_eq!(given, runtime != "nodejs", "{told:#}");
+        assert_eq!(told["verdict"] == "would_be_injected", given, "{told:#}");
+        scene.configure(&format!("processes.include = ['worker']\n{agents}"));
+        let (told, given) = told_and_given(&scene, &words, variable);
+        assert!(given, "{told:#}");
+        assert_eq!(told["verdict"], "would_be_injected", "{told:#}");
+    }
+    let other = fs::canonicalize("/bin/true").unwrap();
+    let (told, given) = told_and_given(&scene, &[other.to_str().unwrap()], "PYTHONPATH");
+    assert_eq!((&told["runtime"], given), (&serde_json::Value::Null, false));
+}
+
+#[test]
+fn a_live_python_by_another_name_is_told_and_listed() {
+    if !Path::new("/usr/bin/python3").exists() {
+        skip!("/usr/bin/python3 is not installed");
+    }
+    let scene = Scene::new();
+    scene.configure(&agents_of_scripts(&scene));
+    let worker = scene.path("worker");
+    succeed(
+        Command::new("cp")
+            .args(["-L", "/usr/bin/python3"])
+            .arg(&worker),
+    );
+    let mut start = scene.command(&worker, "direct");
+    let process = Running::start(start.args(["-c", "input()"]), "worker");
+    later();
+    let (explanation, code) = of_process(process.id());
+    assert_eq!(code, 0, "{explanation:#}");
+    assert_eq!(explanation["runtime"], "python");
+    let told = stdout(&command(&["ps", "--json"]).output().unwrap());
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let mut processes = told["processes"].as_array().unwrap().iter();
+    let told = processes.find(|told| told["process"]["pid"] == process.id());
+    assert_eq!(told.unwrap()["verdict"], "injected");
+}
+
 #[test]
 fn the_decisive_step_is_named_with_its_place() {
     let scene = Scene::new();

@@ -1,9 +1,9 @@
 //! A process, live or to be started, as the policy sees it: plain facts, gathered beforehand.
 
 use crate::view::View;
-use opentelemetry_injector_policy::Process;
 use opentelemetry_injector_policy::added::{self, MARKER, Restore, split};
 use opentelemetry_injector_policy::process::file_name;
+use opentelemetry_injector_policy::{Process, Runtime};
 use std::cell::RefCell;
 
 /// The facts.
@@ -18,6 +18,8 @@ pub struct Facts {
     pub environment: Vec<Vec<u8>>,
     /// The paths of shared libraries that are loaded, or will be when they matter.
     pub libraries: Vec<Vec<u8>>,
+    /// The runtime that the executable is linked with.
+    pub linked: Option<Runtime>,
     /// See [`Process::boot_folder`].
     pub boot_folder: Vec<u8>,
     /// The file system.
@@ -35,6 +37,7 @@ impl Facts {
             arguments: Vec::new(),
             environment: Vec::new(),
             libraries: Vec::new(),
+            linked: None,
             boot_folder: Vec::new(),
             view,
             asked: RefCell::default(),

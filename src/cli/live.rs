@@ -69,6 +69,7 @@ pub fn read(process: u32) -> Result<Subject, Unreadable> {
         .iter()
         .map(|mapped| below(&root, &mapped.path))
         .collect();
+    facts.linked = program.linked;
 
     let variable = facts.variable(LD_PRELOAD);
     let entry = preload_sources::entry(variable.as_deref(), &facts.view, &program.loader);

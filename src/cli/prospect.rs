@@ -49,7 +49,7 @@ pub fn of(command: &[OsString]) -> Result<(Subject, Vec<Vec<u8>>), InvocationPro
     let program = File::open(&invocation.program).and_then(program::read);
     let program = program.ok().flatten().ok_or_else(unreadable)?;
 
-    let mut facts = facts(&invocation);
+    let mut facts = facts(&invocation, &program);
     let is_secure = is_secure(&invocation.program);
     let variable = facts.variable(LD_PRELOAD);
     let entry = preload_sources::entry(variable.as_deref(), &facts.view, &program.loader);
@@ -66,7 +66,7 @@ pub fn of(command: &[OsString]) -> Result<(Subject, Vec<Vec<u8>>), InvocationPro
     Ok((subject, invocation.scripts))
 }
 
-fn facts(invocation: &Invocation) -> Facts {
+fn facts(invocation: &Invocation, program: &Program) -> Facts {
     let mut facts = Facts::new(View::own());
     let executable = fs::canonicalize(&invocation.program);
     let executable = executable.unwrap_or_else(|_| invocation.program.clone());
@@ -74,11 +74,13 @@ fn facts(invocation: &Invocation) -> Facts {
     facts.started_as = invocation.started_as.clone();
     facts.arguments = invocation.arguments.clone();
     facts.environment = invocation.environment.clone();
-    facts.libraries = match subject::runtime(&facts) {
-        Some(Runtime::Jvm) => libjvm(&facts).into_iter().collect(),
-        Some(Runtime::Dotnet) => libhostfxr(&facts),
-        _ => Vec::new(),
-    };
+    facts.linked = program.linked;
+    facts.libraries = program.needed.clone();
+    match subject::runtime(&facts) {
+        Some(Runtime::Jvm) => facts.libraries = libjvm(&facts).into_iter().collect(),
+        Some(Runtime::Dotnet) => facts.libraries = libhostfxr(&facts),
+        _ => {}
+    }
     facts
 }
 

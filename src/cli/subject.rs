@@ -160,7 +160,8 @@ impl fmt::Display for NotLoaded {
 }
 
 /// Libraries that only a runtime loads, by how their names begin.
-const LIBRARIES: [(&[u8], Runtime); 7] = [
+const LIBRARIES: [(&[u8], Runtime); 8] = [
+    (b"libjli.so", Runtime::Jvm),
     (b"libjvm.so", Runtime::Jvm),
     (b"libhostfxr.so", Runtime::Dotnet),
     (b"libcoreclr.so", Runtime::Dotnet),
@@ -170,7 +171,9 @@ const LIBRARIES: [(&[u8], Runtime); 7] = [
     (b"libphp", Runtime::Php),
 ];
 
-/// The runtime that a process is, or has inside.
+/// The runtime that a process is, or has inside. The preload object recognises by name only what
+/// has to be told apart before it asks for anything; whatever else asks for a runtime's variable is
+/// answered. So the program's content counts where its name tells nothing.
 pub fn runtime(facts: &Facts) -> Option<Runtime> {
     let launched = |name: &[u8]| {
         Runtime::ALL
@@ -189,4 +192,5 @@ pub fn runtime(facts: &Facts) -> Option<Runtime> {
     Runtime::of(facts)
         .or_else(|| launched(file_name(facts.executable())))
         .or_else(loaded)
+        .or(facts.linked)
 }
