@@ -99,6 +99,10 @@ impl Process for Facts {
         self.view.is_readable_file(path)
     }
 
+    fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.view.content(path).ok()
+    }
+
     fn is_folder(&self, path: &[u8]) -> bool {
         self.view.is_folder(path)
     }

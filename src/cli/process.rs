@@ -39,6 +39,10 @@ impl Process for Prospect {
         files::is_readable_file(path)
     }
 
+    fn content(&self, _path: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
     fn is_folder(&self, path: &[u8]) -> bool {
         Path::new(OsStr::from_bytes(path)).is_dir()
     }

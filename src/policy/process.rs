@@ -26,6 +26,10 @@ pub trait Process {
     /// looked at.
     fn is_readable_file(&self, path: &[u8]) -> bool;
 
+    /// The content of a regular file, relative paths from the process's working directory; `None` where
+    /// it may not read it or it is longer than a configuration may be.
+    fn content(&self, path: &[u8]) -> Option<Vec<u8>>;
+
     /// Whether `path` is a folder.
     fn is_folder(&self, path: &[u8]) -> bool;
 
@@ -60,6 +64,7 @@ pub(crate) mod fixture {
         pub arguments: Vec<String>,
         pub variables: BTreeMap<String, String>,
         pub readable: Vec<String>,
+        pub contents: BTreeMap<String, String>,
         pub folders: Vec<String>,
         pub libraries: Vec<String>,
     }
@@ -82,6 +87,11 @@ pub(crate) mod fixture {
         }
         fn is_readable_file(&self, path: &[u8]) -> bool {
             self.readable.iter().any(|file| file.as_bytes() == path)
+        }
+        fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+            let path = core::str::from_utf8(path).ok()?;
+            let content = self.contents.get(path)?;
+            Some(content.clone().into_bytes())
         }
         fn is_folder(&self, path: &[u8]) -> bool {
             self.folders.iter().any(|folder| folder.as_bytes() == path)

@@ -1,6 +1,6 @@
 //! The calling process, as the policy sees it.
 
-use crate::{environment, kernel, loaded_objects, mappings};
+use crate::{environment, files, kernel, loaded_objects, mappings};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -57,6 +57,10 @@ impl Process for Host {
         };
         let is_regular = |status: libc::stat| status.st_mode & libc::S_IFMT == libc::S_IFREG;
         kernel::status_of(&path).is_ok_and(is_regular) && kernel::may_read(&path)
+    }
+
+    fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+        files::content(path, |_| None).ok()
     }
 
     fn is_folder(&self, path: &[u8]) -> bool {

@@ -35,6 +35,9 @@ impl Process for Plain {
     fn is_readable_file(&self, _path: &[u8]) -> bool {
         true
     }
+    fn content(&self, _path: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
     fn is_folder(&self, _path: &[u8]) -> bool {
         true
     }
