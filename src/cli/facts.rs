@@ -111,9 +111,9 @@ impl Process for Facts {
         &self.boot_folder
     }
 
-    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
         let mut libraries = self.libraries.iter();
-        let library = libraries.find(|path| file_name(path) == name.as_bytes());
+        let library = libraries.find(|path| file_name(path).starts_with(beginning.as_bytes()));
         library.cloned()
     }
 }

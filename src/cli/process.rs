@@ -51,7 +51,7 @@ impl Process for Prospect {
         b""
     }
 
-    fn loaded_library(&self, _file_name: &str) -> Option<Vec<u8>> {
+    fn loaded_library(&self, _beginning: &str) -> Option<Vec<u8>> {
         None
     }
 }

@@ -32,10 +32,6 @@ pub fn value(
     let (jvm, agent) = Runtime::Jvm.agent(configuration)?;
     let original = original.unwrap_or_default();
     let library = process.loaded_library("libjvm.so");
-    // A script can ask libc for a variable and hand the answer on to children.
-    if library.is_none() && Runtime::of(process).is_some_and(|runtime| runtime != Runtime::Jvm) {
-        return Err(Reason::OtherInterpreter);
-    }
     if agent.contains('=') {
         return Err(Reason::AgentPathUnusable {
             path: agent.into(),
@@ -328,15 +324,6 @@ mod tests {
             p.arguments = line(application);
             assert!(value(None, &p, &configuration()).is_ok(), "{application}");
         }
-    }
-
-    #[test]
-    fn scripts_of_other_languages_see_their_own_environment() {
-        let mut p = process();
-        p.executable = "/usr/bin/ruby3.1".into();
-        assert!(value(None, &p, &configuration()).is_ok());
-        p.libraries.clear();
-        assert_eq!(reason("", &p, &configuration()), Reason::OtherInterpreter);
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub trait Process {
     /// The folder of the boot files: `boot` beside the preload object.
     fn boot_folder(&self) -> &[u8];
 
-    /// The path of a loaded shared library by its file name, for example `libjvm.so`.
-    fn loaded_library(&self, file_name: &str) -> Option<Vec<u8>>;
+    /// The path of a loaded shared library by what its file name begins with, for example `libjvm.so`.
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>>;
 }
 
 /// The last component of a path.
@@ -99,11 +99,11 @@ pub(crate) mod fixture {
         fn boot_folder(&self) -> &[u8] {
             b"/boot"
         }
-        fn loaded_library(&self, file_name: &str) -> Option<Vec<u8>> {
-            let found = self
-                .libraries
-                .iter()
-                .find(|path| super::file_name(path.as_bytes()) == file_name.as_bytes());
+        fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+            let is_named = |path: &&String| {
+                super::file_name(path.as_bytes()).starts_with(beginning.as_bytes())
+            };
+            let found = self.libraries.iter().find(is_named);
             found.map(|path| path.clone().into_bytes())
         }
     }

@@ -73,8 +73,8 @@ impl Process for Host {
         self.boot_folder.get_or_init(folder)
     }
 
-    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
-        let is_named = |path: &[u8]| file_name(path) == name.as_bytes();
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+        let is_named = |path: &[u8]| file_name(path).starts_with(beginning.as_bytes());
         let mapped = mappings::find(|mapped| is_named(&mapped.path));
         mapped.map(|mapped| mapped.path)
     }

@@ -44,8 +44,8 @@ impl Process for Plain {
     fn boot_folder(&self) -> &[u8] {
         &self.boot_folder
     }
-    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
-        let is_named = |path: &&&str| file_name(path.as_bytes()) == name.as_bytes();
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+        let is_named = |path: &&&str| file_name(path.as_bytes()).starts_with(beginning.as_bytes());
         let path = self.libraries.iter().find(is_named)?;
         Some(path.as_bytes().to_vec())
     }
