@@ -10,7 +10,7 @@ use support::explain_support::{
     Running, Waiting, command, json, of_process, parsed, step, stops, text_of_process, values,
     waiting_program,
 };
-use support::{Scene, engines, has, is_root, object, skip, stderr, stdout, succeed};
+use support::{Scene, engines, has, is_root, object, skip, stderr, stdout, succeed, until};
 
 const NAME: &str = "JAVA_TOOL_OPTIONS";
 
@@ -27,6 +27,14 @@ fn stand_in(scene: &Scene, change: impl Fn(&mut Command)) -> Waiting {
 /// A process's start is counted in hundredths of a second: what changes at once is not later.
 fn later() {
     thread::sleep(Duration::from_millis(100));
+}
+
+/// Waits until a process has loaded a library.
+fn wait_for_mapping(process: u32, library: &str) {
+    until(library, || {
+        let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default();
+        maps.contains(library).then_some(())
+    });
 }
 
 /// Whether the one decisive step has this name and these words.
@@ -192,8 +200,13 @@ fn live_runtimes_are_told_injected_or_not() {
         let with = Running::start(scene.command(program, "direct").args(arguments), &name);
         let without = Running::start(Command::new(program).args(arguments), &name);
         // The loader comes before anything else.
-        later();
-        let (explanation, code) = of_process(with.id());
+        for process in [&with, &without] {
+            wait_for_mapping(process.id(), "libc.so.6");
+        }
+        let (explanation, code) = until("hook", || {
+            let (explanation, code) = of_process(with.id());
+            (explanation["process"]["hooked"] == true).then_some((explanation, code))
+        });
         assert_eq!(code, 0, "{explanation:#}");
         assert_eq!(explanation["verdict"], "injected");
         assert_eq!(explanation["process"]["hooked"], true);
@@ -228,7 +241,7 @@ fn a_live_jvm_is_told_with_its_library() {
         .args(["-cp", "agent.jar", "Empty"])
         .current_dir(folder);
     let process = Running::start(&mut start, "java");
-    thread::sleep(Duration::from_secs(2));
+    wait_for_mapping(process.id(), "libjvm.so");
     let (explanation, code) = of_process(process.id());
     assert_eq!(code, 0, "{explanation:#}");
     assert_eq!(values(&explanation)[NAME], scene.injected());
@@ -1004,14 +1017,10 @@ fn screen(scene: &Scene, environment: &str, line: &str) -> String {
         "50",
         &shell,
     ]);
-    let mut shown = String::new();
-    for _ in 0..100 {
-        thread::sleep(Duration::from_millis(50));
-        shown = tmux(&["capture-pane", "-p", "-e"]);
-        if shown.contains("done") {
-            break;
-        }
-    }
+    let shown = until("end of the command", || {
+        let shown = tmux(&["capture-pane", "-p", "-e"]);
+        shown.contains("done").then_some(shown)
+    });
     tmux(&["kill-server"]);
     shown
 }

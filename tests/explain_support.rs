@@ -1,6 +1,6 @@
 //! Runs `explain` and `ps`, and keeps processes for them to look at.
 
-use crate::{Background, Scene, built, stderr, stdout, succeed};
+use crate::{Background, Scene, built, stderr, stdout, succeed, until};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -117,14 +117,11 @@ impl Running {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::null());
         let running = Self(command.spawn().unwrap());
         let link = format!("/proc/{}/exe", running.id());
-        for _ in 0..500 {
+        until(program, || {
             let path = std::fs::read_link(&link).unwrap_or_default();
-            if Path::new(&path).ends_with(program) {
-                return running;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("{command:?} does not become {program}");
+            Path::new(&path).ends_with(program).then_some(())
+        });
+        running
     }
 
     /// The process's number.

@@ -303,6 +303,33 @@ fn a_jvm_that_writes_an_archive_of_classes_succeeds() {
     let mut command = scene.command(jdk.join("bin/java"), "direct");
     succeed(command.args(["-Xshare:dump", &archive]));
     assert!(scene.path("archive").exists());
+    // By another name, and where only a file tells.
+    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let jar = scene.path("inside.jar");
+    let mut archiver = Command::new(jdk.join("bin/jar"));
+    archiver
+        .arg("cf")
+        .arg(&jar)
+        .arg("-C")
+        .arg(&classes)
+        .arg(".");
+    succeed(&mut archiver);
+    let at_exit = format!(
+        "-XX:ArchiveClassesAtExit={}",
+        scene.path("at exit").display()
+    );
+    fs::write(scene.path("vm-options"), format!("'{at_exit}'")).unwrap();
+    fs::write(scene.path("options"), format!("# comment's\n'{at_exit}'\n")).unwrap();
+    for arguments in [
+        &["-XX:+DumpSharedSpaces", &archive][..],
+        &["@options", "Inside"],
+        &["-XX:VMOptionsFile=vm-options", "Inside"],
+    ] {
+        let mut command = java(&scene, &jdk, "direct", &jar);
+        command.args(arguments).current_dir(scene.folder.path());
+        succeed(&mut command);
+    }
+    assert!(scene.path("at exit").exists());
 }
 
 #[test]

@@ -568,3 +568,37 @@ fn another_program_that_asks_is_no_node() {
     let printed = succeed(scene.command(&ask, "direct").args(names));
     assert_eq!(printed, "NODE_OPTIONS=(null)\nOTEL_SERVICE_NAME=(null)\n");
 }
+
+/// Node builds a child's environment from `environ`'s names and `getenv`'s values.
+#[test]
+fn what_other_runtimes_are_given_does_not_reach_nodes_children() {
+    if !has("node") {
+        skip!("no node");
+    }
+    let scene = Scene::new();
+    let agent = scene.path("agent");
+    fs::create_dir(&agent).unwrap();
+    fs::write(agent.join("autoload.php"), "").unwrap();
+    fs::write(agent.join("agent.rb"), "").unwrap();
+    let agent = agent.display();
+    scene.configure(&format!(
+        "[python]\nagent_path = '{agent}/{{version}}'\n[php]\nagent_path = '{agent}'\n\
+         [ruby]\nagent_path = '{agent}/agent.rb'\n"
+    ));
+    let users = [
+        ("PYTHONPATH", "/mine"),
+        ("RUBYOPT", "-w"),
+        ("PHP_INI_SCAN_DIR", ":/mine"),
+    ];
+    let names = users.map(|(name, _)| name);
+    let is_theirs =
+        |text: &str| users.map(|(name, value)| text.contains(&format!("{name}={value}\n")));
+    let mut ask = scene.command(scene.compile("ask"), "direct");
+    let asked = succeed(ask.args(names).envs(users));
+    assert_eq!(is_theirs(&asked), [false; 3], "{asked}");
+
+    let script = "require('child_process').spawnSync('env', {stdio: 'inherit'})";
+    let mut node = scene.command("node", "direct");
+    let child = succeed(node.args(["-e", script]).envs(users));
+    assert_eq!(is_theirs(&child), [true; 3], "{child}");
+}

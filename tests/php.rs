@@ -516,8 +516,7 @@ fn fpm_is_injected_whether_it_clears_the_environment_or_not() {
             assert_settings(&span(&sink, "fpm-fcgi"), service, "ours");
         }
         // It executes itself anew.
-        server.signal("USR2");
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        server.restart(&scene, "USR2", "ready to handle connections");
         assert_eq!(server.get(&inside), wanted, "{pool}");
     }
 }
@@ -548,13 +547,12 @@ fn apaches_module_is_injected_and_stays_so_over_a_reload() {
     let inside = scene.path("inside.php");
     let body = |answer: String| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
     let start = || scene.command(&apache, "direct");
-    let without = body(Server::apache(&scene, plain(start()), &module).get(&inside));
+    let without = body(Server::apache(&scene, || plain(start()), &module).get(&inside));
     let wanted = without.replace("none\n", "agent\n");
-    let server = Server::apache(&scene, start(), &module);
+    let server = Server::apache(&scene, start, &module);
     assert_eq!(body(server.get(&inside)), wanted);
     assert_settings(&span(&sink, "apache2handler"), "ours", "ours");
-    server.signal("USR1");
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    server.restart(&scene, "USR1", "resuming normal operations");
     assert_eq!(body(server.get(&inside)), wanted);
     assert_settings(&span(&sink, "apache2handler"), "ours", "ours");
 }

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{Background, Scene, is_root};
+use support::{Background, Scene, is_root, until};
 
 /// A server with processes of its own, which SIGKILL would leave behind.
 pub struct Server {
@@ -72,7 +72,15 @@ impl Server {
     }
 
     /// Apache with the PHP module and nothing else.
-    pub fn apache(scene: &Scene, mut command: Command, module: &Path) -> Self {
+    pub fn apache(scene: &Scene, command: impl Fn() -> Command, module: &Path) -> Self {
+        // Another program may take the port in the moment in which it is nobody's.
+        until("port for Apache", || {
+            let server = Self::apache_on_any_port(scene, command(), module);
+            server.runs().then_some(server)
+        })
+    }
+
+    fn apache_on_any_port(scene: &Scene, mut command: Command, module: &Path) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -94,15 +102,30 @@ impl Server {
     }
 
     fn wait_until_it_listens(&self, scene: &Scene) {
-        let end = Instant::now() + Duration::from_secs(30);
-        while !match &self.address {
-            Address::FastCgi(socket) => UnixStream::connect(socket).is_ok(),
-            Address::Http(port) => TcpStream::connect(("127.0.0.1", *port)).is_ok(),
-        } {
-            let log = || fs::read_to_string(scene.path("log")).unwrap_or_default();
-            assert!(Instant::now() < end, "the server is not there: {}", log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until(
+            &format!("server: see {}", scene.path("log").display()),
+            || {
+                let listens = match &self.address {
+                    Address::FastCgi(socket) => UnixStream::connect(socket).is_ok(),
+                    Address::Http(port) => TcpStream::connect(("127.0.0.1", *port)).is_ok(),
+                };
+                (listens || !self.runs()).then_some(())
+            },
+        );
+    }
+
+    /// Sends a signal by which the server starts anew, and waits until its log says `ready` once more.
+    pub fn restart(&self, scene: &Scene, signal: &str, ready: &str) {
+        let log = || fs::read_to_string(scene.path("log")).unwrap_or_default();
+        let started = || log().matches(ready).count();
+        let before = until("first start", || Some(started()).filter(|count| *count > 0));
+        self.signal(signal);
+        until("restart", || (started() > before).then_some(()));
+    }
+
+    fn runs(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/stat", self.program.id()));
+        status.is_ok_and(|text| !text.contains(") Z "))
     }
 
     /// What a script answers: headers and body.
@@ -125,7 +148,7 @@ impl Server {
     }
 
     /// Sends a signal to the server's first process.
-    pub fn signal(&self, name: &str) {
+    fn signal(&self, name: &str) {
         let line = format!("kill -{name} {}", self.program.id());
         let _ = Command::new("sh").args(["-c", &line]).status();
     }
@@ -134,10 +157,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.signal("TERM");
-        let status = format!("/proc/{}/stat", self.program.id());
         let end = Instant::now() + Duration::from_secs(10);
-        let runs = || fs::read_to_string(&status).is_ok_and(|text| !text.contains(") Z "));
-        while runs() && Instant::now() < end {
+        while self.runs() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use support::{engines, has, is_root, object, root};
 
-/// How long a program may take.
+/// How long a program may take by itself; with the object three times as long, as the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest output that is compared, in bytes.
@@ -409,7 +409,7 @@ fn run(program: &Path, argument: &str, mode: Option<&Mode>, extra: &[(&str, &str
             Ok(())
         });
     }
-    let status = wait(&mut command);
+    let status = wait(&mut command, PATIENCE * if mode.is_some() { 3 } else { 1 });
     end_all_others();
     Outcome {
         status,
@@ -441,14 +441,14 @@ fn prepare(mode: Option<&Mode>) {
     }
 }
 
-fn wait(command: &mut Command) -> Ended {
+fn wait(command: &mut Command, patience: Duration) -> Ended {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Ended::NotStarted(error.raw_os_error().unwrap_or_default()),
     };
     let start = Instant::now();
     let mut pause = Duration::from_micros(200);
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < patience {
         if let Some(status) = child.try_wait().expect("wait for a child") {
             let signal = status.signal().map(Ended::BySignal);
             return signal.unwrap_or(Ended::With(status.code().unwrap_or_default()));

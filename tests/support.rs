@@ -268,6 +268,18 @@ impl Background {
     }
 }
 
+/// What `ask` comes to have within two minutes.
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        match ask() {
+            Some(found) => return found,
+            None => assert!(Instant::now() < end, "no {what}"),
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 impl Drop for Background {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -175,14 +175,19 @@ fn a_program_that_confines_itself_asks_on() {
 fn a_handler_of_trapped_calls_is_called_while_a_value_is_computed() {
     let scene = Scene::new();
     let program = scene.trap("traps_its_calls", &[]);
-    for (way, answer) in [("serves", Injected), ("refuses", Untouched)] {
+    for (arguments, answer) in [
+        (&["serves"][..], Injected),
+        (&["refuses"], Untouched),
+        (&["serves", "on a signal stack"], Injected),
+        (&["refuses", "on a signal stack"], Untouched),
+    ] {
         let mut plain = scene.command(&program, "direct");
-        let plain = Run::of(plain.env_remove("LD_PRELOAD").arg(way));
+        let plain = Run::of(plain.env_remove("LD_PRELOAD").args(arguments));
         if plain.status.code() == NO_FILTERS {
             skip!("no filters");
         }
         scene.alike(&program, answer, |command| {
-            command.arg(way);
+            command.args(arguments);
         });
     }
 }

@@ -102,6 +102,10 @@ impl Process for Facts {
         self.view.is_readable_file(path)
     }
 
+    fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.view.content(path).ok()
+    }
+
     fn is_folder(&self, path: &[u8]) -> bool {
         self.view.is_folder(path)
     }
@@ -110,9 +114,9 @@ impl Process for Facts {
         &self.boot_folder
     }
 
-    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
         let mut libraries = self.libraries.iter();
-        let library = libraries.find(|path| file_name(path) == name.as_bytes());
+        let library = libraries.find(|path| file_name(path).starts_with(beginning.as_bytes()));
         library.cloned()
     }
 }

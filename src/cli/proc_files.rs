@@ -1,13 +1,14 @@
 //! What the kernel tells of one process: the files below `/proc/PID` (proc(5)).
 
 use crate::proc_formats::{self as formats, AuxiliaryVector, Identity, Mapped, below, outside};
+use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Longer paths the kernel takes from nobody (PATH_MAX).
 const LONGEST_PATH: usize = 4096;
@@ -68,9 +69,11 @@ impl ProcFiles {
     /// As open(2) and read(2).
     pub fn started(&self) -> io::Result<SystemTime> {
         let stat = fs::read(self.path("stat"))?;
-        let uptime = fs::read("/proc/uptime")?;
-        let age = formats::age(&stat, &uptime).ok_or(io::ErrorKind::InvalidData)?;
-        let started = SystemTime::now().checked_sub(age);
+        // Next to each other: a container may have a /proc/uptime of its own.
+        let (uptime, now) = (clock_gettime(ClockId::Boottime), SystemTime::now());
+        let uptime = Duration::try_from(uptime).map_err(|_| io::ErrorKind::InvalidData)?;
+        let age = formats::age(&stat, uptime).ok_or(io::ErrorKind::InvalidData)?;
+        let started = now.checked_sub(age);
         started.ok_or(io::ErrorKind::InvalidData.into())
     }
 
@@ -155,7 +158,6 @@ impl ProcFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn this_process_can_be_read() {

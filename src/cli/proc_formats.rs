@@ -109,14 +109,12 @@ pub fn identity(status: &[u8], ruled: [Vec<Range<u64>>; 2]) -> Option<Identity> 
     })
 }
 
-/// How long ago a process was started: from its `stat` and `/proc/uptime`.
-pub fn age(stat: &[u8], uptime: &[u8]) -> Option<Duration> {
+/// How long ago a process was started: from its `stat` and CLOCK_BOOTTIME.
+pub fn age(stat: &[u8], uptime: Duration) -> Option<Duration> {
     // The second field is a name in parentheses, which may hold anything.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let fields = str::from_utf8(stat.get(end + 1..)?).ok()?;
     let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
-    let uptime = str::from_utf8(uptime).ok()?.split_whitespace().next()?;
-    let uptime = Duration::try_from_secs_f64(uptime.parse().ok()?).ok()?;
     Some(uptime.saturating_sub(Duration::from_millis(ticks.checked_mul(1000)? / TICKS)))
 }
 
@@ -162,13 +160,15 @@ fn mapping(line: &[u8]) -> Option<Mapped> {
 mod tests {
     use super::*;
 
+    const UPTIME: Duration = Duration::from_millis(10_500);
+
     #[test]
     fn the_name_may_hold_anything() {
         let stat = b"7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 250 1 1";
-        assert_eq!(age(stat, b"10.50 3.00\n"), Some(Duration::from_secs(8)));
-        assert_eq!(age(b"7 (a", b"10.5"), None);
+        assert_eq!(age(stat, UPTIME), Some(Duration::from_secs(8)));
+        assert_eq!(age(b"7 (a", UPTIME), None);
         let never = format!("7 (a) {}{}", "0 ".repeat(19), u64::MAX);
-        assert_eq!(age(never.as_bytes(), b"10.5"), None);
+        assert_eq!(age(never.as_bytes(), UPTIME), None);
     }
 
     #[test]

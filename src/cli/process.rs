@@ -39,6 +39,10 @@ impl Process for Prospect {
         files::is_readable_file(path)
     }
 
+    fn content(&self, _path: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
     fn is_folder(&self, path: &[u8]) -> bool {
         Path::new(OsStr::from_bytes(path)).is_dir()
     }
@@ -47,7 +51,7 @@ impl Process for Prospect {
         b""
     }
 
-    fn loaded_library(&self, _file_name: &str) -> Option<Vec<u8>> {
+    fn loaded_library(&self, _beginning: &str) -> Option<Vec<u8>> {
         None
     }
 }

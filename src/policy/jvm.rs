@@ -5,8 +5,8 @@
 
 use crate::process::directory;
 use crate::{
-    Configuration, Process, Reason, Runtime, jvm_agents, jvm_launcher, jvm_options,
-    resource_attributes, settings,
+    Configuration, Process, Reason, Runtime, jvm_agents, jvm_launcher, jvm_option_files,
+    jvm_options, resource_attributes, settings,
 };
 use alloc::{string::String, vec::Vec};
 
@@ -32,10 +32,6 @@ pub fn value(
     let (jvm, agent) = Runtime::Jvm.agent(configuration)?;
     let original = original.unwrap_or_default();
     let library = process.loaded_library("libjvm.so");
-    // A script can ask libc for a variable and hand the answer on to children.
-    if library.is_none() && Runtime::of(process).is_some_and(|runtime| runtime != Runtime::Jvm) {
-        return Err(Reason::OtherInterpreter);
-    }
     if agent.contains('=') {
         return Err(Reason::AgentPathUnusable {
             path: agent.into(),
@@ -48,7 +44,8 @@ pub fn value(
     if let Some(option) = launch.information {
         return Err(Reason::InformationOnly(shown(option)));
     }
-    for (place, options) in everywhere(&options, launch.options, process) {
+    let on_command_line = jvm_option_files::with_arguments(launch.options, process);
+    for (place, options) in everywhere(&options, &on_command_line, process) {
         look_at(&options, place, agent, jvm.allow_other_agents)?;
     }
     if !process.is_readable_file(agent.as_bytes()) {
@@ -76,12 +73,13 @@ fn everywhere(
         (name, jvm_options::split(&value).unwrap_or_default())
     };
     let [launcher, hotspot] = OTHER_VARIABLES.map(in_variable);
-    [
+    let places = [
         (VARIABLE, in_value.to_vec()),
         launcher,
         hotspot,
         ("command line", on_command_line.to_vec()),
-    ]
+    ];
+    places.map(|(place, options)| (place, jvm_option_files::with_vm_options(options, process)))
 }
 
 /// What in the options of one place keeps our agent out.
@@ -108,8 +106,10 @@ fn look_at(
 /// Options for writing or requiring an archive of classes, with which HotSpot refuses an agent
 /// (JDK 17 and 25: "Must enable AllowArchivingWithJavaAgent", "Unable to use AOT cache").
 fn forbids_agents(option: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 8] = [
+    const BEGINNINGS: [&[u8]; 10] = [
         b"-Xshare:dump",
+        b"-XX:+DumpSharedSpaces",
+        b"-XX:+DynamicDumpSharedSpaces",
         b"-XX:ArchiveClassesAtExit=",
         b"-XX:+RecordDynamicDumpInfo",
         b"-XX:+AutoCreateSharedArchive",
@@ -324,15 +324,6 @@ mod tests {
             p.arguments = line(application);
             assert!(value(None, &p, &configuration()).is_ok(), "{application}");
         }
-    }
-
-    #[test]
-    fn scripts_of_other_languages_see_their_own_environment() {
-        let mut p = process();
-        p.executable = "/usr/bin/ruby3.1".into();
-        assert!(value(None, &p, &configuration()).is_ok());
-        p.libraries.clear();
-        assert_eq!(reason("", &p, &configuration()), Reason::OtherInterpreter);
     }
 
     #[test]

@@ -52,12 +52,17 @@ const WITH_VALUE: [&[u8]; 13] = [
 /// Options behind which the application begins, with its own arguments.
 const APPLICATION: [&[u8]; 3] = [b"-jar", b"-m", b"--module"];
 
+/// Whether a program is the launcher, by the path that it was started by.
+pub fn is_launcher(started_as: &[u8]) -> bool {
+    file_name(started_as) == b"java"
+}
+
 /// Reads a command line, the program's own name first.
 pub fn launch<'a>(started_as: &[u8], arguments: &'a [Vec<u8>]) -> Launch<'a> {
     let mut end = 1;
     while let Some(argument) = arguments.get(end).map(Vec::as_slice) {
         let is_option = argument.starts_with(b"-") || argument.starts_with(b"@");
-        if file_name(started_as) != b"java" || INFORMATION.contains(&argument) {
+        if !is_launcher(started_as) || INFORMATION.contains(&argument) {
             break;
         }
         if APPLICATION.contains(&argument) || !is_option {

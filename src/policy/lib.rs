@@ -30,6 +30,7 @@ pub mod glob;
 pub mod jvm;
 pub mod jvm_agents;
 pub mod jvm_launcher;
+mod jvm_option_files;
 pub mod jvm_options;
 pub mod mappings;
 pub mod nodejs;

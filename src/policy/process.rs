@@ -26,14 +26,18 @@ pub trait Process {
     /// looked at.
     fn is_readable_file(&self, path: &[u8]) -> bool;
 
+    /// The content of a regular file, relative paths from the process's working directory; `None` where
+    /// it may not read it or it is longer than a configuration may be.
+    fn content(&self, path: &[u8]) -> Option<Vec<u8>>;
+
     /// Whether `path` is a folder.
     fn is_folder(&self, path: &[u8]) -> bool;
 
     /// The folder of the boot files: `boot` beside the preload object.
     fn boot_folder(&self) -> &[u8];
 
-    /// The path of a loaded shared library by its file name, for example `libjvm.so`.
-    fn loaded_library(&self, file_name: &str) -> Option<Vec<u8>>;
+    /// The path of a loaded shared library by what its file name begins with, for example `libjvm.so`.
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>>;
 }
 
 /// The last component of a path.
@@ -60,6 +64,7 @@ pub(crate) mod fixture {
         pub arguments: Vec<String>,
         pub variables: BTreeMap<String, String>,
         pub readable: Vec<String>,
+        pub contents: BTreeMap<String, String>,
         pub folders: Vec<String>,
         pub libraries: Vec<String>,
     }
@@ -83,17 +88,22 @@ pub(crate) mod fixture {
         fn is_readable_file(&self, path: &[u8]) -> bool {
             self.readable.iter().any(|file| file.as_bytes() == path)
         }
+        fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+            let path = core::str::from_utf8(path).ok()?;
+            let content = self.contents.get(path)?;
+            Some(content.clone().into_bytes())
+        }
         fn is_folder(&self, path: &[u8]) -> bool {
             self.folders.iter().any(|folder| folder.as_bytes() == path)
         }
         fn boot_folder(&self) -> &[u8] {
             b"/boot"
         }
-        fn loaded_library(&self, file_name: &str) -> Option<Vec<u8>> {
-            let found = self
-                .libraries
-                .iter()
-                .find(|path| super::file_name(path.as_bytes()) == file_name.as_bytes());
+        fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+            let is_named = |path: &&String| {
+                super::file_name(path.as_bytes()).starts_with(beginning.as_bytes())
+            };
+            let found = self.libraries.iter().find(is_named);
             found.map(|path| path.clone().into_bytes())
         }
     }

@@ -72,7 +72,7 @@ pub enum Reason {
     IncompatibleOption(String),
     /// The launcher was only asked for information, by this option.
     InformationOnly(String),
-    /// An interpreter of another language asks, for its script and not for a JVM.
+    /// Another runtime asks, for its script or its children.
     OtherInterpreter,
     /// This Python was started with `-S` and imports no `sitecustomize`.
     NoSite,
@@ -154,9 +154,7 @@ impl fmt::Display for Reason {
             Self::InformationOnly(option) => {
                 write!(f, "{option} asks for information and starts no application")
             }
-            Self::OtherInterpreter => {
-                f.write_str("an interpreter of another language asks, and no JVM is loaded")
-            }
+            Self::OtherInterpreter => f.write_str("another runtime asks, to hand the value on"),
             Self::NoSite => f.write_str("-S is given, with which nothing is loaded"),
             Self::NoInstrumentLibrary(path) => {
                 write!(f, "no libinstrument.so beside {}", Lossy(path))

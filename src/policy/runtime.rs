@@ -83,6 +83,29 @@ impl Runtime {
         runtimes.find(|runtime| runtime.launches(name))
     }
 
+    /// Whether a process runs another runtime alone, by its executable. It asks for variables of this one
+    /// to hand them on: Node.js builds the environment of a child by `getenv`, name by name.
+    pub fn is_foreign_to(self, process: &impl Process) -> bool {
+        let name = file_name(process.executable());
+        let launches = |runtime: Self| runtime.launches(name);
+        !launches(self)
+            && Self::ALL.into_iter().any(launches)
+            && process.loaded_library(self.library()).is_none()
+    }
+
+    /// What the file name of the runtime's library begins with, where a program has it inside.
+    const fn library(self) -> &'static str {
+        match self {
+            Self::Jvm => "libjvm.so",
+            Self::Nodejs => "libnode.so",
+            Self::Python => "libpython",
+            Self::Ruby => "libruby",
+            Self::Php => "libphp",
+            Self::Erlang => "liberts",
+            Self::Dotnet => "libhostfxr.so",
+        }
+    }
+
     /// Whether a program is one of the launchers of this runtime, by its file name.
     pub fn launches(self, name: &[u8]) -> bool {
         let starts = |prefix: &[u8]| name.starts_with(prefix);

@@ -74,12 +74,27 @@ pub fn attempt_at_start<R>(work: impl FnOnce() -> R) -> Option<R> {
     run_on(0, || claim(slice::from_ref(&AT_START)), work)
 }
 
+/// A handler that asks on the thread's signal stack is still there meanwhile: what may come now must not
+/// begin on that stack's top again.
 fn on_own_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
     let stack = kernel::map(STACK).ok()?;
     // What goes deeper ends there instead of in somebody's memory. A refusal leaves it as it is.
     // SAFETY: nothing is in the lowest page yet.
     let _ = unsafe { kernel::protect(stack as usize, 1, libc::PROT_NONE) };
-    let result = run_on(stack as usize + STACK, || claim(places()?), work);
+    let in_use = kernel::signal_stack_in_use();
+    let result = run_on(
+        stack as usize + STACK,
+        || claim(places()?),
+        || {
+            if in_use.is_some() {
+                kernel::set_signal_stack(None);
+            }
+            work()
+        },
+    );
+    if in_use.is_some() {
+        kernel::set_signal_stack(in_use.as_ref());
+    }
     // SAFETY: the work has ended, and with it everything on its stack.
     unsafe { kernel::unmap(stack, STACK) };
     result

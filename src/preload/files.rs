@@ -17,35 +17,45 @@ type Fstat = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
 /// The file system as this process sees it.
 pub struct FileSystem;
 
+/// The content of a regular file whose mode is no problem.
+pub fn content(
+    path: &[u8],
+    problem_of: fn(libc::mode_t) -> Option<FileProblem>,
+) -> Result<Vec<u8>, FileProblem> {
+    let file = open(path, libc::O_RDONLY)?;
+    let status = status(&file)?;
+    if status.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return Err(FileProblem::NotRegular);
+    }
+    if let Some(problem) = problem_of(status.st_mode) {
+        return Err(problem);
+    }
+    let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
+    if length > LARGEST_FILE {
+        return Err(FileProblem::TooLarge);
+    }
+    let mut content = Vec::new();
+    // Without memory the attempt would end here, and the file stay open in the host.
+    content
+        .try_reserve_exact(length)
+        .map_err(|_| FileProblem::System(libc::ENOMEM))?;
+    content.resize(length, 0);
+    let mut filled = 0;
+    while let Some(rest @ [_, ..]) = content.get_mut(filled..) {
+        match kernel::read(&file, rest).map_err(problem)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    content.truncate(filled);
+    Ok(content)
+}
+
 impl Files for FileSystem {
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
-        let file = open(path, libc::O_RDONLY)?;
-        let status = status(&file)?;
-        if status.st_mode & libc::S_IFMT != libc::S_IFREG {
-            return Err(FileProblem::NotRegular);
-        }
-        if is_writable_by_all(status.st_mode) {
-            return Err(FileProblem::WritableByAll);
-        }
-        let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
-        if length > LARGEST_FILE {
-            return Err(FileProblem::TooLarge);
-        }
-        let mut content = Vec::new();
-        // Without memory the attempt would end here, and the file stay open in the host.
-        content
-            .try_reserve_exact(length)
-            .map_err(|_| FileProblem::System(libc::ENOMEM))?;
-        content.resize(length, 0);
-        let mut filled = 0;
-        while let Some(rest @ [_, ..]) = content.get_mut(filled..) {
-            match kernel::read(&file, rest).map_err(problem)? {
-                0 => break,
-                count => filled += count,
-            }
-        }
-        content.truncate(filled);
-        Ok(content)
+        content(path, |mode| {
+            is_writable_by_all(mode).then_some(FileProblem::WritableByAll)
+        })
     }
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {

@@ -1,6 +1,6 @@
 //! The calling process, as the policy sees it.
 
-use crate::{environment, kernel, loaded_objects, mappings};
+use crate::{environment, files, kernel, loaded_objects, mappings};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -59,6 +59,10 @@ impl Process for Host {
         kernel::status_of(&path).is_ok_and(is_regular) && kernel::may_read(&path)
     }
 
+    fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+        files::content(path, |_| None).ok()
+    }
+
     fn is_folder(&self, path: &[u8]) -> bool {
         let is_folder = |status: libc::stat| status.st_mode & libc::S_IFMT == libc::S_IFDIR;
         CString::new(path).is_ok_and(|path| kernel::status_of(&path).is_ok_and(is_folder))
@@ -69,8 +73,8 @@ impl Process for Host {
         self.boot_folder.get_or_init(folder)
     }
 
-    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
-        let is_named = |path: &[u8]| file_name(path) == name.as_bytes();
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+        let is_named = |path: &[u8]| file_name(path).starts_with(beginning.as_bytes());
         let mapped = mappings::find(|mapped| is_named(&mapped.path));
         mapped.map(|mapped| mapped.path)
     }

@@ -213,6 +213,28 @@ fn set_signals(how: c_int, signals: &Signals, before: *mut Signals) -> Result<us
     )
 }
 
+/// The signal stack of this thread where it runs on it (sigaltstack(2)).
+pub fn signal_stack_in_use() -> Option<libc::stack_t> {
+    let mut stack = MaybeUninit::<libc::stack_t>::uninit();
+    let to = stack.as_mut_ptr() as usize;
+    call(libc::SYS_sigaltstack, [0, to, 0, 0, 0, 0]).ok()?;
+    // SAFETY: the call succeeded, so the kernel filled the structure.
+    let stack = unsafe { stack.assume_init() };
+    (stack.ss_flags & libc::SS_ONSTACK != 0).then_some(stack)
+}
+
+/// Sets this thread's signal stack, `None` for none (sigaltstack(2)): not while it runs on the one that
+/// is set.
+pub fn set_signal_stack(stack: Option<&libc::stack_t>) {
+    let none = libc::stack_t {
+        ss_sp: ptr::null_mut(),
+        ss_flags: libc::SS_DISABLE,
+        ss_size: 0,
+    };
+    let stack = ptr::from_ref(stack.unwrap_or(&none)) as usize;
+    let _ = call(libc::SYS_sigaltstack, [stack, 0, 0, 0, 0, 0]);
+}
+
 /// Takes back a waiting signal that a write of ours has raised (rt_sigtimedwait(2), not waiting).
 pub fn take_signal(number: c_int) {
     let signals: Signals = 1 << (number - 1);

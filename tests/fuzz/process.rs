@@ -35,14 +35,17 @@ impl Process for Plain {
     fn is_readable_file(&self, _path: &[u8]) -> bool {
         true
     }
+    fn content(&self, _path: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
     fn is_folder(&self, _path: &[u8]) -> bool {
         true
     }
     fn boot_folder(&self) -> &[u8] {
         &self.boot_folder
     }
-    fn loaded_library(&self, name: &str) -> Option<Vec<u8>> {
-        let is_named = |path: &&&str| file_name(path.as_bytes()) == name.as_bytes();
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+        let is_named = |path: &&&str| file_name(path.as_bytes()).starts_with(beginning.as_bytes());
         let path = self.libraries.iter().find(is_named)?;
         Some(path.as_bytes().to_vec())
     }
