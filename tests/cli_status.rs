@@ -216,6 +216,67 @@ fn what_is_wrong_with_configuration_and_agents_is_told() {
 }
 
 #[test]
+fn a_configuration_that_other_users_may_not_read_is_told() {
+    let machine = machine!();
+    in_order(&machine);
+    let drop_in = "etc/opentelemetry/injector/conf.d/50-shop.toml";
+    machine.write(drop_in, "");
+    let folder = "etc/opentelemetry/injector/conf.d";
+    for (name, open, closed) in [
+        (CONFIGURATION, 0o644, 0o600),
+        (drop_in, 0o644, 0o640),
+        (folder, 0o755, 0o700),
+        ("etc/opentelemetry", 0o755, 0o750),
+    ] {
+        machine.set_mode(name, closed);
+        let told = format!("/{name}: mode {closed:04o} is closed to other users");
+        let findings = found(&machine, "status", "configuration");
+        let about =
+            |(state, what): &&(String, String)| state == "problem" && what.starts_with(&told);
+        assert_eq!(findings.iter().filter(about).count(), 1, "{findings:?}");
+        let next = format!("chmod a+rX /{name}");
+        assert!(
+            machine
+                .injector(&["status"])
+                .stdout
+                .contains(&format!("next: {next}\n"))
+        );
+        let check = machine.injector(&["check"]);
+        assert_eq!(check.code, 0, "{check:?}");
+        let told = format!("/{name}: warning: mode {closed:04o} is closed");
+        assert!(check.stdout.contains(&told), "{check:?}");
+        assert!(check.stdout.contains(&next), "{check:?}");
+
+        // A process of another user says the same, and its next step goes on from there.
+        let mut command = machine.command("", "", &[COMMAND, "explain", "--", "/bin/cat"]);
+        command.env("OPTIONS", "--userspec=65534:65534");
+        let explained = machine::outcome(&command.output().unwrap());
+        assert_eq!(explained.code, 1, "{explained:?}");
+        assert!(
+            explained.stdout.contains("not readable by this process"),
+            "{explained:?}"
+        );
+        assert!(
+            explained
+                .stdout
+                .contains("every user read it: chmod a+rX /etc"),
+            "{explained:?}"
+        );
+
+        machine.set_mode(name, open);
+        assert_eq!(the(&machine, "configuration").0, "ok");
+    }
+    // Not installed, it may be meant for root's processes alone.
+    assert_done(&machine.injector(&["uninstall"]));
+    machine.set_mode(CONFIGURATION, 0o600);
+    let findings = found(&machine, "status", "configuration");
+    assert!(
+        findings.iter().all(|(state, _)| state != "problem"),
+        "{findings:?}"
+    );
+}
+
+#[test]
 fn the_environment_and_that_of_services_is_told() {
     let machine = machine!();
     in_order(&machine);

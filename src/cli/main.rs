@@ -8,6 +8,7 @@
 mod agent;
 mod changes;
 mod check;
+mod closed_files;
 mod completions;
 mod config;
 mod config_import;

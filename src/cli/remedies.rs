@@ -1,6 +1,7 @@
 //! What to do about a reason for leaving a process alone.
 
 use crate::key_places::Place;
+use opentelemetry_injector_policy::configuration_files::FileProblem;
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{Reason, Runtime};
 
@@ -45,6 +46,13 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
     let section = runtime.map_or("RUNTIME", Runtime::section);
     Some(match reason {
         Reason::KillSwitch(name) => format!("take {name} out of the process's environment"),
+        Reason::Configuration {
+            path,
+            problem: FileProblem::NotPermitted,
+        } => format!(
+            "let every user read it: chmod a+rX {0} (namei -l {0} shows the folders on the way)",
+            Lossy(path)
+        ),
         Reason::Configuration { path, .. } => {
             format!(
                 "see what `opentelemetry-injector check` says of {}",

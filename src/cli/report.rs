@@ -1,8 +1,9 @@
 //! What there is to say of a configuration: its files are read one after the other, then judged.
 
+use crate::closed_files::Closed;
 use crate::diagnostics::{Diagnostic, Excerpt, Severity};
 use crate::files::FileSystem;
-use crate::{agent, help};
+use crate::{agent, closed_files, help};
 use opentelemetry_injector_policy::configuration_files::{FileProblem, drop_ins};
 use opentelemetry_injector_policy::configuration_keys::{self, Problem};
 use opentelemetry_injector_policy::reason::Lossy;
@@ -19,6 +20,8 @@ pub struct Report {
     diagnostics: Vec<Diagnostic>,
     /// What could not be looked at.
     pub untold: Vec<Untold>,
+    /// What of it other users may not read.
+    pub closed: Vec<Closed>,
     /// What the files together say.
     pub configuration: Configuration,
     /// Where each key stands that a file gives: the last place counts.
@@ -53,6 +56,9 @@ impl Report {
         if report.untold.is_empty() {
             report.read_drop_ins();
             report.judge_agents();
+            report.closed = closed_files::find(&report.files);
+            let closed = report.closed.iter().map(Closed::diagnostic);
+            report.diagnostics.extend(closed);
         }
         report
     }

@@ -1,5 +1,6 @@
 //! The configuration, and the agents that it names.
 
+use crate::closed_files::Closed;
 use crate::files::{FileSystem, as_path};
 use crate::findings::Finding;
 use crate::process::Prospect;
@@ -38,6 +39,7 @@ pub fn findings() -> Vec<Finding> {
         return vec![finding];
     }
     let mut findings = vec![judged(&path, &report)];
+    findings.extend(report.closed.iter().map(closed_to_others));
     if let Ok(configuration) = configuration() {
         findings.extend(switched_off(&configuration));
         let runtimes = Runtime::ALL.into_iter();
@@ -56,6 +58,15 @@ fn judged(path: &[u8], report: &Report) -> Finding {
             format!("opentelemetry-injector check {}", Lossy(path)),
         ),
         false => Finding::ok(CONFIGURATION, summary),
+    }
+}
+
+/// What only root's processes can read: where services of one user load the object, it may be meant so.
+fn closed_to_others(closed: &Closed) -> Finding {
+    let what = format!("{}: {}", closed.path().display(), closed.what());
+    match status_preload::is_installed() {
+        true => Finding::problem(CONFIGURATION, what, closed.help()),
+        false => Finding::note(CONFIGURATION, what).with_next(closed.help()),
     }
 }
 
