@@ -325,6 +325,45 @@ fn a_runtime_by_another_name_is_recognised_by_its_content() {
 }
 
 #[test]
+fn options_that_keep_a_runtime_from_asking_are_told() {
+    let scene = Scene::new();
+    scene.configure(&agents_of_scripts(&scene));
+    let python = ["", "-I", "-E", "-bI", "-S", "-s", "-B"];
+    let ruby = [
+        "",
+        "--disable=rubyopt",
+        "--disable-rubyopt",
+        "--disable=all",
+        "--disable-all",
+        "--disable=gems",
+    ];
+    for (program, variable, code, options) in [
+        ("/usr/bin/python3", "PYTHONPATH", "-c", &python[..]),
+        ("/usr/bin/ruby", "RUBYOPT", "-e", &ruby),
+    ] {
+        if !Path::new(program).exists() {
+            println!("skipped: {program}, which is not installed");
+            continue;
+        }
+        let mut injected = Vec::new();
+        for option in options {
+            let mut words = vec![program, option, code, "1"];
+            words.retain(|word| !word.is_empty());
+            let (told, given) = told_and_given(&scene, &words, variable);
+            assert_eq!(told["verdict"] == "would_be_injected", given, "{told:#}");
+            if !given {
+                assert_eq!(stops(&told), ["command line"], "{told:#}");
+                let next = told["next"][0].as_str().unwrap();
+                assert!(next.starts_with("start it without -"), "{next}");
+            }
+            injected.push(given);
+        }
+        // Neither all nor nothing.
+        assert!(injected[0] && !injected[1] && *injected.last().unwrap());
+    }
+}
+
+#[test]
 fn a_live_python_by_another_name_is_told_and_listed() {
     if !Path::new("/usr/bin/python3").exists() {
         skip!("/usr/bin/python3 is not installed");

@@ -89,7 +89,6 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         Reason::TooLong(_) => "shorten the settings under [environment]".into(),
         Reason::Option(option) => format!("start it without {option}"),
         Reason::IncompatibleOption(option) => format!("start it without {option}"),
-        Reason::NoSite => "start it without -S".into(),
         Reason::NoInstrumentLibrary(_) => {
             "build the JVM's image with the module java.instrument".into()
         }

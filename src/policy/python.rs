@@ -48,8 +48,8 @@ pub fn value(
     }
     let arguments = process.arguments();
     let command_line = CommandLine::parse(&arguments);
-    if !command_line.imports_site {
-        return Err(Reason::NoSite);
+    if let Some(option) = command_line.opts_out {
+        return Err(Reason::Option(option));
     }
     if !python.allow_other_agents {
         no_other_agent(original, &command_line.program)?;
@@ -208,9 +208,11 @@ mod tests {
     }
 
     #[test]
-    fn without_site_nothing_would_happen() {
-        let refused = outcome("", &["python3", "-BS", "a.py"]);
-        assert_eq!(refused, Err(Reason::NoSite));
+    fn without_site_or_environment_nothing_would_happen() {
+        for (option, name) in [("-BS", "-S"), ("-E", "-E"), ("-I", "-I")] {
+            let refused = outcome("", &["python3", option, "a.py"]);
+            assert_eq!(refused, Err(Reason::Option(name)));
+        }
     }
 
     #[test]

@@ -23,8 +23,9 @@ pub enum Program<'a> {
 pub struct CommandLine<'a> {
     /// What is run.
     pub program: Program<'a>,
-    /// False with `-S`, which leaves every `sitecustomize` out.
-    pub imports_site: bool,
+    /// The option with which no `sitecustomize` of `PYTHONPATH` is imported: `-S` leaves every one
+    /// out, `-E` and `-I` the variable.
+    pub opts_out: Option<&'static str>,
 }
 
 impl<'a> CommandLine<'a> {
@@ -32,7 +33,7 @@ impl<'a> CommandLine<'a> {
     pub fn parse(arguments: &'a [Vec<u8>]) -> Self {
         let mut read = Self {
             program: Program::Unknown,
-            imports_site: true,
+            opts_out: None,
         };
         let mut arguments = arguments.iter().map(Vec::as_slice);
         let own_name = file_name(arguments.next().unwrap_or_default());
@@ -79,7 +80,9 @@ impl<'a> CommandLine<'a> {
                     value();
                     return None;
                 }
-                b'S' => self.imports_site = false,
+                b'S' => self.opts_out = Some("-S"),
+                b'E' => self.opts_out = Some("-E"),
+                b'I' => self.opts_out = Some("-I"),
                 _ => {}
             }
         }
@@ -91,12 +94,9 @@ impl<'a> CommandLine<'a> {
 mod tests {
     use super::*;
 
-    fn check(arguments: &[&str], imports_site: bool, program: Program<'_>) {
+    fn check(arguments: &[&str], opts_out: Option<&'static str>, program: Program<'_>) {
         let owned: Vec<Vec<u8>> = arguments.iter().map(|a| a.as_bytes().to_vec()).collect();
-        let wanted = CommandLine {
-            program,
-            imports_site,
-        };
+        let wanted = CommandLine { program, opts_out };
         assert_eq!(CommandLine::parse(&owned), wanted, "{arguments:?}");
     }
 
@@ -104,30 +104,33 @@ mod tests {
     fn the_program_stands_behind_the_options() {
         check(
             &["/v/bin/python3.11", "a.py", "-S"],
-            true,
+            None,
             Program::Script(b"a.py"),
         );
         check(
             &["python", "-Wm", "-X", "dev", "a"],
-            true,
+            None,
             Program::Script(b"a"),
         );
         check(
             &["python", "-um", "pip", "-c"],
-            true,
+            None,
             Program::Module(b"pip"),
         );
-        check(&["python", "-mpip"], true, Program::Module(b"pip"));
-        check(&["python", "-bScx=1"], false, Program::Code(b"x=1"));
+        check(&["python", "-mpip"], None, Program::Module(b"pip"));
+        check(&["python", "-bScx=1"], Some("-S"), Program::Code(b"x=1"));
+        check(&["python", "-bI", "a"], Some("-I"), Program::Script(b"a"));
+        let isolated = ["python", "-W", "error", "-E", "-mpip", "-S"];
+        check(&isolated, Some("-E"), Program::Module(b"pip"));
         let pycs = ["python", "--check-hash-based-pycs", "never", "a"];
-        check(&pycs, true, Program::Script(b"a"));
+        check(&pycs, None, Program::Script(b"a"));
     }
 
     #[test]
     fn other_command_lines_tell_nothing() {
-        check(&["python", "-", "pip"], true, Program::Unknown);
-        check(&["python", "-m"], true, Program::Module(b""));
-        check(&["uwsgi", "-S", "pip"], true, Program::Unknown);
-        check(&[], true, Program::Unknown);
+        check(&["python", "-", "pip"], None, Program::Unknown);
+        check(&["python", "-m"], None, Program::Module(b""));
+        check(&["uwsgi", "-S", "pip"], None, Program::Unknown);
+        check(&[], None, Program::Unknown);
     }
 }

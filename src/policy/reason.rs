@@ -74,8 +74,6 @@ pub enum Reason {
     InformationOnly(String),
     /// Another runtime asks, for its script or its children.
     OtherInterpreter,
-    /// This Python was started with `-S` and imports no `sitecustomize`.
-    NoSite,
     /// This JVM's image has no `libinstrument.so`; the path of its libjvm.
     NoInstrumentLibrary(Vec<u8>),
     /// A JVM of version 8 or older ignores the variable above this number of bytes.
@@ -117,7 +115,7 @@ impl fmt::Display for Reason {
                 "{kind} is left alone (processes.include_arguments lifts this)"
             ),
             Self::NotLoaded(library) => write!(f, "{library} is not loaded"),
-            Self::Option(name) => write!(f, "nothing could start with {name} on the command line"),
+            Self::Option(name) => write!(f, "with {name} on the command line no agent is loaded"),
             Self::AskedByAnother => f.write_str("asked for by a program of another kind"),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
@@ -155,7 +153,6 @@ impl fmt::Display for Reason {
                 write!(f, "{option} asks for information and starts no application")
             }
             Self::OtherInterpreter => f.write_str("another runtime asks, to hand the value on"),
-            Self::NoSite => f.write_str("-S is given, with which nothing is loaded"),
             Self::NoInstrumentLibrary(path) => {
                 write!(f, "no libinstrument.so beside {}", Lossy(path))
             }

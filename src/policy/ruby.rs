@@ -14,17 +14,28 @@ const VARIABLE: &str = "RUBYOPT";
 /// `ruby --help`: short options that take the next argument where nothing follows the letter, and
 /// long ones that may be written without `=`.
 const COMMAND_LINE: CommandLine = CommandLine {
-    with_value: &[
-        "-I",
-        "-r",
-        "-C",
-        "-E",
-        "--encoding",
-        "--external-encoding",
-        "--internal-encoding",
-    ],
+    with_value: WITH_VALUE,
     instead: &["-e"],
 };
+
+/// The same, of which the options behind `-e CODE` count as well.
+const OPTIONS: CommandLine = CommandLine {
+    with_value: WITH_VALUE,
+    instead: &[],
+};
+
+const WITH_VALUE: &[&str] = &[
+    "-e",
+    "-I",
+    "-r",
+    "-C",
+    "-E",
+    "--encoding",
+    "--external-encoding",
+    "--internal-encoding",
+    "--enable",
+    "--disable",
+];
 
 /// Programs in Ruby that are no applications. `bundle exec` is one: it runs what follows in its
 /// own process.
@@ -61,6 +72,9 @@ pub fn value(
 ) -> Result<Vec<u8>, Reason> {
     let (ruby, agent) = Runtime::Ruby.agent(configuration)?;
     let arguments = process.arguments();
+    if opts_out(&arguments) {
+        return Err(Reason::Option("--disable=rubyopt"));
+    }
     is_application(&arguments, configuration)?;
 
     let option = option(&boot::file(process, "ruby/boot.rb")?)?;
@@ -145,6 +159,43 @@ fn is_application(arguments: &[Vec<u8>], configuration: &Configuration) -> Resul
     }
 }
 
+/// Whether Ruby does not look at the variable: `--disable=rubyopt`, in any of its spellings
+/// (`disable_option` in ruby.c); the last word on it counts.
+fn opts_out(arguments: &[Vec<u8>]) -> bool {
+    let script = OPTIONS.script(arguments);
+    let options = arguments.get(1..arguments.len() - script.len());
+    let mut opts_out = false;
+    let mut options = options.unwrap_or_default().iter();
+    while let Some(option) = options.next() {
+        let (disables, rest) = match (
+            option.strip_prefix(b"--disable"),
+            option.strip_prefix(b"--enable"),
+        ) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => continue,
+        };
+        let features = match rest {
+            [] => options.next().map_or(b"".as_slice(), Vec::as_slice),
+            [b'=' | b'-' | b'_', features @ ..] => features,
+            _ => continue,
+        };
+        if features.split(|byte| *byte == b',').any(is_rubyopt) {
+            opts_out = disables;
+        }
+    }
+    opts_out
+}
+
+/// Names of features may be cut short.
+fn is_rubyopt(feature: &[u8]) -> bool {
+    let is_its = |name: &[u8]| {
+        let beginning = name.get(..feature.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(feature))
+    };
+    !feature.is_empty() && (is_its(b"rubyopt") || is_its(b"all"))
+}
+
 fn no_other_agent(
     words: &mut dyn Iterator<Item = &[u8]>,
     place: &'static str,
@@ -200,6 +251,31 @@ mod tests {
         assert_eq!(alone, Ok(BOOT.as_bytes().to_vec()));
         assert_eq!(text("", "ruby a.rb"), Ok(BOOT.to_string()));
         assert_eq!(text("-w", "ruby a.rb"), Ok(BOOT.to_string() + " -w"));
+    }
+
+    #[test]
+    fn who_disables_rubyopt_opts_out() {
+        for (arguments, out) in [
+            ("ruby --disable=rubyopt a.rb", true),
+            ("ruby --disable-rubyopt a.rb", true),
+            ("ruby --disable rubyopt a.rb", true),
+            ("ruby -w --disable=gems,RubyOpt a.rb", true),
+            ("ruby --disable-all -e 1", true),
+            ("ruby -e 1 --disable=all", true),
+            ("ruby --disable=all --enable=rubyopt a.rb", false),
+            ("ruby --enable=rubyopt --disable=all a.rb", true),
+            ("ruby --disable=gems a.rb", false),
+            ("ruby --disable= a.rb", false),
+            ("ruby --disabled a.rb", false),
+            ("ruby a.rb --disable=rubyopt", false),
+            ("ruby -e 1 a --disable=rubyopt", false),
+            ("ruby - --disable=rubyopt", false),
+            ("ruby --disable", false),
+        ] {
+            let refused = Err(Reason::Option("--disable=rubyopt"));
+            assert_eq!(text("", arguments) == refused, out, "{arguments}");
+        }
+        assert!(!opts_out(&[]));
     }
 
     #[test]
