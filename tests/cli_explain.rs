@@ -554,6 +554,44 @@ fn what_changed_since_the_start_is_told() {
 }
 
 #[test]
+fn values_of_a_changed_configuration_are_told_as_those_of_a_new_process() {
+    let scene = Scene::new();
+    let configure = |stage: &str| {
+        scene.configure(&format!(
+            "[jvm]\nagent_path = '{}'\n[environment]\n{} = '{stage}'\n",
+            scene.agent, SETTINGS[0]
+        ));
+    };
+    configure("http://production");
+    let process = stand_in(&scene, |_| {});
+    let is_of_new = |explanation: &serde_json::Value| {
+        explanation["values_are_those_of_a_new_process"]
+            .as_bool()
+            .unwrap()
+    };
+    let (explanation, _) = of_process(process.id());
+    assert_eq!(values(&explanation)[NAME], process.answers[NAME]);
+    assert!(!is_of_new(&explanation));
+    let (text, _) = text_of_process(process.id());
+    assert!(
+        text.contains("\nWhat the process gets from getenv:\n"),
+        "{text}"
+    );
+
+    later();
+    configure("http://staging");
+    let (explanation, _) = of_process(process.id());
+    assert_ne!(values(&explanation)[NAME], process.answers[NAME]);
+    assert!(is_of_new(&explanation));
+    let (text, _) = text_of_process(process.id());
+    let title = "\nWhat the process would get from getenv if it were started now:\n";
+    assert!(text.contains(title), "{text}");
+    assert!(text.contains("http://staging"), "{text}");
+    assert!(!text.contains("the process gets from"), "{text}");
+    assert!(text.contains("Injected: restart required"), "{text}");
+}
+
+#[test]
 fn an_object_that_was_replaced_is_told_with_both_versions() {
     let scene = Scene::new();
     let installed = scene.path("libopentelemetry_injector.so");

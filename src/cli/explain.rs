@@ -116,7 +116,7 @@ fn text(subject: &Subject, scripts: &[Vec<u8>], explanation: &Explanation, style
     let mut text = String::new();
     heading(&mut text, subject, scripts, explanation, style);
     steps(&mut text, explanation, style);
-    answers(&mut text, explanation, style);
+    answers(&mut text, subject, explanation, style);
     if !explanation.changes.is_empty() {
         let _ = writeln!(text, "\nSince the process was started:");
         for change in &explanation.changes {
@@ -200,12 +200,15 @@ fn steps(text: &mut String, explanation: &Explanation, style: Style) {
     }
 }
 
-fn answers(text: &mut String, explanation: &Explanation, style: Style) {
+fn answers(text: &mut String, subject: &Subject, explanation: &Explanation, style: Style) {
     let is_told = matches!(explanation.verdict, Verdict::Injected);
     if !is_told {
         return;
     }
-    text.push_str("\nWhat the process gets from getenv:\n");
+    text.push_str(match (&subject.live, explanation.is_of_now()) {
+        (Some(_), true) => "\nWhat the process would get from getenv if it were started now:\n",
+        _ => "\nWhat the process gets from getenv:\n",
+    });
     for answer in &explanation.variables {
         let name = style.strong(answer.variable.name());
         let _ = match &answer.value {

@@ -26,6 +26,7 @@ pub fn explanation(subject: &Subject, explanation: &Explanation) -> Value {
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect::<serde_json::Map<_, _>>()
         .into();
+    value["values_are_those_of_a_new_process"] = explanation.is_of_now().into();
     value["next"] = explanation.help.clone().into();
     value
 }

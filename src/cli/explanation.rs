@@ -11,7 +11,7 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// What they come to.
     pub verdict: Verdict,
-    /// What the runtime's variables are answered with.
+    /// What the runtime's variables are answered with; see [`Explanation::is_of_now`].
     pub variables: Vec<Answer>,
     /// The agent's settings that the process lacks and gets, `NAME=value` each.
     pub settings: Vec<String>,
@@ -19,6 +19,14 @@ pub struct Explanation {
     pub changes: Vec<String>,
     /// What to do, in this order.
     pub help: Vec<String>,
+}
+
+impl Explanation {
+    /// Whether the values are those that a new process would get: what the running one was answered
+    /// with has been changed since, and is told by nothing.
+    pub fn is_of_now(&self) -> bool {
+        !self.changes.is_empty()
+    }
 }
 
 /// One step.
