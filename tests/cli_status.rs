@@ -353,6 +353,23 @@ fn a_trial_that_goes_wrong_is_told() {
 }
 
 #[test]
+fn an_object_that_is_gone_is_put_back_or_uninstalled() {
+    let machine = machine!();
+    in_order(&machine);
+    fs::remove_file(machine.path(OBJECT)).unwrap();
+    let status = machine.injector(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    let mut lines = status.stdout.lines();
+    let told = lines.find(|line| line.starts_with("problem  object "));
+    assert!(told.unwrap().contains(OBJECT), "{status:?}");
+    let next = lines.next().unwrap().trim_start();
+    assert_eq!(
+        next,
+        "next: put it back, or `opentelemetry-injector uninstall`"
+    );
+}
+
+#[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
     let machine = machine!();
     in_order(&machine);

@@ -40,6 +40,13 @@ fn content(object: &Path) -> Finding {
     let place = object.display();
     let version = match object_check::trust(object).and_then(|()| object_check::content(object)) {
         Ok(version) => version,
+        Err(ObjectFault::Distrusted(distrust)) if !object.exists() => {
+            return Finding::problem(
+                OBJECT,
+                distrust.to_string(),
+                "put it back, or `opentelemetry-injector uninstall`",
+            );
+        }
         Err(ObjectFault::Distrusted(distrust)) => {
             return Finding::problem(
                 OBJECT,
