@@ -370,6 +370,43 @@ fn an_object_that_is_gone_is_put_back_or_uninstalled() {
 }
 
 #[test]
+fn a_python_that_the_boot_file_refuses_is_a_problem_for_doctor() {
+    let Ok(python) = fs::canonicalize("/usr/bin/python3") else {
+        skip!("/usr/bin/python3 is not installed");
+    };
+    let machine = machine!();
+    in_order(&machine);
+    machine.add_program(&python);
+    let name = python.file_name().unwrap();
+    std::os::unix::fs::symlink(name, machine.path("usr/bin/python3")).unwrap();
+    machine.write(
+        CONFIGURATION,
+        "[python]\nagent_path = \"/opt/python/{version}\"\n",
+    );
+    fs::create_dir_all(machine.path("opt/python")).unwrap();
+    let trial = || {
+        let trial = found(&machine, "doctor", "trial: python3");
+        <[_; 1]>::try_from(trial)
+            .unwrap()
+            .into_iter()
+            .next()
+            .unwrap()
+    };
+    let (state, what) = trial();
+    assert_eq!(state, "problem", "{what}");
+    assert!(what.starts_with("is given no agent: Python 3."), "{what}");
+    let version = name.to_str().unwrap().trim_start_matches("python");
+    let agent = format!("opt/python/{version}");
+    let module = "opentelemetry/instrumentation/auto_instrumentation/__init__.py";
+    machine.write(&format!("{agent}/{module}"), "");
+    let metadata = "opentelemetry_instrumentation-0.60.dist-info/METADATA";
+    machine.write(&format!("{agent}/{metadata}"), "Requires-Python: >=3.8\n");
+    let (state, what) = trial();
+    assert_eq!(state, "ok", "{what}");
+    assert!(what.ends_with("is given its agent by PYTHONPATH"), "{what}");
+}
+
+#[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
     let machine = machine!();
     in_order(&machine);

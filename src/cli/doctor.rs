@@ -4,7 +4,9 @@ use crate::findings::Finding;
 use crate::process::Prospect;
 use crate::trial_programs::{self, Kind, Program};
 use crate::trials::{self, Circumstances, Difference, Outcome};
+use crate::versions::{self, VersionCheck};
 use crate::{confinement, status, status_agents, status_preload, users};
+use crate::{prospect, remedies};
 use opentelemetry_injector_policy::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
 use opentelemetry_injector_policy::{Configuration, Runtime, Variable};
 use std::ffi::OsString;
@@ -78,7 +80,11 @@ fn programs(object: &Path, configuration: Option<&Configuration>) -> Vec<Finding
             arguments,
             ..program
         };
-        Some(judge_runtime(&program, runtime, object, configuration))
+        let finding = judge_runtime(&program, runtime, object, configuration);
+        Some(match refused_version(&program, runtime) {
+            Some(refused) if finding.is_ok() => refused,
+            _ => finding,
+        })
     });
     ordinary.chain(runtimes).collect()
 }
@@ -158,6 +164,19 @@ fn judge_runtime(
             ),
         ),
     }
+}
+
+/// What the boot file has against the runtime's version: the agent that it is given then stays away.
+fn refused_version(program: &Program, runtime: Runtime) -> Option<Finding> {
+    let configuration = status_agents::configuration().ok()?;
+    let (_, agent) = runtime.agent(&configuration).ok()?;
+    let command = [program.path.clone().into_os_string()];
+    let (prospect, _) = prospect::of(&command).ok()?;
+    let VersionCheck::Failed(why) = versions::check(runtime, agent, &prospect.facts) else {
+        return None;
+    };
+    let what = format!("is given no agent: {why}");
+    Some(Finding::problem(subject(program), what, remedies::VERSION))
 }
 
 /// The lines that were added to a log file.

@@ -49,6 +49,11 @@ impl Finding {
         Self::new(subject, State::Unknown, what)
     }
 
+    /// Whether it is as it should be.
+    pub fn is_ok(&self) -> bool {
+        self.state == State::Ok
+    }
+
     fn new(subject: impl Into<String>, state: State, what: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
