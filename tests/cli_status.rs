@@ -407,6 +407,32 @@ fn a_python_that_the_boot_file_refuses_is_a_problem_for_doctor() {
 }
 
 #[test]
+fn an_object_on_a_noexec_mount_is_told_by_explain() {
+    let machine = machine!();
+    in_order(&machine);
+    let noexec = r#"
+        object="$ROOT/usr/lib/opentelemetry"
+        mount --bind "$object" "$object" && mount -o remount,bind,noexec "$object""#;
+    let explained = machine.run(noexec, &[COMMAND, "explain", "--", "/bin/cat"]);
+    assert_eq!(explained.code, 1, "{explained:?}");
+    assert!(
+        explained.stdout.contains("that is mounted noexec"),
+        "{explained:?}"
+    );
+    let line = format!("sleep 9 2>/dev/null & {COMMAND} explain --pid $!; kill $!");
+    machine.add_program(std::path::Path::new("/bin/sleep"));
+    let explained = machine.run(noexec, &["/bin/sh", "-c", &line]);
+    assert!(
+        explained.stdout.contains("that is mounted noexec"),
+        "{explained:?}"
+    );
+    assert!(
+        explained.stdout.contains("move the object"),
+        "{explained:?}"
+    );
+}
+
+#[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
     let machine = machine!();
     in_order(&machine);

@@ -33,13 +33,18 @@ pub fn findings(object: &Path, agents: &[String]) -> Vec<Finding> {
     findings
 }
 
+/// Whether a file lies where nothing may be mapped for execution.
+pub fn is_noexec(file: &Path) -> bool {
+    let system = rustix::fs::statvfs(file);
+    system.is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::NOEXEC))
+}
+
 fn noexec(object: &Path) -> Option<Finding> {
-    let flags = rustix::fs::statvfs(object).ok()?.f_flag;
     let what = format!(
         "{} lies on a file system that is mounted noexec",
         object.display()
     );
-    flags.contains(StatVfsMountFlags::NOEXEC).then(|| {
+    is_noexec(object).then(|| {
         Finding::problem(
             "noexec",
             what,

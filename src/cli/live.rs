@@ -1,6 +1,7 @@
 //! A process that runs, read from `/proc`.
 
 use crate::changes::changed_after;
+use crate::confinement::is_noexec;
 use crate::facts::{Facts, restored};
 use crate::hooked;
 use crate::object_version;
@@ -196,8 +197,12 @@ fn why_not(
     if source == Source::Variable && is_secure == Some(true) {
         return NotLoaded::Secure;
     }
-    if file.is_err() || !facts.view.is_readable_file(&path) {
-        return NotLoaded::Unreadable { source, path };
+    let found = match file {
+        Ok(found) if facts.view.is_readable_file(&path) => found,
+        _ => return NotLoaded::Unreadable { source, path },
+    };
+    if is_noexec(&found.path) {
+        return NotLoaded::Noexec { source, path };
     }
     match changed_after(facts, &path, started) {
         true => NotLoaded::StartedBefore(path),

@@ -1,6 +1,7 @@
 //! A command as the process that it would be if it were started now, from here, with this
 //! environment.
 
+use crate::confinement::is_noexec;
 use crate::facts::{Facts, restored};
 use crate::files::as_path;
 use crate::invocation::{Invocation, InvocationProblem, follow};
@@ -98,6 +99,9 @@ fn loading(facts: &Facts, program: &Program, entry: Option<Entry>, is_secure: bo
         return Loading::NotLoaded(NotLoaded::Secure);
     }
     match file {
+        Ok(found) if is_noexec(&found.path) => {
+            Loading::NotLoaded(NotLoaded::Noexec { source, path })
+        }
         Ok(found) if facts.view.is_readable_file(&path) => Loading::Loaded(Object {
             version: object_version::of_file(&found.path),
             path,

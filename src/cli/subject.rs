@@ -87,6 +87,13 @@ pub enum NotLoaded {
         /// What is named.
         path: Vec<u8>,
     },
+    /// The object is named, and lies on a file system that is mounted noexec.
+    Noexec {
+        /// Who names it.
+        source: Source,
+        /// What is named.
+        path: Vec<u8>,
+    },
     /// The loader does not take the variable's word in a process with other rights.
     Secure,
     /// The object is named and is there, and the loader has not loaded it.
@@ -118,6 +125,7 @@ impl NotLoaded {
                  search (namei -l {})",
                 Lossy(path)
             ),
+            Self::Noexec { .. } => "move the object: no program can load it there".into(),
             Self::Secure => "nothing: a program with other rights than its user's is never \
                              injected"
                 .into(),
@@ -145,6 +153,12 @@ impl fmt::Display for NotLoaded {
             Self::Unreadable { source, path } => write!(
                 f,
                 "{} names {}, which is missing or not readable by this process",
+                source.name(),
+                Lossy(path)
+            ),
+            Self::Noexec { source, path } => write!(
+                f,
+                "{} names {}, which lies on a file system that is mounted noexec",
                 source.name(),
                 Lossy(path)
             ),
