@@ -390,6 +390,23 @@ fn a_live_python_by_another_name_is_told_and_listed() {
 }
 
 #[test]
+fn an_agent_that_the_user_has_given_is_not_told_as_injected() {
+    let scene = Scene::new();
+    let own = format!("-javaagent:{}", scene.agent);
+    let process = stand_in(&scene, |command| {
+        command.env(NAME, &own);
+    });
+    assert_eq!(process.answers[NAME], own);
+    let (explanation, code) = of_process(process.id());
+    let told = (explanation["verdict"].as_str(), code);
+    assert_eq!(told, (Some("has_agent_already"), 0), "{explanation:#}");
+    assert!(values(&explanation).is_empty(), "{explanation:#}");
+    let (text, _) = text_of_process(process.id());
+    let verdict = "\nNothing to inject: the agent is already in the value\n";
+    assert!(text.contains(verdict), "{text}");
+}
+
+#[test]
 fn the_decisive_step_is_named_with_its_place() {
     let scene = Scene::new();
     let agent = format!("[jvm]\nagent_path = \"{}\"\n", scene.agent);

@@ -38,7 +38,7 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit status:
-  0  the process is injected, or would be
+  0  the process is injected, or would be, or has the agent already
   1  it is not, or would not be
   2  it cannot be told: no such process, no permission, an earlier configuration
 
@@ -231,8 +231,10 @@ fn answers(text: &mut String, subject: &Subject, explanation: &Explanation, styl
 fn verdict(subject: &Subject, explanation: &Explanation, style: Style) -> String {
     let is_live = subject.live.is_some();
     let restart = "restart required for what changed since";
+    let already = explanation.already().map(ToString::to_string);
     type Dress = fn(Style, &str) -> String;
     let (dress, label, why): (Dress, _, &str) = match &explanation.verdict {
+        Verdict::Injected if let Some(why) = &already => (Style::good, "Nothing to inject", why),
         Verdict::Injected if is_live && !explanation.changes.is_empty() => {
             (Style::warning, "Injected", restart)
         }

@@ -34,12 +34,15 @@ pub fn explanation(subject: &Subject, explanation: &Explanation) -> Value {
 /// What is told of a process in a list.
 pub fn summary(subject: &Subject, explanation: &Explanation) -> Value {
     let (verdict, reason, after_restart) = match &explanation.verdict {
+        Verdict::Injected if let Some(reason) = explanation.already() => {
+            ("has_agent_already", Some(reason.to_string()), None)
+        }
         Verdict::Injected if subject.live.is_some() => ("injected", None, None),
         Verdict::Injected => ("would_be_injected", None, None),
         Verdict::NotInjected { why, after_restart } => {
-            ("not_injected", Some(why), Some(*after_restart))
+            ("not_injected", Some(why.clone()), Some(*after_restart))
         }
-        Verdict::Unknown(why) => ("unknown", Some(why), None),
+        Verdict::Unknown(why) => ("unknown", Some(why.clone()), None),
     };
     json!({
         "process": subject.live.as_ref().map(live),

@@ -27,6 +27,15 @@ impl Explanation {
     pub fn is_of_now(&self) -> bool {
         !self.changes.is_empty()
     }
+
+    /// Why nothing is injected where the agent is there already, by the user's hand. Erlang's launcher
+    /// hands on what it was given by the hook: that is injected.
+    pub fn already(&self) -> Option<&Reason> {
+        let answer = self.variables.first()?;
+        let reason = answer.value.as_ref().err()?;
+        let is_by_hand = self.runtime != Some(Runtime::Erlang);
+        (*reason == Reason::AlreadyInjected && is_by_hand).then_some(reason)
+    }
 }
 
 /// One step.
