@@ -58,6 +58,9 @@ fn a_read_only_etc_changes_nothing() {
             .contains("is as it was: Read-only file system"),
         "{outcome:?}"
     );
+    // A dry run says so too.
+    let dry_run = machine.run(read_only, &[COMMAND, "install", "--dry-run"]);
+    assert_eq!((dry_run.code, &dry_run.stderr), (1, &outcome.stderr));
     assert_eq!(machine.preload_file().unwrap(), "# foreign");
     // What is there already needs no writing.
     machine.write("etc/ld.so.preload", format!("{OBJECT}\n"));

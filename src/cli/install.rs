@@ -116,6 +116,7 @@ fn try_to_install(arguments: &Arguments) -> Result<String, Problem> {
             "{place} ({version}) is already in {PATH}; nothing was changed\n"
         ));
     }
+    file.check_writable().map_err(Problem::PreloadFile)?;
     let mut trial = Trial::new(&object, &loaders, arguments);
     trial.try_by_variable()?;
     if arguments.root.is_none() {

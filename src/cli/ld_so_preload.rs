@@ -6,6 +6,7 @@
 
 use crate::complain;
 use opentelemetry_injector_policy::preload_file::PATH;
+use rustix::fs::{StatVfs, StatVfsMountFlags};
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -80,6 +81,22 @@ impl PreloadFile {
     /// Whether the file is root's and every user may read it, and nobody else write it.
     pub fn is_in_order(&self) -> bool {
         self.is_in_order
+    }
+
+    /// Looks whether the file could be written at all, and changes nothing.
+    ///
+    /// # Errors
+    /// Its file system is mounted read-only.
+    pub fn check_writable(&self) -> Result<(), PreloadFileProblem> {
+        let system = rustix::fs::statvfs(folder(&self.path));
+        let is_read_only = |system: StatVfs| system.f_flag.contains(StatVfsMountFlags::RDONLY);
+        match system.is_ok_and(is_read_only) {
+            true => {
+                let error = io::Error::from_raw_os_error(libc::EROFS);
+                Err(problem(&self.path, What::Write(error)))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Puts this content in the file's place, mode 0644 and root's; `None` takes the file away, or
