@@ -3,6 +3,7 @@
 use crate::changes;
 use crate::explanation::{Answer, Check, Explanation, Mark, Step, Verdict};
 use crate::key_places;
+use crate::launcher_scripts;
 use crate::live::GUM;
 use crate::remedies;
 use crate::subject::{Loading, Subject, runtime};
@@ -176,12 +177,9 @@ impl<'s> Explainer<'s> {
 
     fn runtime(&mut self) {
         let Some(runtime) = self.runtime else {
-            let what = match self.subject.is_go {
-                true => "the program is written in Go and asks libc for nothing",
-                false => "the program is no runtime that there is an agent for",
-            };
+            let (what, help) = self.no_runtime();
             self.step(Check::Runtime, Mark::Stopped, what);
-            self.help.push(remedies::NO_RUNTIME.into());
+            self.help.push(help);
             return self.not_reached(&AFTER_CONFIGURATION[2..]);
         };
         self.passed(Check::Runtime, users::runtime(runtime));
@@ -194,6 +192,18 @@ impl<'s> Explainer<'s> {
             Some(Err(reason)) => self.stopped(step_of(&reason), &reason),
             _ => self.agent(runtime),
         }
+    }
+
+    /// Why the program is none, and what to do.
+    fn no_runtime(&self) -> (String, String) {
+        if let Some(script) = launcher_scripts::find(&self.subject.facts) {
+            return (script.what(), script.help());
+        }
+        let what = match self.subject.is_go {
+            true => "the program is written in Go and asks libc for nothing",
+            false => "the program is no runtime that there is an agent for",
+        };
+        (what.into(), remedies::NO_RUNTIME.into())
     }
 
     /// Asks for the runtime's variables as the hook would.

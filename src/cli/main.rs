@@ -30,6 +30,7 @@ mod hooked;
 mod install;
 mod invocation;
 mod key_places;
+mod launcher_scripts;
 mod ld_so_preload;
 mod live;
 mod loaders;
