@@ -148,7 +148,7 @@ fn an_agent_that_is_not_there_is_a_warning() {
         outcome(
             0,
             "\
-configuration.toml:2:14: warning: /nonexistent/agent.jar is missing or not readable by this process
+configuration.toml:2:14: warning: /nonexistent/agent.jar: no such file
   |
 2 | agent_path = '/nonexistent/agent.jar'
   |              ^^^^^^^^^^^^^^^^^^^^^^^^
@@ -159,6 +159,64 @@ configuration.toml: no problems, 1 warning (1 file)
             ""
         )
     );
+}
+
+#[test]
+fn an_agent_that_is_not_there_is_a_warning_for_every_runtime() {
+    for (runtime, path, missing) in [
+        ("jvm", "/gone", "/gone"),
+        (
+            "nodejs",
+            "/gone",
+            "/gone/node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js",
+        ),
+        (
+            "python",
+            "/gone",
+            "/gone/opentelemetry/instrumentation/auto_instrumentation/__init__.py",
+        ),
+        ("python", "/gone/{version}/x", "/gone"),
+        ("ruby", "/gone", "/gone"),
+        ("php", "/gone", "/gone/autoload.php"),
+        (
+            "erlang",
+            "/gone",
+            "/gone/opentelemetry/ebin/opentelemetry.app",
+        ),
+        (
+            "dotnet",
+            "/gone",
+            "/gone/net/OpenTelemetry.AutoInstrumentation.StartupHook.dll",
+        ),
+    ] {
+        let told = check(format!("[{runtime}]\nagent_path = '{path}'\n"));
+        let said = format!("configuration.toml:2:14: warning: {missing}: no such file\n");
+        assert_eq!(told.code, 0);
+        assert!(told.stdout.starts_with(&said), "{runtime}: {told:?}");
+        assert!(told.stdout.contains("no problems, 1 warning"), "{told:?}");
+    }
+}
+
+#[test]
+fn agents_that_are_there_are_no_warnings_and_folders_in_their_place_are() {
+    let scratch = Scratch::new();
+    scratch.write("agent.rb", "");
+    scratch.write(
+        "node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js",
+        "",
+    );
+    scratch.write("opentelemetry/ebin/opentelemetry.app", "");
+    let folder = scratch.path().display();
+    let content = format!(
+        "ruby.agent_path = '{folder}/agent.rb'\nnodejs.agent_path = '{folder}'\n\
+         python.agent_path = '{folder}/python{{version}}'\nerlang.agent_path = '{folder}'\n"
+    );
+    scratch.write(FILE, content);
+    let fine = outcome(0, "configuration.toml: no problems (1 file)\n", "");
+    assert_eq!(scratch.run(&["check", FILE]), fine);
+
+    let told = check("[jvm]\nagent_path = '/etc'\n").stdout;
+    assert!(told.contains("warning: /etc: not a regular file\n"), "{told}");
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn what_is_wrong_with_configuration_and_agents_is_told() {
     fs::remove_file(machine.path("opt/agent.jar")).unwrap();
     let (state, what) = the(&machine, "agent for JVM");
     assert_eq!(state, "problem");
-    assert!(what.contains("/opt/agent.jar is missing"), "{what}");
+    assert!(what.contains("/opt/agent.jar: no such file"), "{what}");
     machine.write(
         CONFIGURATION,
         "[jvm]\nagent_path = \"/opt/agent.jar\"\nenabled = false\n",

@@ -4,14 +4,13 @@ use crate::files::{FileSystem, as_path};
 use crate::findings::Finding;
 use crate::process::Prospect;
 use crate::report::Report;
-use crate::{status_preload, trust, users};
+use crate::{agent, status_preload, trust, users};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{
-    Configuration, Reason, Runtime, Variable, configuration_files, overrides,
+    Configuration, Reason, Runtime, configuration_files, overrides,
 };
 
 const CONFIGURATION: &str = "configuration";
-const PUT_IT_THERE: &str = "put it there, readable for every user whose processes are injected";
 
 /// The configuration that processes use which are started from here.
 ///
@@ -41,7 +40,7 @@ pub fn findings() -> Vec<Finding> {
     if let Ok(configuration) = configuration() {
         findings.extend(switched_off(&configuration));
         let runtimes = Runtime::ALL.into_iter();
-        findings.extend(runtimes.filter_map(|runtime| agent(runtime, &configuration)));
+        findings.extend(runtimes.filter_map(|runtime| of_agent(runtime, &configuration)));
     }
     findings
 }
@@ -65,27 +64,19 @@ fn switched_off(configuration: &Configuration) -> Option<Finding> {
 }
 
 /// What keeps a runtime's agent from its processes; nothing of runtimes that are not configured.
-fn agent(runtime: Runtime, configuration: &Configuration) -> Option<Finding> {
+fn of_agent(runtime: Runtime, configuration: &Configuration) -> Option<Finding> {
     let subject = format!("agent for {}", users::runtime(runtime));
     let path = match runtime.agent(configuration) {
         Ok((_, path)) => path,
         Err(Reason::NoAgentConfigured) => return None,
         Err(reason) => return Some(Finding::note(subject, reason.to_string())),
     };
-    let mut variables = Variable::ALL.into_iter();
-    let variable = variables.find(|variable| variable.runtime() == runtime)?;
-    if let Err(reason @ (Reason::AgentUnreadable(_) | Reason::AgentPathUnusable { .. })) =
-        variable.value(None, &Prospect::Bare, configuration)
-    {
-        return Some(Finding::problem(subject, reason.to_string(), PUT_IT_THERE));
+    if let Some(fault) = agent::fault(runtime, configuration) {
+        return Some(Finding::problem(subject, fault.to_string(), fault.help()));
     }
-    // Where a part of the path stands for a version, what is before it.
-    let fixed = path.split("/{").next().unwrap_or(path);
+    let fixed = agent::common_folder(path).unwrap_or(path);
     Some(match trust::path(as_path(fixed.as_bytes())) {
         Ok(()) => Finding::ok(subject, path),
-        Err(distrust) if distrust.is_missing() => {
-            Finding::problem(subject, distrust.to_string(), PUT_IT_THERE)
-        }
         Err(distrust) if status_preload::is_installed() => Finding::problem(
             subject,
             distrust.to_string(),
