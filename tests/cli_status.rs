@@ -3,11 +3,13 @@
 
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use support::cli_support::built;
+use support::cli_support::{built, copy_program};
 use support::machine;
 use support::machine::{COMMAND, Machine, OBJECT, assert_done};
-use support::skip;
+use support::{Scene, skip};
 
 const CONFIGURATION: &str = "etc/opentelemetry/injector/configuration.toml";
 
@@ -289,6 +291,96 @@ fn a_trial_that_goes_wrong_is_told() {
         doctor.stdout.contains("next: move the object"),
         "{doctor:?}"
     );
+}
+
+/// Puts a program there that asks for none of the injector's variables.
+fn add_stand_in(machine: &Machine, name: &str) {
+    let scene = Scene::new();
+    copy_program(&scene.compile("ask"), &machine.path("usr/bin").join(name));
+}
+
+/// The findings of `doctor` as a person reads them.
+fn doctor(machine: &Machine) -> String {
+    machine.injector(&["doctor"]).stdout
+}
+
+#[test]
+fn php_is_tried_with_a_script_that_gets_the_agent() {
+    let php = Path::new("/usr/bin/php");
+    if !php.exists() {
+        skip!("PHP is not installed");
+    }
+    let machine = machine!();
+    machine.add_program(&php.canonicalize().unwrap());
+    let real = php.canonicalize().unwrap();
+    let name = real.file_name().unwrap();
+    if name != "php" {
+        symlink(name, machine.path("usr/bin/php")).unwrap();
+    }
+    let content = "<?php file_put_contents('/tmp/loaded', 'yes');";
+    machine.write("opt/vendor/autoload.php", content);
+    machine.set_mode("tmp", 0o777);
+    machine.write(CONFIGURATION, "[php]\nagent_path = \"/opt/vendor\"\n");
+    assert_done(&machine.injector(&["install"]));
+    let told = "as without the object, and is given its agent by PHP_INI_SCAN_DIR";
+    assert_eq!(found(&machine, "doctor", "trial: php"), [ok(told)]);
+    assert!(machine.path("tmp/loaded").exists());
+}
+
+#[test]
+fn the_next_step_after_a_trial_names_what_was_tried() {
+    let machine = machine!();
+    add_stand_in(&machine, "node");
+    machine.write(
+        "opt/node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js",
+        "",
+    );
+    machine.write(CONFIGURATION, "[nodejs]\nagent_path = \"/opt\"\n");
+    assert_done(&machine.injector(&["install"]));
+    let told = doctor(&machine);
+    assert!(told.contains("is given no agent: it did not ask for the variable\n"));
+    let next =
+        r"next: opentelemetry-injector explain -- /usr/bin/node -e 'console.log('\''node'\'')'";
+    assert!(told.contains(next), "{told}");
+}
+
+#[test]
+fn a_trial_without_an_agent_tells_why() {
+    let machine = machine!();
+    in_order(&machine);
+    add_stand_in(&machine, "node");
+    add_stand_in(&machine, "java");
+    let trial = |configuration: &str, program: &str| {
+        machine.write(CONFIGURATION, configuration);
+        let [(state, what)] = found(&machine, "doctor", &format!("trial: {program}"))
+            .try_into()
+            .unwrap();
+        assert_eq!(state, "note");
+        what
+    };
+    let jvm = "[jvm]\nagent_path = \"/opt/agent.jar\"\n";
+    for (configuration, program, why) in [
+        (jvm.to_owned(), "node", "no agent is configured for Node.js"),
+        (
+            format!("{jvm}enabled = false\n"),
+            "java",
+            "jvm.enabled = false in the configuration",
+        ),
+        (
+            format!("enabled = false\n{jvm}"),
+            "java",
+            "enabled = false in the configuration",
+        ),
+        (
+            "[jvm\n".into(),
+            "java",
+            "the configuration cannot be used: /etc/opentelemetry/injector/configuration.toml:1:5: \
+             unclosed table, expected `]`",
+        ),
+    ] {
+        let told = format!("as without the object; {why}");
+        assert_eq!(trial(&configuration, program), told);
+    }
 }
 
 #[test]

@@ -6,9 +6,10 @@ use crate::trial_programs::{self, Kind, Program};
 use crate::trials::{self, Circumstances, Difference, Outcome};
 use crate::{confinement, status, status_agents, status_preload, users};
 use opentelemetry_injector_policy::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
-use opentelemetry_injector_policy::{Configuration, Runtime, Variable};
+use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ffi::OsString;
 use std::fs;
+use std::iter;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -46,10 +47,10 @@ const NO_CLASS: &[&str] = &["opentelemetry.injector.Doctor"];
 pub fn doctor(arguments: &Arguments) -> ExitCode {
     let mut findings = status::all();
     if let Some(object) = status_preload::object() {
-        let configuration = status_agents::configuration().ok();
+        let configuration = status_agents::configuration();
         let agents = configuration.iter().flat_map(agents).collect::<Vec<_>>();
         findings.extend(confinement::findings(&object, &agents));
-        findings.extend(programs(&object, configuration.as_ref()));
+        findings.extend(programs(&object, &configuration));
     }
     status::print(&findings, arguments.json)
 }
@@ -62,7 +63,7 @@ fn agents(configuration: &Configuration) -> Vec<String> {
     agents.collect()
 }
 
-fn programs(object: &Path, configuration: Option<&Configuration>) -> Vec<Finding> {
+fn programs(object: &Path, configuration: &Result<Configuration, Reason>) -> Vec<Finding> {
     let ordinary = trial_programs::ordinary().into_iter();
     let ordinary = ordinary.map(|program| judge_ordinary(&program, object));
     let runtimes = trial_programs::runtimes().into_iter();
@@ -118,9 +119,12 @@ fn judge_runtime(
     program: &Program,
     runtime: Runtime,
     object: &Path,
-    configuration: Option<&Configuration>,
+    configuration: &Result<Configuration, Reason>,
 ) -> Finding {
-    let log_file = configuration.and_then(|configuration| configuration.log.file.as_deref());
+    let log_file = configuration
+        .as_ref()
+        .ok()
+        .and_then(|configuration| configuration.log.file.as_deref());
     let length = log_file.and_then(|file| fs::metadata(file).ok());
     let length = length.map_or(0, |metadata| metadata.len());
     let (before, now) = run(program, object);
@@ -135,28 +139,59 @@ fn judge_runtime(
             .map(|file| logged_since(file, length))
             .unwrap_or_default(),
     );
-    let is_configured =
-        configuration.is_some_and(|configuration| runtime.agent(configuration).is_ok());
-    match arrival(runtime, &log) {
-        Ok(variable) => Finding::ok(
-            subject(program),
-            format!("as without the object, and is given its agent by {variable}"),
-        ),
-        Err(_) if !is_configured => Finding::ok(
-            subject(program),
-            format!(
-                "as without the object; no agent is configured for {}",
-                users::runtime(runtime)
-            ),
-        ),
-        Err(reason) => Finding::problem(
-            subject(program),
-            format!("is given no agent: {reason}"),
-            format!(
-                "opentelemetry-injector explain -- {}",
-                program.path.display()
-            ),
-        ),
+    let reason = match arrival(runtime, &log) {
+        Ok(variable) => {
+            let what = format!("as without the object, and is given its agent by {variable}");
+            return Finding::ok(subject(program), what);
+        }
+        Err(reason) => reason,
+    };
+    if let Some(why) = why_none(runtime, configuration) {
+        return Finding::note(subject(program), format!("as without the object; {why}"));
+    }
+    if runtime == Runtime::Dotnet {
+        let what = "as without the object; it asks for its agent only with an application";
+        return Finding::note(subject(program), what).with_next(format!(
+            "opentelemetry-injector explain -- {} APPLICATION.dll",
+            program.path.display()
+        ));
+    }
+    Finding::problem(
+        subject(program),
+        format!("is given no agent: {reason}"),
+        format!("opentelemetry-injector explain -- {}", line(program)),
+    )
+}
+
+/// Why nothing is injected whatever the program; none where a configuration says what to inject.
+fn why_none(runtime: Runtime, configuration: &Result<Configuration, Reason>) -> Option<String> {
+    let configuration = match configuration {
+        Ok(configuration) if configuration.enabled => configuration,
+        Ok(_) => return Some(Reason::DisabledBy("enabled").to_string()),
+        Err(reason) => return Some(format!("the configuration cannot be used: {reason}")),
+    };
+    match runtime.agent(configuration) {
+        Ok(_) => None,
+        Err(Reason::NoAgentConfigured) => Some(format!(
+            "no agent is configured for {}",
+            users::runtime(runtime)
+        )),
+        Err(reason) => Some(reason.to_string()),
+    }
+}
+
+/// How a shell is told to start a program.
+fn line(program: &Program) -> String {
+    let path = program.path.to_string_lossy();
+    let words = iter::once(&*path).chain(program.arguments.iter().copied());
+    words.map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
