@@ -3,6 +3,7 @@
 mod cli_support;
 
 use cli_support::{Outcome, Scratch, built, copy_program, outcome, ran};
+use serde_json::{Value, json};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -216,7 +217,10 @@ fn agents_that_are_there_are_no_warnings_and_folders_in_their_place_are() {
     assert_eq!(scratch.run(&["check", FILE]), fine);
 
     let told = check("[jvm]\nagent_path = '/etc'\n").stdout;
-    assert!(told.contains("warning: /etc: not a regular file\n"), "{told}");
+    assert!(
+        told.contains("warning: /etc: not a regular file\n"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -383,6 +387,68 @@ fn check_as_nobody(scratch: &Scratch) -> Outcome {
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// What is told in JSON, with the exit code.
+fn told_in_json(scratch: &Scratch, command: &[&str]) -> (i32, Value) {
+    let told = scratch.run(&[command, &["--json", FILE]].concat());
+    (told.code, serde_json::from_str(&told.stdout).unwrap())
+}
+
+#[test]
+fn machines_are_told_the_same_in_json() {
+    let scratch = Scratch::new();
+    scratch.write(FILE, "[jvm]\nagnet_path = '/a.jar'\nagent_path = '/gone'\n");
+    scratch.write("conf.d/1.toml", b"# \xe4\n");
+    let expected = json!({
+        "files": [FILE, "conf.d/1.toml"],
+        "problems": 2,
+        "warnings": 1,
+        "diagnostics": [
+            {
+                "severity": "problem",
+                "path": FILE,
+                "line": 2,
+                "column": 1,
+                "message": "unknown key `jvm.agnet_path`",
+                "notes": [
+                    "jvm.agent_path: absolute path of the OpenTelemetry Java agent's jar",
+                    "processes ignore this key",
+                ],
+                "help": "did you mean `jvm.agent_path`?",
+            },
+            {
+                "severity": "problem",
+                "path": "conf.d/1.toml",
+                "line": null,
+                "column": null,
+                "message": "not UTF-8 from byte 2 on",
+                "notes": [FATAL],
+                "help": "save it as UTF-8, for example with `iconv -f latin1 -t utf-8` \
+                         (line 1, column 3)",
+            },
+            {
+                "severity": "warning",
+                "path": FILE,
+                "line": 3,
+                "column": 14,
+                "message": "/gone: no such file",
+                "notes": [],
+                "help": "put the agent there, readable for every user whose processes are injected",
+            },
+        ],
+        "untold": [],
+    });
+    for command in [&["check"][..], &["config", "check"]] {
+        assert_eq!(told_in_json(&scratch, command), (1, expected.clone()));
+    }
+    good(&scratch);
+    fs::remove_file(scratch.path().join("conf.d/1.toml")).unwrap();
+    let (code, told) = told_in_json(&scratch, &["check"]);
+    assert_eq!((code, &told["diagnostics"]), (0, &json!([])));
+    let (code, told) = told_in_json(&Scratch::new(), &["check"]);
+    let untold = "configuration.toml: no such file; without it processes inject nothing";
+    assert_eq!((code, &told["untold"]), (2, &json!([untold])));
 }
 
 #[test]
