@@ -104,6 +104,45 @@ fn a_bare_machine_has_three_problems_and_the_next_steps() {
 }
 
 #[test]
+fn the_next_step_for_a_missing_configuration_writes_it() {
+    let machine = machine!();
+    let next = |folder: &str| {
+        format!("next: {folder}opentelemetry-injector config init /{CONFIGURATION}\n")
+    };
+    let folder = "/etc/opentelemetry/injector";
+    let told = machine.injector(&["status"]).stdout;
+    let with_folder = next(&format!("mkdir -p {folder} && "));
+    assert!(told.contains(&with_folder), "{told}");
+    fs::create_dir_all(machine.path(folder)).unwrap();
+    let told = machine.injector(&["status"]).stdout;
+    assert!(told.contains(&next("")), "{told}");
+}
+
+#[test]
+fn a_configuration_without_an_agent_is_a_problem() {
+    let machine = machine!();
+    fs::create_dir_all(machine.path("etc/opentelemetry/injector")).unwrap();
+    let path = format!("/{CONFIGURATION}");
+    assert_done(&machine.injector(&["config", "init", &path]));
+    assert_done(&machine.injector(&["install"]));
+    let none = problem("none is configured: nothing is injected");
+    assert_eq!(the(&machine, "agents"), none);
+    let told = machine.injector(&["status"]).stdout;
+    let next = format!(
+        "next: set agent_path for a runtime in {path}, then opentelemetry-injector check {path}\n"
+    );
+    assert!(told.contains(&next), "{told}");
+    // Where the key is false, that is meant so.
+    for meant in [
+        "enabled = false\n",
+        "jvm.enabled = false\njvm.agent_path = '/a'\n",
+    ] {
+        machine.write(CONFIGURATION, meant);
+        assert_eq!(found(&machine, "status", "agents"), []);
+    }
+}
+
+#[test]
 fn what_is_wrong_with_the_preload_file_is_told() {
     let machine = machine!();
     let file = |content: &str| {

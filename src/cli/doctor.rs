@@ -4,7 +4,7 @@ use crate::findings::Finding;
 use crate::process::Prospect;
 use crate::trial_programs::{self, Kind, Program};
 use crate::trials::{self, Circumstances, Difference, Outcome};
-use crate::{confinement, status, status_agents, status_preload, users};
+use crate::{confinement, shell_word, status, status_agents, status_preload, users};
 use opentelemetry_injector_policy::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ffi::OsString;
@@ -184,15 +184,7 @@ fn why_none(runtime: Runtime, configuration: &Result<Configuration, Reason>) -> 
 fn line(program: &Program) -> String {
     let path = program.path.to_string_lossy();
     let words = iter::once(&*path).chain(program.arguments.iter().copied());
-    words.map(quoted).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,+".contains(&byte);
-    match !word.is_empty() && word.bytes().all(is_plain) {
-        true => word.into(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
+    words.map(shell_word::quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// The lines that were added to a log file.

@@ -63,6 +63,11 @@ impl Report {
         self.count(Severity::Problem) > 0
     }
 
+    /// Whether something may not be meant as it is.
+    pub fn has_warnings(&self) -> bool {
+        self.count(Severity::Warning) > 0
+    }
+
     /// The same for machines, what is untold included.
     pub fn json(&self) -> Value {
         let files = self.files.iter().map(|file| Lossy(file).to_string());

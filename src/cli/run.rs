@@ -4,6 +4,7 @@ use crate::complain;
 use crate::files::FileSystem;
 use crate::object_check::{self, ObjectFault};
 use crate::preload_object::{self, FILE_NAME, LD_PRELOAD, ObjectProblem};
+use crate::shell_word;
 use clap::builder::PossibleValuesParser;
 use opentelemetry_injector_policy::configuration::Engine;
 use opentelemetry_injector_policy::overrides::{CONFIGURATION, DEBUG, ENGINE};
@@ -134,7 +135,7 @@ impl fmt::Display for RunProblem {
                 write!(f, "{object}: {fault}; name {FILE_NAME} with --object")
             }
             Self::Configuration(path, reason) => {
-                let path = path.display();
+                let path = shell_word::quoted(&path.to_string_lossy());
                 write!(f, "{reason}; see `opentelemetry-injector check {path}`")
             }
             Self::Exec(program, error) if error.kind() == io::ErrorKind::NotFound => {
