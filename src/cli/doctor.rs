@@ -1,6 +1,7 @@
 //! `opentelemetry-injector doctor`: the status, and what happens when programs are really started.
 
 use crate::findings::Finding;
+use crate::loaders::Loaders;
 use crate::process::Prospect;
 use crate::trial_programs::{self, Kind, Program};
 use crate::trials::{self, Circumstances, Difference, Outcome};
@@ -81,7 +82,9 @@ fn programs(object: &Path, configuration: &Result<Configuration, Reason>) -> Vec
         };
         Some(judge_runtime(&program, runtime, object, configuration))
     });
-    ordinary.chain(runtimes).collect()
+    let of_32_bits = trial_programs::of_32_bits(&Loaders::find()).into_iter();
+    let of_32_bits = of_32_bits.filter_map(|program| judge_32_bits(&program, object));
+    ordinary.chain(runtimes).chain(of_32_bits).collect()
 }
 
 fn subject(program: &Program) -> String {
@@ -108,6 +111,21 @@ fn judge_ordinary(program: &Program, object: &Path) -> Finding {
         None => Finding::ok(subject(program), "as without the object"),
         Some(difference) => differs(program, &difference),
     }
+}
+
+/// What an installation would stop at; nothing where the kernel starts no such programs.
+fn judge_32_bits(program: &Program, object: &Path) -> Option<Finding> {
+    let before = trials::run(program, &Circumstances::default());
+    if let Outcome::NotStarted(_) = before {
+        return None;
+    }
+    let now = trials::run(program, &Circumstances::with_object(object));
+    trials::compare(&before, &now)?;
+    let what = "it cannot load the object and would complain, as every program of 32 bits";
+    Some(
+        Finding::note(subject(program), what)
+            .with_next("opentelemetry-injector install --help, before an installation"),
+    )
 }
 
 fn differs(program: &Program, difference: &Difference) -> Finding {

@@ -157,7 +157,7 @@ pub fn runtimes() -> Vec<Program> {
 }
 
 /// The loaders of 32 bits, with the libc that they find.
-fn of_32_bits(loaders: &Loaders) -> Vec<Program> {
+pub fn of_32_bits(loaders: &Loaders) -> Vec<Program> {
     let loaders = loaders.glibc_32.iter();
     let programs = loaders.map(|path| Program {
         label: format!("{} (32 bits)", path.display()),
