@@ -257,6 +257,23 @@ fn what_is_wrong_with_configuration_and_agents_is_told() {
 }
 
 #[test]
+fn without_proc_the_object_of_the_package_is_looked_at() {
+    let machine = machine!();
+    in_order(&machine);
+    machine.write("etc/ld.so.preload", "");
+    let without_proc = "umount \"$ROOT/proc\"";
+    let told = machine.run(without_proc, &[COMMAND, "doctor"]);
+    let object = format!("  {OBJECT} (");
+    assert!(told.stdout.contains(&object), "{told:?}");
+    assert!(told.stdout.contains("ok       trial: cat "), "{told:?}");
+    fs::remove_file(machine.path(OBJECT)).unwrap();
+    let told = machine.run(without_proc, &[COMMAND, "status"]);
+    let folder = OBJECT.rsplit_once('/').unwrap().0;
+    let missing = format!("is not in {folder}; name it");
+    assert!(told.stdout.contains(&missing), "{told:?}");
+}
+
+#[test]
 fn the_environment_and_that_of_services_is_told() {
     let machine = machine!();
     in_order(&machine);
