@@ -61,7 +61,7 @@ Examples:
 enum RunProblem {
     Object(ObjectProblem),
     Unusable(PathBuf, ObjectFault),
-    Configuration(PathBuf, Reason),
+    Configuration(PathBuf, Box<Reason>),
     Exec(OsString, io::Error),
 }
 
@@ -111,7 +111,7 @@ fn prepare(arguments: &Arguments) -> Result<Command, RunProblem> {
 fn configuration(path: &Path) -> Result<PathBuf, RunProblem> {
     match configuration_files::load(&FileSystem, path.as_os_str().as_bytes()) {
         Ok(_) => Ok(path::absolute(path).unwrap_or_else(|_| path.into())),
-        Err(reason) => Err(RunProblem::Configuration(path.into(), reason)),
+        Err(reason) => Err(RunProblem::Configuration(path.into(), reason.into())),
     }
 }
 
