@@ -3,6 +3,7 @@
 mod cli_support;
 
 use cli_support::{Outcome, Scratch, built, copy_program, outcome, ran};
+use serde_json::{Value, json};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -148,7 +149,7 @@ fn an_agent_that_is_not_there_is_a_warning() {
         outcome(
             0,
             "\
-configuration.toml:2:14: warning: /nonexistent/agent.jar is missing or not readable by this process
+configuration.toml:2:14: warning: /nonexistent/agent.jar: no such file
   |
 2 | agent_path = '/nonexistent/agent.jar'
   |              ^^^^^^^^^^^^^^^^^^^^^^^^
@@ -158,6 +159,67 @@ configuration.toml: no problems, 1 warning (1 file)
 ",
             ""
         )
+    );
+}
+
+#[test]
+fn an_agent_that_is_not_there_is_a_warning_for_every_runtime() {
+    for (runtime, path, missing) in [
+        ("jvm", "/gone", "/gone"),
+        (
+            "nodejs",
+            "/gone",
+            "/gone/node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js",
+        ),
+        (
+            "python",
+            "/gone",
+            "/gone/opentelemetry/instrumentation/auto_instrumentation/__init__.py",
+        ),
+        ("python", "/gone/{version}/x", "/gone"),
+        ("ruby", "/gone", "/gone"),
+        ("php", "/gone", "/gone/autoload.php"),
+        (
+            "erlang",
+            "/gone",
+            "/gone/opentelemetry/ebin/opentelemetry.app",
+        ),
+        (
+            "dotnet",
+            "/gone",
+            "/gone/net/OpenTelemetry.AutoInstrumentation.StartupHook.dll",
+        ),
+    ] {
+        let told = check(format!("[{runtime}]\nagent_path = '{path}'\n"));
+        let said = format!("configuration.toml:2:14: warning: {missing}: no such file\n");
+        assert_eq!(told.code, 0);
+        assert!(told.stdout.starts_with(&said), "{runtime}: {told:?}");
+        assert!(told.stdout.contains("no problems, 1 warning"), "{told:?}");
+    }
+}
+
+#[test]
+fn agents_that_are_there_are_no_warnings_and_folders_in_their_place_are() {
+    let scratch = Scratch::new();
+    scratch.write("agent.rb", "");
+    scratch.write(
+        "node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js",
+        "",
+    );
+    scratch.write("opentelemetry/ebin/opentelemetry.app", "");
+    let folder = scratch.path().display();
+    let content = format!(
+        "ruby.agent_path = '{folder}/agent.rb'\nnodejs.agent_path = '{folder}'\n\
+         python.agent_path = '{folder}/python{{version}}'\nerlang.agent_path = '{folder}'\n"
+    );
+    scratch.write(FILE, content);
+    let fine = outcome(0, "configuration.toml: no problems (1 file)\n", "");
+    assert_eq!(scratch.run(&["check", FILE]), fine);
+
+    let told = check("[jvm]\nagent_path = '/etc'\n").stdout;
+    assert!(
+        told.contains("warning: /etc: not a regular file\n"),
+        "{told}"
     );
 }
 
@@ -325,6 +387,68 @@ fn check_as_nobody(scratch: &Scratch) -> Outcome {
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// What is told in JSON, with the exit code.
+fn told_in_json(scratch: &Scratch, command: &[&str]) -> (i32, Value) {
+    let told = scratch.run(&[command, &["--json", FILE]].concat());
+    (told.code, serde_json::from_str(&told.stdout).unwrap())
+}
+
+#[test]
+fn machines_are_told_the_same_in_json() {
+    let scratch = Scratch::new();
+    scratch.write(FILE, "[jvm]\nagnet_path = '/a.jar'\nagent_path = '/gone'\n");
+    scratch.write("conf.d/1.toml", b"# \xe4\n");
+    let expected = json!({
+        "files": [FILE, "conf.d/1.toml"],
+        "problems": 2,
+        "warnings": 1,
+        "diagnostics": [
+            {
+                "severity": "problem",
+                "path": FILE,
+                "line": 2,
+                "column": 1,
+                "message": "unknown key `jvm.agnet_path`",
+                "notes": [
+                    "jvm.agent_path: absolute path of the OpenTelemetry Java agent's jar",
+                    "processes ignore this key",
+                ],
+                "help": "did you mean `jvm.agent_path`?",
+            },
+            {
+                "severity": "problem",
+                "path": "conf.d/1.toml",
+                "line": null,
+                "column": null,
+                "message": "not UTF-8 from byte 2 on",
+                "notes": [FATAL],
+                "help": "save it as UTF-8, for example with `iconv -f latin1 -t utf-8` \
+                         (line 1, column 3)",
+            },
+            {
+                "severity": "warning",
+                "path": FILE,
+                "line": 3,
+                "column": 14,
+                "message": "/gone: no such file",
+                "notes": [],
+                "help": "put the agent there, readable for every user whose processes are injected",
+            },
+        ],
+        "untold": [],
+    });
+    for command in [&["check"][..], &["config", "check"]] {
+        assert_eq!(told_in_json(&scratch, command), (1, expected.clone()));
+    }
+    good(&scratch);
+    fs::remove_file(scratch.path().join("conf.d/1.toml")).unwrap();
+    let (code, told) = told_in_json(&scratch, &["check"]);
+    assert_eq!((code, &told["diagnostics"]), (0, &json!([])));
+    let (code, told) = told_in_json(&Scratch::new(), &["check"]);
+    let untold = "configuration.toml: no such file; without it processes inject nothing";
+    assert_eq!((code, &told["untold"]), (2, &json!([untold])));
 }
 
 #[test]

@@ -880,6 +880,36 @@ fn usage_is_exit_code_2() {
 }
 
 #[test]
+fn a_command_that_cannot_be_started_is_told_what_it_is() {
+    let scene = Scene::new();
+    let script = |name: &str, line: &str| {
+        let path = scene.path(name);
+        fs::write(&path, format!("{line}\n")).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let [lost, none] = [script("lost", "#!/nonexistent/int"), script("none", "#!")];
+    for (program, told) in [
+        ("no-such-program", "command not found"),
+        ("./nosuch", "./nosuch: no such file"),
+        ("/etc", "/etc: a folder and no program"),
+        (
+            "/etc/passwd",
+            "/etc/passwd: its mode lets nobody execute it",
+        ),
+        (
+            &lost,
+            "its first line names /nonexistent/int, which is not there",
+        ),
+        (&none, "its first line names no interpreter"),
+    ] {
+        let output = command(&["explain", "--", program]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
     let command = support::built().join("opentelemetry-injector");
     let line = "set -o pipefail; \"$0\" explain --json -- sh | head -c 0";
@@ -990,6 +1020,16 @@ fn a_set_id_program_has_other_rights() {
     let set_id = start(0o4755);
     assert_eq!(set_id.answers[NAME], "(null)");
     assert_stopped(set_id.id(), "rights", "AT_SECURE");
+    // Where the loader leaves the object out for the same reason, there is still one thing to say.
+    let mut named = as_nobody(command(&[
+        "explain",
+        "--json",
+        "--",
+        program.to_str().unwrap(),
+    ]));
+    let (explanation, _) = parsed(&named.env("LD_PRELOAD", object()).output().unwrap());
+    assert_eq!(stops(&explanation), ["loaded", "rights"]);
+    assert_eq!(explanation["next"].as_array().unwrap().len(), 1);
 }
 
 /// A command that gives a mount namespace a preload file of its own, and becomes nobody.

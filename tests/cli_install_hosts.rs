@@ -86,6 +86,14 @@ fn programs_of_32_bits_are_not_made_to_complain() {
     if run(&of_32_bits).code != 0 {
         skip!("this kernel runs no programs of 32 bits");
     }
+    let status = machine.injector(&["status"]).stdout;
+    let dry_run =
+        "next: opentelemetry-injector install --dry-run, which tells whether programs of 32";
+    assert!(status.contains(dry_run), "{status}");
+    let doctor = machine.injector(&["doctor"]).stdout;
+    let complains = "it cannot load the object and would complain, as every program of 32 bits\n";
+    assert!(doctor.contains(complains), "{doctor}");
+
     let refused = machine.injector(&["install"]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(

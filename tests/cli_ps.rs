@@ -6,6 +6,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 use support::explain_support::{Waiting, command, waiting_program};
+use support::machine;
+use support::machine::COMMAND;
 use support::{Scene, has, is_root, skip, stderr, stdout, succeed};
 
 const NAME: &str = "JAVA_TOOL_OPTIONS";
@@ -102,4 +104,18 @@ fn processes_that_end_meanwhile_are_no_errors() {
     }
     busy.kill().unwrap();
     busy.wait().unwrap();
+}
+
+#[test]
+fn without_proc_it_says_that_nothing_can_be_told() {
+    let machine = machine!();
+    let without_proc = "umount \"$ROOT/proc\"";
+    for arguments in [&["ps"][..], &["ps", "--json"], &["explain", "--pid", "1"]] {
+        let told = machine.run(without_proc, &[&[COMMAND], arguments].concat());
+        assert_eq!((told.code, told.stdout.as_str()), (2, ""), "{told:?}");
+        assert!(
+            told.stderr.contains("/proc is not mounted here"),
+            "{told:?}"
+        );
+    }
 }

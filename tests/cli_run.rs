@@ -180,16 +180,71 @@ fn a_configuration_file_is_named_absolutely_and_used() {
 }
 
 #[test]
-fn a_configuration_file_that_no_process_can_use_is_refused() {
+fn a_configuration_that_no_process_can_use_is_refused() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path().join("folder")).unwrap();
-    for (file, problem) in [("none", "no such file"), ("folder", "not a regular file")] {
+    scratch.write("syntax.toml", "[jvm\n");
+    scratch.write("other/c.toml", "");
+    scratch.write("other/conf.d/1.toml", "enabled = 1\n");
+    for (file, problem) in [
+        ("none", "none: no such file"),
+        ("folder", "folder: not a regular file"),
+        (
+            "syntax.toml",
+            "syntax.toml:1:5: unclosed table, expected `]`",
+        ),
+        (
+            "other/c.toml",
+            "other/conf.d/1.toml:1:11: `enabled` takes true or false, not an integer",
+        ),
+    ] {
         let said = format!(
-            "opentelemetry-injector: {file}: {problem}; \
-             --config takes a file that processes can read\n"
+            "opentelemetry-injector: {problem}; see `opentelemetry-injector check {file}`\n"
         );
         let ran = scratch.run(&["run", "--config", file, "true"]);
         assert_eq!(ran, outcome(2, "", &said));
+    }
+    // What it does not name is the process's own matter.
+    let arguments = ["run", "true"];
+    let mut command = scratch.command(&built("opentelemetry-injector"), &arguments);
+    command.env("OPENTELEMETRY_INJECTOR_CONFIGURATION", "/none");
+    assert_eq!(ran(command), outcome(0, "", ""));
+}
+
+#[test]
+fn an_object_that_cannot_be_loaded_is_refused() {
+    let scratch = Scratch::new();
+    let folder = scratch.path().canonicalize().unwrap();
+    let content = fs::read(built(OBJECT)).unwrap();
+    let mut foreign = content.clone();
+    // The machine in an ELF header (elf(5)): none.
+    foreign[18] ^= 0xff;
+    let program = fs::read(built("opentelemetry-injector")).unwrap();
+    for (name, content, fault) in [
+        ("text.so", &b"text"[..], "not an ELF file"),
+        (
+            "foreign.so",
+            &foreign,
+            "built for another machine: take the package for this one",
+        ),
+        (
+            "short.so",
+            &content[..content.len() / 2],
+            "truncated: copy or unpack it again",
+        ),
+        ("other.so", &program, "not the injector's preload object"),
+    ] {
+        scratch.write(name, content);
+        let said = format!(
+            "opentelemetry-injector: {}: {fault}; name {OBJECT} with --object\n",
+            folder.join(name).display()
+        );
+        let mut command = scratch.command(
+            &built("opentelemetry-injector"),
+            &["run", "--object", name, "true"],
+        );
+        command.current_dir(&folder);
+        assert_eq!(ran(command), outcome(2, "", &said));
     }
 }
 

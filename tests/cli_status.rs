@@ -3,11 +3,13 @@
 
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use support::cli_support::built;
+use support::cli_support::{built, copy_program};
 use support::machine;
 use support::machine::{COMMAND, Machine, OBJECT, assert_done};
-use support::skip;
+use support::{Scene, skip};
 
 const CONFIGURATION: &str = "etc/opentelemetry/injector/configuration.toml";
 
@@ -102,6 +104,45 @@ fn a_bare_machine_has_three_problems_and_the_next_steps() {
 }
 
 #[test]
+fn the_next_step_for_a_missing_configuration_writes_it() {
+    let machine = machine!();
+    let next = |folder: &str| {
+        format!("next: {folder}opentelemetry-injector config init /{CONFIGURATION}\n")
+    };
+    let folder = "/etc/opentelemetry/injector";
+    let told = machine.injector(&["status"]).stdout;
+    let with_folder = next(&format!("mkdir -p {folder} && "));
+    assert!(told.contains(&with_folder), "{told}");
+    fs::create_dir_all(machine.path(folder)).unwrap();
+    let told = machine.injector(&["status"]).stdout;
+    assert!(told.contains(&next("")), "{told}");
+}
+
+#[test]
+fn a_configuration_without_an_agent_is_a_problem() {
+    let machine = machine!();
+    fs::create_dir_all(machine.path("etc/opentelemetry/injector")).unwrap();
+    let path = format!("/{CONFIGURATION}");
+    assert_done(&machine.injector(&["config", "init", &path]));
+    assert_done(&machine.injector(&["install"]));
+    let none = problem("none is configured: nothing is injected");
+    assert_eq!(the(&machine, "agents"), none);
+    let told = machine.injector(&["status"]).stdout;
+    let next = format!(
+        "next: set agent_path for a runtime in {path}, then opentelemetry-injector check {path}\n"
+    );
+    assert!(told.contains(&next), "{told}");
+    // Where the key is false, that is meant so.
+    for meant in [
+        "enabled = false\n",
+        "jvm.enabled = false\njvm.agent_path = '/a'\n",
+    ] {
+        machine.write(CONFIGURATION, meant);
+        assert_eq!(found(&machine, "status", "agents"), []);
+    }
+}
+
+#[test]
 fn what_is_wrong_with_the_preload_file_is_told() {
     let machine = machine!();
     let file = |content: &str| {
@@ -186,7 +227,7 @@ fn what_is_wrong_with_configuration_and_agents_is_told() {
     fs::remove_file(machine.path("opt/agent.jar")).unwrap();
     let (state, what) = the(&machine, "agent for JVM");
     assert_eq!(state, "problem");
-    assert!(what.contains("/opt/agent.jar is missing"), "{what}");
+    assert!(what.contains("/opt/agent.jar: no such file"), "{what}");
     machine.write(
         CONFIGURATION,
         "[jvm]\nagent_path = \"/opt/agent.jar\"\nenabled = false\n",
@@ -277,6 +318,23 @@ fn a_configuration_that_other_users_may_not_read_is_told() {
 }
 
 #[test]
+fn without_proc_the_object_of_the_package_is_looked_at() {
+    let machine = machine!();
+    in_order(&machine);
+    machine.write("etc/ld.so.preload", "");
+    let without_proc = "umount \"$ROOT/proc\"";
+    let told = machine.run(without_proc, &[COMMAND, "doctor"]);
+    let object = format!("  {OBJECT} (");
+    assert!(told.stdout.contains(&object), "{told:?}");
+    assert!(told.stdout.contains("ok       trial: cat "), "{told:?}");
+    fs::remove_file(machine.path(OBJECT)).unwrap();
+    let told = machine.run(without_proc, &[COMMAND, "status"]);
+    let folder = OBJECT.rsplit_once('/').unwrap().0;
+    let missing = format!("is not in {folder}; name it");
+    assert!(told.stdout.contains(&missing), "{told:?}");
+}
+
+#[test]
 fn the_environment_and_that_of_services_is_told() {
     let machine = machine!();
     in_order(&machine);
@@ -352,6 +410,96 @@ fn a_trial_that_goes_wrong_is_told() {
     );
 }
 
+/// Puts a program there that asks for none of the injector's variables.
+fn add_stand_in(machine: &Machine, name: &str) {
+    let scene = Scene::new();
+    copy_program(&scene.compile("ask"), &machine.path("usr/bin").join(name));
+}
+
+/// The findings of `doctor` as a person reads them.
+fn doctor(machine: &Machine) -> String {
+    machine.injector(&["doctor"]).stdout
+}
+
+#[test]
+fn php_is_tried_with_a_script_that_gets_the_agent() {
+    let php = Path::new("/usr/bin/php");
+    if !php.exists() {
+        skip!("PHP is not installed");
+    }
+    let machine = machine!();
+    machine.add_program(&php.canonicalize().unwrap());
+    let real = php.canonicalize().unwrap();
+    let name = real.file_name().unwrap();
+    if name != "php" {
+        symlink(name, machine.path("usr/bin/php")).unwrap();
+    }
+    let content = "<?php file_put_contents('/tmp/loaded', 'yes');";
+    machine.write("opt/vendor/autoload.php", content);
+    machine.set_mode("tmp", 0o777);
+    machine.write(CONFIGURATION, "[php]\nagent_path = \"/opt/vendor\"\n");
+    assert_done(&machine.injector(&["install"]));
+    let told = "as without the object, and is given its agent by PHP_INI_SCAN_DIR";
+    assert_eq!(found(&machine, "doctor", "trial: php"), [ok(told)]);
+    assert!(machine.path("tmp/loaded").exists());
+}
+
+#[test]
+fn the_next_step_after_a_trial_names_what_was_tried() {
+    let machine = machine!();
+    add_stand_in(&machine, "node");
+    machine.write(
+        "opt/node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js",
+        "",
+    );
+    machine.write(CONFIGURATION, "[nodejs]\nagent_path = \"/opt\"\n");
+    assert_done(&machine.injector(&["install"]));
+    let told = doctor(&machine);
+    assert!(told.contains("is given no agent: it did not ask for the variable\n"));
+    let next =
+        r"next: opentelemetry-injector explain -- /usr/bin/node -e 'console.log('\''node'\'')'";
+    assert!(told.contains(next), "{told}");
+}
+
+#[test]
+fn a_trial_without_an_agent_tells_why() {
+    let machine = machine!();
+    in_order(&machine);
+    add_stand_in(&machine, "node");
+    add_stand_in(&machine, "java");
+    let trial = |configuration: &str, program: &str| {
+        machine.write(CONFIGURATION, configuration);
+        let [(state, what)] = found(&machine, "doctor", &format!("trial: {program}"))
+            .try_into()
+            .unwrap();
+        assert_eq!(state, "note");
+        what
+    };
+    let jvm = "[jvm]\nagent_path = \"/opt/agent.jar\"\n";
+    for (configuration, program, why) in [
+        (jvm.to_owned(), "node", "no agent is configured for Node.js"),
+        (
+            format!("{jvm}enabled = false\n"),
+            "java",
+            "jvm.enabled = false in the configuration",
+        ),
+        (
+            format!("enabled = false\n{jvm}"),
+            "java",
+            "enabled = false in the configuration",
+        ),
+        (
+            "[jvm\n".into(),
+            "java",
+            "the configuration cannot be used: /etc/opentelemetry/injector/configuration.toml:1:5: \
+             unclosed table, expected `]`",
+        ),
+    ] {
+        let told = format!("as without the object; {why}");
+        assert_eq!(trial(&configuration, program), told);
+    }
+}
+
 #[test]
 fn an_object_that_is_gone_is_put_back_or_uninstalled() {
     let machine = machine!();
@@ -378,7 +526,7 @@ fn a_python_that_the_boot_file_refuses_is_a_problem_for_doctor() {
     in_order(&machine);
     machine.add_program(&python);
     let name = python.file_name().unwrap();
-    std::os::unix::fs::symlink(name, machine.path("usr/bin/python3")).unwrap();
+    symlink(name, machine.path("usr/bin/python3")).unwrap();
     machine.write(
         CONFIGURATION,
         "[python]\nagent_path = \"/opt/python/{version}\"\n",
@@ -420,7 +568,7 @@ fn an_object_on_a_noexec_mount_is_told_by_explain() {
         "{explained:?}"
     );
     let line = format!("sleep 9 2>/dev/null & {COMMAND} explain --pid $!; kill $!");
-    machine.add_program(std::path::Path::new("/bin/sleep"));
+    machine.add_program(Path::new("/bin/sleep"));
     let explained = machine.run(noexec, &["/bin/sh", "-c", &line]);
     assert!(
         explained.stdout.contains("that is mounted noexec"),

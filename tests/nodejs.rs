@@ -545,7 +545,7 @@ fn the_users_own_agent_is_the_only_one() {
     node.args(["-p", "1"]).current_dir(scene.folder.path());
     let output = node.env(NAME, "--require dd-trace/init").output().unwrap();
     assert_eq!(stdout(&output), "theirs\n1\n");
-    assert_left_alone(&output, "Datadog is already on the NODE_OPTIONS");
+    assert_left_alone(&output, "Datadog is already in NODE_OPTIONS");
     assert_eq!(loaded(&scene), [""; 0]);
 
     configure(

@@ -457,7 +457,7 @@ fn injected_twice_and_beside_another_agent_is_not() {
         command.env("PYTHONPATH", &own).args(["-c", ""]);
     });
     assert!(
-        told.contains("OpenTelemetry is already on the PYTHONPATH"),
+        told.contains("OpenTelemetry is already in PYTHONPATH"),
         "{told}"
     );
     let launcher = python.agent().unwrap().join("bin/opentelemetry-instrument");

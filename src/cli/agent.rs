@@ -1,9 +1,14 @@
 //! Whether the agents that the configuration names can be taken by the processes.
 
 use crate::diagnostics::{Diagnostic, Excerpt, Severity};
+use crate::files::{self, open_regular};
 use crate::process::Prospect;
+use opentelemetry_injector_policy::configuration_files::FileProblem;
+use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ops::Range;
+use std::path::Path;
+use std::{fmt, fs, io};
 use toml::de::DeTable;
 
 /// The place of a runtime's `agent_path` in a text; none where it is not given there.
@@ -13,37 +18,90 @@ pub fn span(runtime: Runtime, text: &str) -> Option<Range<usize>> {
     Some(section.get_ref().as_table()?.get("agent_path")?.span())
 }
 
+/// What keeps every process of a runtime from getting its agent.
+pub enum Fault {
+    /// The runtime does not take such a path.
+    Path(Reason),
+    /// What has to be at this path cannot be read.
+    File(Vec<u8>, FileProblem),
+}
+
 /// What keeps every process of a runtime from getting its agent, by the function that the preload
-/// object asks.
-///
-/// `file` and `place` say where the agent is named.
+/// object asks; nothing where no agent is configured.
+pub fn fault(runtime: Runtime, configuration: &Configuration) -> Option<Fault> {
+    let (_, path) = runtime.agent(configuration).ok()?;
+    let mut variables = Variable::ALL.into_iter();
+    let variable = variables.find(|variable| variable.runtime() == runtime)?;
+    match variable.value(None, &Prospect::Of(runtime), configuration) {
+        Err(reason @ Reason::AgentPathUnusable { .. }) => Some(Fault::Path(reason)),
+        Err(Reason::AgentUnreadable(file)) => {
+            let problem = open_regular(file.as_bytes()).err()?;
+            Some(Fault::File(file.into(), problem))
+        }
+        // With a placeholder it is the boot file that looks, for its own version.
+        _ => {
+            let folder = common_folder(path)?;
+            let error = fs::metadata(Path::new(folder).join(".")).err()?;
+            Some(Fault::File(folder.into(), files::problem(&error)))
+        }
+    }
+}
+
+/// The folder that the agents for all versions of a runtime are below, where a part of the path
+/// stands for the version.
+pub fn common_folder(path: &str) -> Option<&str> {
+    let (before, _) = path.split_once("{version}")?;
+    let (folder, _) = before.rsplit_once('/')?;
+    Some(if folder.is_empty() { "/" } else { folder })
+}
+
+impl Fault {
+    /// What to do.
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::Path(_) => "move the agent: processes are not injected with this path",
+            Self::File(..) => {
+                "put the agent there, readable for every user whose processes are injected"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(reason) => reason.fmt(f),
+            Self::File(path, FileProblem::NotPermitted) => {
+                write!(f, "{}: not readable by this user", Lossy(path))
+            }
+            Self::File(path, FileProblem::System(number)) => {
+                let error = io::Error::from_raw_os_error(*number);
+                write!(f, "{}: {error}", Lossy(path))
+            }
+            Self::File(path, problem) => write!(f, "{}{problem}", Lossy(path)),
+        }
+    }
+}
+
+/// The same of an agent that is named in `file` at `place`.
 pub fn judge(
     runtime: Runtime,
     configuration: &Configuration,
     file: &[u8],
     place: Excerpt,
 ) -> Option<Diagnostic> {
-    let mut variables = Variable::ALL.into_iter();
-    let variable = variables.find(|variable| variable.runtime() == runtime)?;
-    let reason = variable.value(None, &Prospect::Bare, configuration).err()?;
-    let (severity, help) = match &reason {
-        Reason::AgentPathUnusable { .. } => (
-            Severity::Problem,
-            "move the agent: processes are not injected with this path",
-        ),
-        Reason::AgentUnreadable(_) => (
-            Severity::Warning,
-            "put the agent there, readable for every user whose processes are injected",
-        ),
-        _ => return None,
+    let fault = fault(runtime, configuration)?;
+    let severity = match &fault {
+        Fault::Path(_) => Severity::Problem,
+        Fault::File(..) => Severity::Warning,
     };
     Some(Diagnostic {
         severity,
         path: file.to_vec(),
         excerpt: Some(place),
-        message: reason.to_string(),
+        message: fault.to_string(),
         notes: Vec::new(),
-        help: help.into(),
+        help: fault.help().into(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! `opentelemetry-injector check`: every problem of the configuration, with its place.
 
 use crate::complain;
-use crate::output::print;
+use crate::output::{print, print_json};
 use crate::process::Prospect;
 use crate::report::Report;
 use opentelemetry_injector_policy::overrides;
@@ -17,6 +17,9 @@ use std::process::ExitCode;
 pub struct Arguments {
     /// The configuration file [default: /etc/opentelemetry/injector/configuration.toml]
     file: Option<PathBuf>,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -30,7 +33,8 @@ Environment:
 
 Examples:
   opentelemetry-injector check
-  opentelemetry-injector check ./configuration.toml";
+  opentelemetry-injector check ./configuration.toml
+  opentelemetry-injector check --json | jq -r '.diagnostics[].message'";
 
 const PROBLEMS: u8 = 1;
 const CANNOT_TELL: u8 = 2;
@@ -42,7 +46,11 @@ pub fn check(arguments: &Arguments) -> ExitCode {
         None => overrides::configuration_path(&Prospect::WithOwnEnvironment),
     };
     let report = Report::of(&path);
-    if print(&report.to_string()).is_err() {
+    let printed = match arguments.json {
+        true => print_json(&report.json()),
+        false => print(&report.to_string()),
+    };
+    if printed.is_err() {
         return CANNOT_TELL.into();
     }
     for untold in &report.untold {

@@ -3,6 +3,7 @@
 
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::files::as_path;
+use crate::shell_word;
 use opentelemetry_injector_policy::overrides::DEFAULT_CONFIGURATION;
 use opentelemetry_injector_policy::process::directory;
 use std::fs;
@@ -71,7 +72,8 @@ impl Closed {
 
     /// What to do.
     pub fn help(&self) -> String {
-        format!("chmod a+rX {}", self.path.display())
+        let path = self.path.to_string_lossy();
+        format!("chmod a+rX {}", shell_word::quoted(&path))
     }
 
     /// The same as a line of a report.

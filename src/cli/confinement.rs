@@ -84,7 +84,11 @@ fn apparmor(object: &Path) -> Option<Finding> {
         .lines()
         .filter(|line| line.ends_with("(enforce)"))
         .count();
-    let what = format!("{count} profiles are enforced, whose programs may not map the object");
+    let profiles = match count {
+        1 => "1 profile is".into(),
+        _ => format!("{count} profiles are"),
+    };
+    let what = format!("{profiles} enforced, whose programs may not map the object");
     (count > 0).then(|| {
         Finding::note("AppArmor", what).with_next(format!(
             "where the kernel log has DENIED: `{} mr,` into /etc/apparmor.d/abstractions/base.d/",
@@ -97,15 +101,14 @@ fn write_and_execute() -> Option<Finding> {
     let units = UNITS.iter().flat_map(|folder| files(Path::new(folder), 2));
     let mut names: Vec<_> = units.filter(denies_write_execute).collect();
     names.dedup_by_key(|unit| unit.file_name().map(ToOwned::to_owned));
-    let count = names.len();
     let first = names.first()?.display();
-    Some(Finding::note(
-        "systemd",
-        format!(
-            "{count} units have MemoryDenyWriteExecute ({first}…): the direct engine works there, \
-             Gum is not used"
-        ),
-    ))
+    let with = "MemoryDenyWriteExecute";
+    let units = match names.len() {
+        1 => format!("{first} has {with}"),
+        count => format!("{count} units have {with} ({first}…)"),
+    };
+    let what = format!("{units}: the direct engine works there, Gum is not used");
+    Some(Finding::note("systemd", what))
 }
 
 fn denies_write_execute(unit: &PathBuf) -> bool {

@@ -3,6 +3,7 @@
 use crate::output::printable;
 use opentelemetry_injector_policy::configuration_keys::line_and_column;
 use opentelemetry_injector_policy::reason::Lossy;
+use serde_json::{Value, json};
 use std::fmt;
 use std::ops::Range;
 use unicode_width::UnicodeWidthStr;
@@ -59,6 +60,25 @@ impl Excerpt {
             // Where something is missing the place itself is marked.
             width: printable(marked).width().max(1),
         }
+    }
+}
+
+impl Diagnostic {
+    /// The same for machines. Bytes that are not UTF-8 are replaced.
+    pub fn json(&self) -> Value {
+        let place = self.excerpt.as_ref();
+        json!({
+            "severity": match self.severity {
+                Severity::Problem => "problem",
+                Severity::Warning => "warning",
+            },
+            "path": Lossy(&self.path).to_string(),
+            "line": place.map(|place| place.line),
+            "column": place.map(|place| place.column),
+            "message": self.message,
+            "notes": self.notes,
+            "help": self.help,
+        })
     }
 }
 

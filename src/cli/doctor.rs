@@ -1,16 +1,18 @@
 //! `opentelemetry-injector doctor`: the status, and what happens when programs are really started.
 
 use crate::findings::Finding;
+use crate::loaders::Loaders;
 use crate::process::Prospect;
 use crate::trial_programs::{self, Kind, Program};
 use crate::trials::{self, Circumstances, Difference, Outcome};
 use crate::versions::{self, VersionCheck};
-use crate::{confinement, status, status_agents, status_preload, users};
+use crate::{confinement, shell_word, status, status_agents, status_preload, users};
 use crate::{prospect, remedies};
 use opentelemetry_injector_policy::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
-use opentelemetry_injector_policy::{Configuration, Runtime, Variable};
+use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ffi::OsString;
 use std::fs;
+use std::iter;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -48,10 +50,10 @@ const NO_CLASS: &[&str] = &["opentelemetry.injector.Doctor"];
 pub fn doctor(arguments: &Arguments) -> ExitCode {
     let mut findings = status::all();
     if let Some(object) = status_preload::object() {
-        let configuration = status_agents::configuration().ok();
+        let configuration = status_agents::configuration();
         let agents = configuration.iter().flat_map(agents).collect::<Vec<_>>();
         findings.extend(confinement::findings(&object, &agents));
-        findings.extend(programs(&object, configuration.as_ref()));
+        findings.extend(programs(&object, &configuration));
     }
     status::print(&findings, arguments.json)
 }
@@ -64,7 +66,7 @@ fn agents(configuration: &Configuration) -> Vec<String> {
     agents.collect()
 }
 
-fn programs(object: &Path, configuration: Option<&Configuration>) -> Vec<Finding> {
+fn programs(object: &Path, configuration: &Result<Configuration, Reason>) -> Vec<Finding> {
     let ordinary = trial_programs::ordinary().into_iter();
     let ordinary = ordinary.map(|program| judge_ordinary(&program, object));
     let runtimes = trial_programs::runtimes().into_iter();
@@ -86,7 +88,9 @@ fn programs(object: &Path, configuration: Option<&Configuration>) -> Vec<Finding
             _ => finding,
         })
     });
-    ordinary.chain(runtimes).collect()
+    let of_32_bits = trial_programs::of_32_bits(&Loaders::find()).into_iter();
+    let of_32_bits = of_32_bits.filter_map(|program| judge_32_bits(&program, object));
+    ordinary.chain(runtimes).chain(of_32_bits).collect()
 }
 
 fn subject(program: &Program) -> String {
@@ -115,6 +119,21 @@ fn judge_ordinary(program: &Program, object: &Path) -> Finding {
     }
 }
 
+/// What an installation would stop at; nothing where the kernel starts no such programs.
+fn judge_32_bits(program: &Program, object: &Path) -> Option<Finding> {
+    let before = trials::run(program, &Circumstances::default());
+    if let Outcome::NotStarted(_) = before {
+        return None;
+    }
+    let now = trials::run(program, &Circumstances::with_object(object));
+    trials::compare(&before, &now)?;
+    let what = "it cannot load the object and would complain, as every program of 32 bits";
+    Some(
+        Finding::note(subject(program), what)
+            .with_next("opentelemetry-injector install --help, before an installation"),
+    )
+}
+
 fn differs(program: &Program, difference: &Difference) -> Finding {
     let next = "opentelemetry-injector uninstall, and report it with this output";
     Finding::problem(subject(program), difference.to_string(), next)
@@ -124,9 +143,12 @@ fn judge_runtime(
     program: &Program,
     runtime: Runtime,
     object: &Path,
-    configuration: Option<&Configuration>,
+    configuration: &Result<Configuration, Reason>,
 ) -> Finding {
-    let log_file = configuration.and_then(|configuration| configuration.log.file.as_deref());
+    let log_file = configuration
+        .as_ref()
+        .ok()
+        .and_then(|configuration| configuration.log.file.as_deref());
     let length = log_file.and_then(|file| fs::metadata(file).ok());
     let length = length.map_or(0, |metadata| metadata.len());
     let (before, now) = run(program, object);
@@ -141,29 +163,52 @@ fn judge_runtime(
             .map(|file| logged_since(file, length))
             .unwrap_or_default(),
     );
-    let is_configured =
-        configuration.is_some_and(|configuration| runtime.agent(configuration).is_ok());
-    match arrival(runtime, &log) {
-        Ok(variable) => Finding::ok(
-            subject(program),
-            format!("as without the object, and is given its agent by {variable}"),
-        ),
-        Err(_) if !is_configured => Finding::ok(
-            subject(program),
-            format!(
-                "as without the object; no agent is configured for {}",
-                users::runtime(runtime)
-            ),
-        ),
-        Err(reason) => Finding::problem(
-            subject(program),
-            format!("is given no agent: {reason}"),
-            format!(
-                "opentelemetry-injector explain -- {}",
-                program.path.display()
-            ),
-        ),
+    let reason = match arrival(runtime, &log) {
+        Ok(variable) => {
+            let what = format!("as without the object, and is given its agent by {variable}");
+            return Finding::ok(subject(program), what);
+        }
+        Err(reason) => reason,
+    };
+    if let Some(why) = why_none(runtime, configuration) {
+        return Finding::note(subject(program), format!("as without the object; {why}"));
     }
+    if runtime == Runtime::Dotnet {
+        let what = "as without the object; it asks for its agent only with an application";
+        return Finding::note(subject(program), what).with_next(format!(
+            "opentelemetry-injector explain -- {} APPLICATION.dll",
+            program.path.display()
+        ));
+    }
+    Finding::problem(
+        subject(program),
+        format!("is given no agent: {reason}"),
+        format!("opentelemetry-injector explain -- {}", line(program)),
+    )
+}
+
+/// Why nothing is injected whatever the program; none where a configuration says what to inject.
+fn why_none(runtime: Runtime, configuration: &Result<Configuration, Reason>) -> Option<String> {
+    let configuration = match configuration {
+        Ok(configuration) if configuration.enabled => configuration,
+        Ok(_) => return Some(Reason::DisabledBy("enabled").to_string()),
+        Err(reason) => return Some(format!("the configuration cannot be used: {reason}")),
+    };
+    match runtime.agent(configuration) {
+        Ok(_) => None,
+        Err(Reason::NoAgentConfigured) => Some(format!(
+            "no agent is configured for {}",
+            users::runtime(runtime)
+        )),
+        Err(reason) => Some(reason.to_string()),
+    }
+}
+
+/// How a shell is told to start a program.
+fn line(program: &Program) -> String {
+    let path = program.path.to_string_lossy();
+    let words = iter::once(&*path).chain(program.arguments.iter().copied());
+    words.map(shell_word::quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// What the boot file has against the runtime's version: the agent that it is given then stays away.

@@ -6,7 +6,7 @@ use crate::live::{self, Unreadable};
 use crate::output::{self, Style, print, print_json, printable};
 use crate::prospect;
 use crate::subject::{Loading, Subject};
-use crate::{complain, explain_json, users};
+use crate::{complain, explain_json, proc_files, users};
 use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::ffi::OsString;
@@ -89,6 +89,7 @@ pub fn explain(arguments: &Arguments) -> ExitCode {
 
 fn subject(arguments: &Arguments) -> Result<(Subject, Vec<Vec<u8>>), String> {
     match arguments.pid {
+        Some(_) if !proc_files::is_mounted() => Err(proc_files::NOT_MOUNTED.into()),
         Some(process) => match live::read(process) {
             Ok(subject) => Ok((subject, Vec::new())),
             Err(problem) => Err(problem.of(process)),

@@ -126,8 +126,11 @@ impl<'s> Explainer<'s> {
             Some(true) => {
                 let what = "it runs with other rights than its user's (AT_SECURE)";
                 self.step(Check::Rights, Mark::Stopped, what);
-                self.help
-                    .push("nothing: such a process is never injected".into());
+                // The loader may have refused for the same reason.
+                if !self.help.iter().any(|help| help.starts_with("nothing")) {
+                    self.help
+                        .push("nothing: such a process is never injected".into());
+                }
             }
             None => self.step(Check::Rights, Mark::Unknown, "AT_SECURE is not told"),
         }

@@ -6,7 +6,7 @@ use opentelemetry_injector_policy::process::file_name;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -42,8 +42,19 @@ pub struct Invocation {
 pub enum InvocationProblem {
     /// There is no such program, in no folder of `PATH`.
     NotFound(Vec<u8>),
+    /// It is a folder.
+    Folder(Vec<u8>),
+    /// Its mode lets nobody execute it.
+    ForNobody(Vec<u8>),
     /// It may not be executed by this user.
     NotExecutable(Vec<u8>),
+    /// The first line of a script names this interpreter, which is not there.
+    NoInterpreter {
+        /// The script.
+        script: Vec<u8>,
+        /// Empty where the line names none.
+        interpreter: Vec<u8>,
+    },
     /// Scripts whose interpreters are scripts, or env(1) that starts itself.
     TooManyHops(Vec<u8>),
     /// An option of env(1) that is not understood here.
@@ -87,9 +98,17 @@ impl Invocation {
                 if is_env { self.run_env() } else { Ok(false) }
             }
             start if start.starts_with(b"#!") => {
-                self.interpret(path, words(&start[2..]));
-                executable(&self.program)?;
-                Ok(true)
+                self.interpret(path.clone(), words(&start[2..]));
+                match executable(&self.program) {
+                    Err(InvocationProblem::NotFound(interpreter)) => {
+                        let script = path;
+                        Err(InvocationProblem::NoInterpreter {
+                            script,
+                            interpreter,
+                        })
+                    }
+                    outcome => outcome.map(|()| true),
+                }
             }
             _ => {
                 self.interpret(path, vec![SHELL.to_vec()]);
@@ -180,10 +199,18 @@ fn look_up(name: &[u8], environment: &[Vec<u8>]) -> Result<PathBuf, InvocationPr
 
 fn executable(path: &Path) -> Result<(), InvocationProblem> {
     let bytes = || path.as_os_str().as_bytes().to_vec();
-    let metadata = fs::metadata(path).map_err(|_| InvocationProblem::NotFound(bytes()))?;
-    let is_executable = metadata.is_file()
-        && metadata.permissions().mode() & 0o111 != 0
-        && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => InvocationProblem::NotExecutable(bytes()),
+        _ => InvocationProblem::NotFound(bytes()),
+    })?;
+    if metadata.is_dir() {
+        return Err(InvocationProblem::Folder(bytes()));
+    }
+    if metadata.permissions().mode() & 0o111 == 0 {
+        return Err(InvocationProblem::ForNobody(bytes()));
+    }
+    let is_executable =
+        metadata.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
     match is_executable {
         true => Ok(()),
         false => Err(InvocationProblem::NotExecutable(bytes())),
@@ -224,10 +251,35 @@ impl fmt::Display for InvocationProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use opentelemetry_injector_policy::reason::Lossy;
         match self {
+            Self::NotFound(path) if path.contains(&b'/') => {
+                write!(f, "{}: no such file", Lossy(path))
+            }
             Self::NotFound(name) => write!(
                 f,
                 "{}: command not found; give its path, or extend PATH",
                 Lossy(name)
+            ),
+            Self::Folder(path) => write!(f, "{}: a folder and no program", Lossy(path)),
+            Self::ForNobody(path) => write!(
+                f,
+                "{}: its mode lets nobody execute it; `chmod +x` it, or name the program that \
+                 runs it",
+                Lossy(path)
+            ),
+            Self::NoInterpreter {
+                script,
+                interpreter,
+            } if interpreter.is_empty() => {
+                write!(f, "{}: its first line names no interpreter", Lossy(script))
+            }
+            Self::NoInterpreter {
+                script,
+                interpreter,
+            } => write!(
+                f,
+                "{}: its first line names {}, which is not there",
+                Lossy(script),
+                Lossy(interpreter)
             ),
             Self::NotExecutable(path) => write!(
                 f,
@@ -288,7 +340,7 @@ mod tests {
         let problem = followed(&["/etc/passwd"]).unwrap_err();
         assert_eq!(
             problem,
-            InvocationProblem::NotExecutable(b"/etc/passwd".to_vec())
+            InvocationProblem::ForNobody(b"/etc/passwd".to_vec())
         );
     }
 

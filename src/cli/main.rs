@@ -53,6 +53,7 @@ mod remedies;
 mod report;
 mod root;
 mod run;
+mod shell_word;
 mod status;
 mod status_agents;
 mod status_object;

@@ -34,10 +34,19 @@ fn nearest<'n>(
     compared: fn(&str) -> &str,
 ) -> Option<&'n str> {
     let word = plain(word);
-    let scored = names.map(|name| (strsim::jaro_winkler(&word, &plain(compared(name))), name));
+    let scored = names.map(|name| (likeness(&word, &plain(compared(name))), name));
     let alike = scored.filter(|(likeness, _)| *likeness >= ALIKE);
     let nearest = alike.max_by(|(one, _), (other, _)| one.total_cmp(other));
     nearest.map(|(_, name)| name)
+}
+
+/// Jaro-Winkler; but names that one slip makes the same (two letters swapped, one too many, one missing,
+/// another one) are alike however short they are.
+fn likeness(word: &str, name: &str) -> f64 {
+    match strsim::damerau_levenshtein(word, name) {
+        0 | 1 if word.len() > 2 => 1.0,
+        _ => strsim::jaro_winkler(word, name),
+    }
 }
 
 fn plain(name: &str) -> String {
@@ -58,6 +67,8 @@ mod tests {
             ("jvm.agent", "jvm.agent_path"),
             ("processes.exclude_args", "processes.exclude_arguments"),
             ("process", "processes"),
+            ("jmv", "jvm"),
+            ("rbuy", "ruby"),
             ("logging", "log"),
             ("env", "environment"),
             ("resources", "resource_attributes"),

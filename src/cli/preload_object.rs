@@ -14,6 +14,9 @@ pub const LD_PRELOAD: &str = "LD_PRELOAD";
 /// The object's name.
 pub const FILE_NAME: &str = preload_file::OBJECT;
 
+/// The folder that the packages put it into.
+const PACKAGE: &str = "/usr/lib/opentelemetry/injector";
+
 /// Why no preload object can be named.
 pub enum ObjectProblem {
     /// It is at none of these places.
@@ -84,8 +87,11 @@ fn is_separator(byte: &u8) -> bool {
 /// # Errors
 /// It is in none of the places.
 pub fn installed() -> Result<PathBuf, ObjectProblem> {
-    let folders = env::current_exe().map(|command| folders_beside(&command));
-    let folders = folders.unwrap_or_default();
+    let folders = match env::current_exe() {
+        Ok(command) => folders_beside(&command),
+        // There is no /proc to tell where the command is.
+        Err(_) => vec![PACKAGE.into()],
+    };
     let objects = folders.iter().map(|folder| folder.join(FILE_NAME));
     let found = objects.into_iter().find(|object| is_readable(object));
     found.ok_or(ObjectProblem::NotInstalled(folders))

@@ -1,6 +1,7 @@
 //! What the kernel tells of one process: the files below `/proc/PID` (proc(5)).
 
 use crate::proc_formats::{self as formats, AuxiliaryVector, Identity, Mapped, below, outside};
+use rustix::fs::{PROC_SUPER_MAGIC, statfs};
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
@@ -12,6 +13,15 @@ use std::time::{Duration, SystemTime};
 
 /// Longer paths the kernel takes from nobody (PATH_MAX).
 const LONGEST_PATH: usize = 4096;
+
+/// What is said where there is no `/proc`.
+pub const NOT_MOUNTED: &str =
+    "/proc is not mounted here, and nothing can be told of processes without it";
+
+/// Whether `/proc` is what it should be: in a chroot it may be an empty folder, or not there.
+pub fn is_mounted() -> bool {
+    statfs("/proc").is_ok_and(|system| system.f_type == PROC_SUPER_MAGIC)
+}
 
 /// The folder of one process.
 pub struct ProcFiles {

@@ -1,7 +1,7 @@
 //! A process that is not there yet, as the policy sees it.
 
 use crate::files;
-use opentelemetry_injector_policy::Process;
+use opentelemetry_injector_policy::{Process, Runtime};
 use std::env;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -11,13 +11,21 @@ use std::path::Path;
 pub enum Prospect {
     /// With the environment of the command.
     WithOwnEnvironment,
-    /// With nothing that speaks for or against injection.
-    Bare,
+    /// Of this runtime, with nothing that speaks for or against injection. Its boot files are taken to
+    /// be there: they are no matter of the configuration.
+    Of(Runtime),
 }
+
+/// The folder of boot files that are not looked at: no file can have such a path.
+const BOOT_FOLDER: &[u8] = b"\0boot";
 
 impl Process for Prospect {
     fn executable(&self) -> &[u8] {
-        b""
+        match self {
+            // Only Node.js itself is injected.
+            Self::Of(Runtime::Nodejs) => b"node",
+            _ => b"",
+        }
     }
 
     fn started_as(&self) -> &[u8] {
@@ -31,12 +39,12 @@ impl Process for Prospect {
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         match self {
             Self::WithOwnEnvironment => env::var_os(name).map(OsStringExt::into_vec),
-            Self::Bare => None,
+            Self::Of(_) => None,
         }
     }
 
     fn is_readable_file(&self, path: &[u8]) -> bool {
-        files::is_readable_file(path)
+        path.starts_with(BOOT_FOLDER) || files::is_readable_file(path)
     }
 
     fn content(&self, _path: &[u8]) -> Option<Vec<u8>> {
@@ -48,7 +56,7 @@ impl Process for Prospect {
     }
 
     fn boot_folder(&self) -> &[u8] {
-        b""
+        BOOT_FOLDER
     }
 
     fn loaded_library(&self, _beginning: &str) -> Option<Vec<u8>> {

@@ -7,7 +7,7 @@ use crate::explanation::{Explanation, Verdict};
 use crate::live::{self, Unreadable};
 use crate::output::{Style, print, print_json, printable, table, terminal_width};
 use crate::subject::{Subject, runtime};
-use crate::{complain, users};
+use crate::{complain, proc_files, users};
 use serde_json::{Value, json};
 use std::fs;
 use std::io;
@@ -31,7 +31,7 @@ such a process. `explain --pid` tells all of one process.
 
 Exit status:
   0  the list is complete
-  2  some processes may not be looked at by this user
+  2  some processes may not be looked at by this user, or there is no /proc
 
 Environment:
   NO_COLOR  no colours on a terminal
@@ -44,6 +44,10 @@ const CANNOT_TELL: u8 = 2;
 
 /// Runs the command.
 pub fn ps(arguments: &Arguments) -> ExitCode {
+    if !proc_files::is_mounted() {
+        complain(&proc_files::NOT_MOUNTED);
+        return CANNOT_TELL.into();
+    }
     let processes = match processes() {
         Ok(processes) => processes,
         Err(error) => {

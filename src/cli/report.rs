@@ -8,6 +8,7 @@ use opentelemetry_injector_policy::configuration_files::{FileProblem, drop_ins};
 use opentelemetry_injector_policy::configuration_keys::{self, Problem};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{Configuration, Files, Reason, Runtime};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::{fmt, io};
 
@@ -66,6 +67,25 @@ impl Report {
     /// Whether a file has to be changed.
     pub fn has_problems(&self) -> bool {
         self.count(Severity::Problem) > 0
+    }
+
+    /// Whether something may not be meant as it is.
+    pub fn has_warnings(&self) -> bool {
+        self.count(Severity::Warning) > 0
+    }
+
+    /// The same for machines, what is untold included.
+    pub fn json(&self) -> Value {
+        let files = self.files.iter().map(|file| Lossy(file).to_string());
+        let diagnostics = self.diagnostics.iter().map(Diagnostic::json);
+        let untold = self.untold.iter().map(Untold::to_string);
+        json!({
+            "files": files.collect::<Vec<_>>(),
+            "problems": self.count(Severity::Problem),
+            "warnings": self.count(Severity::Warning),
+            "diagnostics": diagnostics.collect::<Vec<_>>(),
+            "untold": untold.collect::<Vec<_>>(),
+        })
     }
 
     fn count(&self, severity: Severity) -> usize {

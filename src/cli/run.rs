@@ -2,12 +2,13 @@
 
 use crate::complain;
 use crate::files::FileSystem;
-use crate::preload_object::{self, LD_PRELOAD, ObjectProblem};
+use crate::object_check::{self, ObjectFault};
+use crate::preload_object::{self, FILE_NAME, LD_PRELOAD, ObjectProblem};
+use crate::shell_word;
 use clap::builder::PossibleValuesParser;
 use opentelemetry_injector_policy::configuration::Engine;
-use opentelemetry_injector_policy::configuration_files::FileProblem;
 use opentelemetry_injector_policy::overrides::{CONFIGURATION, DEBUG, ENGINE};
-use opentelemetry_injector_policy::{Files, reason::Lossy};
+use opentelemetry_injector_policy::{Reason, configuration_files};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -44,7 +45,8 @@ pub struct Arguments {
 const AFTER_HELP: &str = "\
 Exit status:
   that of the command, or
-  2    the command was not started: the object or the configuration file cannot be used
+  2    the command was not started: the object, or the configuration that --config names, cannot
+       be used
   126  the command cannot be executed
   127  the command was not found
 
@@ -58,7 +60,8 @@ Examples:
 /// Why the command did not run.
 enum RunProblem {
     Object(ObjectProblem),
-    Configuration(PathBuf, FileProblem),
+    Unusable(PathBuf, ObjectFault),
+    Configuration(PathBuf, Box<Reason>),
     Exec(OsString, io::Error),
 }
 
@@ -80,6 +83,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn prepare(arguments: &Arguments) -> Result<Command, RunProblem> {
     let object = preload_object::find(arguments.object.as_deref()).map_err(RunProblem::Object)?;
+    if let Err(fault) = object_check::content(&object) {
+        return Err(RunProblem::Unusable(object, fault));
+    }
     let users = env::var_os(LD_PRELOAD);
     let mut words = arguments.command.iter();
     let mut command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str));
@@ -101,11 +107,11 @@ fn prepare(arguments: &Arguments) -> Result<Command, RunProblem> {
     Ok(command)
 }
 
-/// The path of a configuration file that holds in every working directory.
+/// The path of a configuration that processes can use, as it holds in every working directory.
 fn configuration(path: &Path) -> Result<PathBuf, RunProblem> {
-    match FileSystem.read(path.as_os_str().as_bytes()) {
+    match configuration_files::load(&FileSystem, path.as_os_str().as_bytes()) {
         Ok(_) => Ok(path::absolute(path).unwrap_or_else(|_| path.into())),
-        Err(problem) => Err(RunProblem::Configuration(path.into(), problem)),
+        Err(reason) => Err(RunProblem::Configuration(path.into(), reason.into())),
     }
 }
 
@@ -113,7 +119,7 @@ impl RunProblem {
     /// Those of env(1), nohup(1) and others that start a command; 2 as for wrong usage.
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Object(_) | Self::Configuration(..) => 2,
+            Self::Object(_) | Self::Unusable(..) | Self::Configuration(..) => 2,
             Self::Exec(_, error) if error.kind() == io::ErrorKind::NotFound => 127,
             Self::Exec(..) => 126,
         }
@@ -124,12 +130,13 @@ impl fmt::Display for RunProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Object(problem) => problem.fmt(f),
-            Self::Configuration(path, problem) => {
-                let path = Lossy(path.as_os_str().as_bytes());
-                write!(
-                    f,
-                    "{path}{problem}; --config takes a file that processes can read"
-                )
+            Self::Unusable(object, fault) => {
+                let object = object.display();
+                write!(f, "{object}: {fault}; name {FILE_NAME} with --object")
+            }
+            Self::Configuration(path, reason) => {
+                let path = shell_word::quoted(&path.to_string_lossy());
+                write!(f, "{reason}; see `opentelemetry-injector check {path}`")
             }
             Self::Exec(program, error) if error.kind() == io::ErrorKind::NotFound => {
                 let program = program.display();

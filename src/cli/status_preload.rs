@@ -111,7 +111,17 @@ fn no_entry() -> Finding {
         None => Finding::problem(
             PRELOAD_FILE,
             format!("{what}: no process loads it"),
-            INSTALL,
+            how_to_install(&loaders),
+        ),
+    }
+}
+
+fn how_to_install(loaders: &Loaders) -> String {
+    match loaders.glibc_32.first() {
+        None => INSTALL.into(),
+        Some(loader) => format!(
+            "{INSTALL} --dry-run, which tells whether programs of 32 bits stand against it ({})",
+            loader.display()
         ),
     }
 }

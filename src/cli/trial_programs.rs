@@ -32,6 +32,8 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: &'static [&'static str],
+    /// What it reads from stdin.
+    pub input: &'static str,
     /// What sets it apart.
     pub kind: Kind,
 }
@@ -76,13 +78,14 @@ const SET_ID: [(&str, &[&str]); 5] = [
     ("fusermount3", &["--version"]),
 ];
 
-/// Of Java's only what needs no class.
+/// Of Java's only what needs no class, of .NET's what needs no application. PHP's script comes from
+/// stdin: with one in the arguments it runs no prepend file, and so no agent.
 const RUNTIMES: [(Runtime, &str, &[&str]); 9] = [
     (Runtime::Jvm, "java", &["-version"]),
     (Runtime::Nodejs, "node", &["-e", "console.log('node')"]),
     (Runtime::Python, "python3", &["-c", "print('python')"]),
     (Runtime::Ruby, "ruby", &["-e", "puts 'ruby'"]),
-    (Runtime::Php, "php", &["-r", "echo 'php';"]),
+    (Runtime::Php, "php", &[]),
     (
         Runtime::Erlang,
         "erl",
@@ -92,6 +95,8 @@ const RUNTIMES: [(Runtime, &str, &[&str]); 9] = [
     (Runtime::Nodejs, "nodejs", &["-e", "console.log('node')"]),
     (Runtime::Python, "python", &["-c", "print('python')"]),
 ];
+
+const PHP_SCRIPT: &str = "<?php echo 'php';";
 
 /// glibc's libc is a program as well, which prints its version. Its loader finds it by this name.
 const LIBC: &[&str] = &["libc.so.6"];
@@ -152,12 +157,13 @@ pub fn runtimes() -> Vec<Program> {
 }
 
 /// The loaders of 32 bits, with the libc that they find.
-fn of_32_bits(loaders: &Loaders) -> Vec<Program> {
+pub fn of_32_bits(loaders: &Loaders) -> Vec<Program> {
     let loaders = loaders.glibc_32.iter();
     let programs = loaders.map(|path| Program {
         label: format!("{} (32 bits)", path.display()),
         path: path.clone(),
         arguments: LIBC,
+        input: "",
         kind: Kind::Of32Bits,
     });
     programs.collect()
@@ -168,6 +174,10 @@ fn program(name: &str, arguments: &'static [&'static str], kind: Kind) -> Option
         label: name.into(),
         path: find(name)?,
         arguments,
+        input: match kind {
+            Kind::Runtime(Runtime::Php) => PHP_SCRIPT,
+            _ => "",
+        },
         kind,
     })
 }

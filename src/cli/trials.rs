@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -97,13 +97,17 @@ pub fn run(program: &Program, circumstances: &Circumstances) -> Outcome {
         command.uid(NOBODY).gid(NOBODY);
     }
     match command.spawn() {
-        Ok(child) => wait(child).unwrap_or_else(|error| Outcome::NotStarted(error.raw_os_error())),
+        Ok(child) => wait(child, program.input)
+            .unwrap_or_else(|error| Outcome::NotStarted(error.raw_os_error())),
         Err(error) => Outcome::NotStarted(error.raw_os_error()),
     }
 }
 
-fn wait(mut child: Child) -> io::Result<Outcome> {
-    drop(child.stdin.take());
+fn wait(mut child: Child, input: &str) -> io::Result<Outcome> {
+    if let Some(mut stdin) = child.stdin.take() {
+        // It may have ended without reading, which its outcome tells.
+        let _ = stdin.write_all(input.as_bytes());
+    }
     let stdout = child.stdout.take().map(read_all);
     let stderr = child.stderr.take().map(read_all);
     let end = Instant::now() + LONGEST;

@@ -147,13 +147,6 @@ fn distrust(path: &Path, why: Why) -> Distrust {
     }
 }
 
-impl Distrust {
-    /// Whether there is no such file or folder.
-    pub fn is_missing(&self) -> bool {
-        matches!(&self.why, Why::System(error) if error.kind() == io::ErrorKind::NotFound)
-    }
-}
-
 impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();

@@ -142,10 +142,16 @@ impl fmt::Display for Reason {
             Self::IgnoredByRuntime => {
                 f.write_str("the runtime ignores this value, and would not with the agent in it")
             }
-            Self::OtherAgent { vendor, place } => write!(
-                f,
-                "the agent of {vendor} is already on the {place} (allow_other_agents = true allows both)"
-            ),
+            Self::OtherAgent { vendor, place } => {
+                let preposition = match *place {
+                    "command line" => "on the",
+                    _ => "in",
+                };
+                write!(
+                    f,
+                    "the agent of {vendor} is already {preposition} {place} (allow_other_agents = true allows both)"
+                )
+            }
             Self::IncompatibleOption(option) => {
                 write!(f, "the JVM does not run with an agent and {option}")
             }
