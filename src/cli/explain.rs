@@ -235,7 +235,10 @@ fn verdict(subject: &Subject, explanation: &Explanation, style: Style) -> String
     let already = explanation.already().map(ToString::to_string);
     type Dress = fn(Style, &str) -> String;
     let (dress, label, why): (Dress, _, &str) = match &explanation.verdict {
-        Verdict::Injected if let Some(why) = &already => (Style::good, "Nothing to inject", why),
+        Verdict::Injected if already.is_some() => {
+            let why = already.as_deref().unwrap_or_default();
+            (Style::good, "Nothing to inject", why)
+        }
         Verdict::Injected if is_live && !explanation.changes.is_empty() => {
             (Style::warning, "Injected", restart)
         }

@@ -33,10 +33,9 @@ pub fn explanation(subject: &Subject, explanation: &Explanation) -> Value {
 
 /// What is told of a process in a list.
 pub fn summary(subject: &Subject, explanation: &Explanation) -> Value {
+    let already = explanation.already().map(ToString::to_string);
     let (verdict, reason, after_restart) = match &explanation.verdict {
-        Verdict::Injected if let Some(reason) = explanation.already() => {
-            ("has_agent_already", Some(reason.to_string()), None)
-        }
+        Verdict::Injected if already.is_some() => ("has_agent_already", already, None),
         Verdict::Injected if subject.live.is_some() => ("injected", None, None),
         Verdict::Injected => ("would_be_injected", None, None),
         Verdict::NotInjected { why, after_restart } => {
