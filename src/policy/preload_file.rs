@@ -439,14 +439,11 @@ mod tests {
     fn a_part_of_a_comment_with_our_name_does_not_appear_when_ours_takes_its_place() {
         let old = "/old/libopentelemetry_injector.so";
         let comment = format!("#{OURS}{old}{OURS}\n");
-        for length in 0..20 {
-            let words = "x".repeat(length);
-            let file = format!("/a.so{comment}/b.so#1#{comment}{words}{comment}#");
-            let file = add(file.as_bytes(), OURS.as_bytes()).unwrap();
-            let entries = entries(&file).into_iter();
-            let ours: Vec<_> = entries.filter(|entry| is_ours(entry)).collect();
-            assert_eq!(ours, [OURS.as_bytes()]);
-        }
+        let file = format!("/a.so{comment}/b.so#1#{comment}xx{comment}#");
+        let file = add(file.as_bytes(), OURS.as_bytes()).unwrap();
+        let entries = entries(&file).into_iter();
+        let ours: Vec<_> = entries.filter(|entry| is_ours(entry)).collect();
+        assert_eq!(ours, [OURS.as_bytes()]);
     }
 
     #[test]
