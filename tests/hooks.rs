@@ -71,15 +71,20 @@ fn nothing_behind_a_names_end_is_read() {
     expect("names_at_a_page_end", &[], |_| "65435 names\n".into());
 }
 
-#[test]
-fn nothing_behind_an_empty_entrys_end_is_read() {
-    let scene = Scene::new();
+/// A compiler for each libc that is here.
+fn compilers() -> Vec<&'static str> {
     let mut compilers = vec!["cc"];
     match has("musl-gcc") {
         true => compilers.push("musl-gcc"),
         false => println!("skipped: musl, without musl-gcc"),
     }
-    for compiler in compilers {
+    compilers
+}
+
+#[test]
+fn nothing_behind_an_empty_entrys_end_is_read() {
+    let scene = Scene::new();
+    for compiler in compilers() {
         let program = scene.compile_with(compiler, "empty_entry_at_a_page_end", &[]);
         // Not with Gum, which asks libc's own.
         for level in ["off", "trace"] {
@@ -93,12 +98,7 @@ fn nothing_behind_an_empty_entrys_end_is_read() {
 #[test]
 fn a_name_that_holds_an_equals_sign_is_looked_up_as_libc_does() {
     let scene = Scene::new();
-    let mut compilers = vec!["cc"];
-    match has("musl-gcc") {
-        true => compilers.push("musl-gcc"),
-        false => println!("skipped: musl, without musl-gcc"),
-    }
-    for compiler in compilers {
+    for compiler in compilers() {
         let program = scene.compile_with(compiler, "ask", &[]);
         for level in ["off", "trace"] {
             let mut command = scene.command(&program, "direct");

@@ -6,8 +6,9 @@ use crate::process::Prospect;
 use crate::trial_programs::{self, Kind, Program};
 use crate::trials::{self, Circumstances, Difference, Outcome};
 use crate::versions::{self, VersionCheck};
-use crate::{confinement, shell_word, status, status_agents, status_preload, users};
-use crate::{prospect, remedies};
+use crate::{
+    confinement, prospect, remedies, shell_word, status, status_agents, status_preload, users,
+};
 use opentelemetry_injector_policy::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ffi::OsString;
@@ -83,7 +84,7 @@ fn programs(object: &Path, configuration: &Result<Configuration, Reason>) -> Vec
             ..program
         };
         let finding = judge_runtime(&program, runtime, object, configuration);
-        Some(match refused_version(&program, runtime) {
+        Some(match refused_version(&program, runtime, configuration) {
             Some(refused) if finding.is_ok() => refused,
             _ => finding,
         })
@@ -212,9 +213,13 @@ fn line(program: &Program) -> String {
 }
 
 /// What the boot file has against the runtime's version: the agent that it is given then stays away.
-fn refused_version(program: &Program, runtime: Runtime) -> Option<Finding> {
-    let configuration = status_agents::configuration().ok()?;
-    let (_, agent) = runtime.agent(&configuration).ok()?;
+fn refused_version(
+    program: &Program,
+    runtime: Runtime,
+    configuration: &Result<Configuration, Reason>,
+) -> Option<Finding> {
+    let configuration = configuration.as_ref().ok()?;
+    let (_, agent) = runtime.agent(configuration).ok()?;
     let command = [program.path.clone().into_os_string()];
     let (prospect, _) = prospect::of(&command).ok()?;
     let VersionCheck::Failed(why) = versions::check(runtime, agent, &prospect.facts) else {
