@@ -4,9 +4,9 @@
 #[path = "fuzz/process.rs"]
 mod process;
 
-use opentelemetry_injector_policy::{
-    Configuration, Process, Runtime, Variable, erlang_flags, jvm_options, nodejs_options,
-};
+use opentelemetry_injector_policy::runtimes::erlang::flags;
+use opentelemetry_injector_policy::runtimes::{jvm, nodejs};
+use opentelemetry_injector_policy::{Configuration, Process, Runtime, Variable};
 use process::Plain;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -144,7 +144,7 @@ fn the_jvm_reads_the_options_that_are_meant() {
     let mut compared = 0;
     for value in place.merged(Variable::JavaToolOptions, 120, &pieces) {
         // Other options than properties would have to exist.
-        let options = texts(jvm_options::split(value.as_bytes()).unwrap());
+        let options = texts(jvm::options::split(value.as_bytes()).unwrap());
         let is_known =
             |option: &String| option.starts_with("-D") || option.starts_with("-javaagent:");
         if !options.iter().all(is_known) {
@@ -194,7 +194,7 @@ fn node_reads_the_options_that_are_meant() {
     ];
     let mut compared = 0;
     for value in place.merged(Variable::NodeOptions, 200, &pieces) {
-        let options = texts(nodejs_options::split(value.as_bytes()).unwrap());
+        let options = texts(nodejs::options::split(value.as_bytes()).unwrap());
         let [require, module, rest @ ..] = options.as_slice() else {
             panic!("{value:?}");
         };
@@ -369,7 +369,7 @@ fn erlang_reads_the_flags_that_are_meant() {
         " ", " -a ", "x", "\"", "'", "\\", "b c", "\t", "\\ ", "=", " -- ",
     ];
     for value in place.merged(Variable::ErlAflags, 200, &pieces) {
-        let flags = texts(erlang_flags::split(value.as_bytes()).unwrap());
+        let flags = texts(flags::split(value.as_bytes()).unwrap());
         let mut command = Command::new("erl");
         // The launcher prints the emulator's arguments instead of starting it.
         command

@@ -1,7 +1,7 @@
 //! Which programs of the machine are run: all that can be executed in the usual folders, but those
 //! on the reviewed list.
 
-use opentelemetry_injector_policy::glob;
+use opentelemetry_injector_policy::matching::glob;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;

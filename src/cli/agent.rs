@@ -3,7 +3,7 @@
 use crate::diagnostics::{Diagnostic, Excerpt, Severity};
 use crate::files::{self, open_regular};
 use crate::process::Prospect;
-use opentelemetry_injector_policy::configuration_files::FileProblem;
+use opentelemetry_injector_policy::config::sources::FileProblem;
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ops::Range;

@@ -2,7 +2,7 @@
 
 use crate::facts::Facts;
 use crate::subject::{Loading, Object, Replacement, Subject};
-use opentelemetry_injector_policy::configuration_files::drop_ins;
+use opentelemetry_injector_policy::config::sources::drop_ins;
 use opentelemetry_injector_policy::process::directory;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::os::unix::fs::MetadataExt;

@@ -4,7 +4,7 @@ use crate::complain;
 use crate::output::{print, print_json};
 use crate::process::Prospect;
 use crate::report::Report;
-use opentelemetry_injector_policy::overrides;
+use opentelemetry_injector_policy::config::overrides;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 use crate::diagnostics::{Diagnostic, Severity};
 use crate::files::as_path;
 use crate::shell_word;
-use opentelemetry_injector_policy::overrides::DEFAULT_CONFIGURATION;
+use opentelemetry_injector_policy::config::overrides::DEFAULT_CONFIGURATION;
 use opentelemetry_injector_policy::process::directory;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

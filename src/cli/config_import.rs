@@ -6,7 +6,7 @@ use crate::config_values::{all, place};
 use crate::files::{FileSystem, as_path};
 use crate::output::{print, printable};
 use crate::peer_configuration::{Content, items, lines};
-use opentelemetry_injector_policy::configuration_files::FileProblem;
+use opentelemetry_injector_policy::config::sources::FileProblem;
 use opentelemetry_injector_policy::{Configuration, Files, Runtime};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -379,8 +379,8 @@ fn extend(list: &mut Option<Vec<String>>, patterns: Vec<String>, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opentelemetry_injector_policy::configuration_keys::read;
-    use opentelemetry_injector_policy::glob::{matches, matches_path};
+    use opentelemetry_injector_policy::config::keys::read;
+    use opentelemetry_injector_policy::matching::glob::{matches, matches_path};
 
     /// Imports a text; the configuration as it is read back, and the notes.
     fn imported(text: &str) -> (Configuration, Vec<String>) {

@@ -6,7 +6,7 @@ use crate::complain;
 use crate::config_values::{self, Value, place};
 use crate::output::print;
 use opentelemetry_injector_policy::Configuration;
-use opentelemetry_injector_policy::configuration_keys::{KEYS, meaning};
+use opentelemetry_injector_policy::config::keys::{KEYS, meaning};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -158,7 +158,7 @@ fn example(key: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opentelemetry_injector_policy::configuration_keys::{SECTIONS, places, read};
+    use opentelemetry_injector_policy::config::keys::{SECTIONS, places, read};
 
     #[test]
     fn as_it_is_it_says_nothing() {

@@ -5,7 +5,7 @@ use crate::output::{print, print_json, printable};
 use crate::process::Prospect;
 use crate::report::{Origin, Report};
 use crate::{complain, output::Style};
-use opentelemetry_injector_policy::overrides;
+use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::reason::Lossy;
 use serde_json::{Value as Json, json};
 use std::os::unix::ffi::OsStrExt;

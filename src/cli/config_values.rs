@@ -1,7 +1,7 @@
 //! The value of every key of a configuration, and how it is written in TOML and in JSON.
 
-use opentelemetry_injector_policy::configuration::{Engine, Level};
-use opentelemetry_injector_policy::configuration_keys::KEYS;
+use opentelemetry_injector_policy::config::keys::KEYS;
+use opentelemetry_injector_policy::config::{Engine, Level};
 use opentelemetry_injector_policy::{Configuration, Runtime};
 use serde_json::Value as Json;
 use std::fmt;
@@ -126,7 +126,7 @@ fn in_toml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use opentelemetry_injector_policy::configuration_keys::read;
+    use opentelemetry_injector_policy::config::keys::read;
 
     /// A configuration with a value for every key, none of them the default.
     fn full() -> Configuration {

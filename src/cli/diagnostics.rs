@@ -1,7 +1,7 @@
 //! How a problem is shown: where it is, the line itself, and what to do.
 
 use crate::output::printable;
-use opentelemetry_injector_policy::configuration_keys::line_and_column;
+use opentelemetry_injector_policy::config::keys::line_and_column;
 use opentelemetry_injector_policy::reason::Lossy;
 use serde_json::{Value, json};
 use std::fmt;

@@ -9,7 +9,7 @@ use crate::versions::{self, VersionCheck};
 use crate::{
     confinement, prospect, remedies, shell_word, status, status_agents, status_preload, users,
 };
-use opentelemetry_injector_policy::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
+use opentelemetry_injector_policy::config::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ffi::OsString;
 use std::fs;

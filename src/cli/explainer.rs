@@ -10,12 +10,13 @@ use crate::subject::{Loading, Subject, runtime};
 use crate::users;
 use crate::verdict;
 use crate::versions::{self, VersionCheck};
-use opentelemetry_injector_policy::configuration_files::drop_ins;
+use opentelemetry_injector_policy::config::overrides;
+use opentelemetry_injector_policy::config::sources::drop_ins;
 use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::process::directory;
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{
-    Configuration, Process, Reason, Runtime, Variable, decision, overrides, settings,
+    Configuration, Process, Reason, Runtime, Variable, decision, settings,
 };
 
 /// The steps that are not reached where an earlier one has decided.

@@ -1,8 +1,8 @@
 //! A process, live or to be started, as the policy sees it: plain facts, gathered beforehand.
 
 use crate::view::View;
-use opentelemetry_injector_policy::added::{self, MARKER, Restore, split};
 use opentelemetry_injector_policy::process::file_name;
+use opentelemetry_injector_policy::settings::added::{self, MARKER, Restore, split};
 use opentelemetry_injector_policy::{Process, Runtime};
 use std::cell::RefCell;
 

@@ -1,7 +1,7 @@
 //! Configuration files, read by the rules that the preload object reads them by.
 
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::{
+use opentelemetry_injector_policy::config::sources::{
     FileProblem, LARGEST_FILE, is_writable_by_all,
 };
 use std::ffi::OsStr;

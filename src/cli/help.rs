@@ -1,10 +1,10 @@
 //! What to do about a problem: one line for each kind, in the words of the file where it can.
 
 use crate::near_miss;
-use opentelemetry_injector_policy::configuration_files::FileProblem;
-use opentelemetry_injector_policy::configuration_keys::{
+use opentelemetry_injector_policy::config::keys::{
     KEYS, Problem, ProblemKind, SECTIONS, line_and_column, meaning,
 };
+use opentelemetry_injector_policy::config::sources::FileProblem;
 
 /// The tables that have names of the user's own below them.
 const FREE_TABLES: [&str; 2] = ["environment", "resource_attributes"];
@@ -177,7 +177,7 @@ fn unquoted(value: &str) -> &str {
 mod tests {
     use super::*;
     use opentelemetry_injector_policy::Configuration;
-    use opentelemetry_injector_policy::configuration_keys::read;
+    use opentelemetry_injector_policy::config::keys::read;
 
     fn help(text: &str) -> String {
         let problems = read(text, &mut Configuration::default());

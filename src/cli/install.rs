@@ -8,7 +8,7 @@ use crate::root::{self, RootProblem};
 use crate::trial_programs::{self, Kind, Program};
 use crate::trials::{self, Circumstances, Difference, Outcome};
 use crate::{complain, output, private_etc};
-use opentelemetry_injector_policy::preload_file::{self, PATH};
+use opentelemetry_injector_policy::formats::preload_file::{self, PATH};
 use opentelemetry_injector_policy::reason::Lossy;
 use std::fmt;
 use std::io;

@@ -1,8 +1,8 @@
 //! What a command comes to: the program that runs in the end, by way of `PATH`, `#!` lines and
 //! env(1).
 
-use opentelemetry_injector_policy::added::split;
 use opentelemetry_injector_policy::process::file_name;
+use opentelemetry_injector_policy::settings::added::split;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File};

@@ -1,7 +1,7 @@
 //! Where a key of the configuration is set: the file that wins, and the place in it.
 
-use opentelemetry_injector_policy::configuration_files::drop_ins;
-use opentelemetry_injector_policy::configuration_keys::line_and_column;
+use opentelemetry_injector_policy::config::keys::line_and_column;
+use opentelemetry_injector_policy::config::sources::drop_ins;
 use opentelemetry_injector_policy::{Files, reason::Lossy};
 use std::fmt;
 use std::ops::Range;

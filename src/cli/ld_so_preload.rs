@@ -5,7 +5,7 @@
 //! other. The folder itself is locked (flock(2)): that leaves no lock file behind.
 
 use crate::complain;
-use opentelemetry_injector_policy::preload_file::PATH;
+use opentelemetry_injector_policy::formats::preload_file::PATH;
 use rustix::fs::{StatVfs, StatVfsMountFlags};
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};

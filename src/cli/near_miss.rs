@@ -1,6 +1,6 @@
 //! What somebody meant who wrote a name that does not exist.
 
-use opentelemetry_injector_policy::configuration_keys::{KEYS, SECTIONS};
+use opentelemetry_injector_policy::config::keys::{KEYS, SECTIONS};
 
 /// How alike two names are at least (Jaro-Winkler, from 0 to 1) where one is taken for the other.
 const ALIKE: f64 = 0.82;

@@ -6,7 +6,7 @@ use crate::trust::{self, Distrust};
 use object::Endianness;
 use object::elf::ET_DYN;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
-use opentelemetry_injector_policy::preload_file;
+use opentelemetry_injector_policy::formats::preload_file;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;

@@ -1,7 +1,7 @@
 //! The preload object: where it is installed, and how `LD_PRELOAD` names it.
 
 use crate::files;
-use opentelemetry_injector_policy::preload_file;
+use opentelemetry_injector_policy::formats::preload_file;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;

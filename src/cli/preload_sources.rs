@@ -4,8 +4,8 @@ use crate::object_version;
 use crate::preload_object::{FILE_NAME, LD_PRELOAD};
 use crate::program::Loader;
 use crate::view::{Found, View};
-use opentelemetry_injector_policy::configuration_files::FileProblem;
-use opentelemetry_injector_policy::preload_file;
+use opentelemetry_injector_policy::config::sources::FileProblem;
+use opentelemetry_injector_policy::formats::preload_file;
 use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::reason::Lossy;
 

@@ -5,7 +5,7 @@
 //! `/etc` in which every name is bound to what it was before. The programs that it starts are in
 //! the new namespace; it goes with the thread and them.
 
-use opentelemetry_injector_policy::preload_file::PATH;
+use opentelemetry_injector_policy::formats::preload_file::PATH;
 use rustix::mount::{self, MountFlags, MountPropagationFlags};
 use rustix::thread::UnshareFlags;
 use std::env;

@@ -1,7 +1,7 @@
 //! What to do about a reason for leaving a process alone.
 
 use crate::key_places::Place;
-use opentelemetry_injector_policy::configuration_files::FileProblem;
+use opentelemetry_injector_policy::config::sources::FileProblem;
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{Reason, Runtime};
 

@@ -4,8 +4,8 @@ use crate::closed_files::Closed;
 use crate::diagnostics::{Diagnostic, Excerpt, Severity};
 use crate::files::FileSystem;
 use crate::{agent, closed_files, help};
-use opentelemetry_injector_policy::configuration_files::{FileProblem, drop_ins};
-use opentelemetry_injector_policy::configuration_keys::{self, Problem};
+use opentelemetry_injector_policy::config::keys::{self, Problem};
+use opentelemetry_injector_policy::config::sources::{FileProblem, drop_ins};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{Configuration, Files, Reason, Runtime};
 use serde_json::{Value, json};
@@ -121,12 +121,12 @@ impl Report {
     }
 
     fn read_text(&mut self, path: &[u8], text: &str) {
-        for problem in configuration_keys::read(text, &mut self.configuration) {
+        for problem in keys::read(text, &mut self.configuration) {
             self.is_unusable |= problem.kind.is_fatal();
             self.diagnostics.push(of_text(path, text, &problem));
         }
-        for (key, span) in configuration_keys::places(text) {
-            let (line, _) = configuration_keys::line_and_column(text, span.start);
+        for (key, span) in keys::places(text) {
+            let (line, _) = keys::line_and_column(text, span.start);
             let path = path.to_vec();
             self.origins.insert(key, Origin { path, line });
         }

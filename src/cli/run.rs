@@ -6,9 +6,10 @@ use crate::object_check::{self, ObjectFault};
 use crate::preload_object::{self, FILE_NAME, LD_PRELOAD, ObjectProblem};
 use crate::shell_word;
 use clap::builder::PossibleValuesParser;
-use opentelemetry_injector_policy::configuration::Engine;
-use opentelemetry_injector_policy::overrides::{CONFIGURATION, DEBUG, ENGINE};
-use opentelemetry_injector_policy::{Reason, configuration_files};
+use opentelemetry_injector_policy::Reason;
+use opentelemetry_injector_policy::config::Engine;
+use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, DEBUG, ENGINE};
+use opentelemetry_injector_policy::config::sources;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -109,7 +110,7 @@ fn prepare(arguments: &Arguments) -> Result<Command, RunProblem> {
 
 /// The path of a configuration that processes can use, as it holds in every working directory.
 fn configuration(path: &Path) -> Result<PathBuf, RunProblem> {
-    match configuration_files::load(&FileSystem, path.as_os_str().as_bytes()) {
+    match sources::load(&FileSystem, path.as_os_str().as_bytes()) {
         Ok(_) => Ok(path::absolute(path).unwrap_or_else(|_| path.into())),
         Err(reason) => Err(RunProblem::Configuration(path.into(), reason.into())),
     }

@@ -6,11 +6,10 @@ use crate::findings::Finding;
 use crate::process::Prospect;
 use crate::report::Report;
 use crate::{agent, shell_word, status_preload, trust, users};
+use opentelemetry_injector_policy::config::{overrides, sources};
 use opentelemetry_injector_policy::process::directory;
 use opentelemetry_injector_policy::reason::Lossy;
-use opentelemetry_injector_policy::{
-    Configuration, Reason, Runtime, configuration_files, overrides,
-};
+use opentelemetry_injector_policy::{Configuration, Reason, Runtime};
 
 const CONFIGURATION: &str = "configuration";
 
@@ -20,7 +19,7 @@ const CONFIGURATION: &str = "configuration";
 /// Why they could use none.
 pub fn configuration() -> Result<Configuration, Reason> {
     let path = overrides::configuration_path(&Prospect::WithOwnEnvironment);
-    configuration_files::load(&FileSystem, &path)
+    sources::load(&FileSystem, &path)
 }
 
 /// All there is to say.

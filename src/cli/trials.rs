@@ -1,7 +1,7 @@
 //! What a program does with the object and without it: the same, or the object is not installed.
 
 use crate::trial_programs::{Kind, NOBODY, Program};
-use opentelemetry_injector_policy::overrides::{CONFIGURATION, DEBUG};
+use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, DEBUG};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::env;
 use std::ffi::OsString;

@@ -6,7 +6,7 @@
 use crate::ld_so_preload::{PreloadFile, PreloadFileProblem};
 use crate::root::{self, RootProblem};
 use crate::{complain, output};
-use opentelemetry_injector_policy::preload_file::{self, PATH};
+use opentelemetry_injector_policy::formats::preload_file::{self, PATH};
 use opentelemetry_injector_policy::reason::Lossy;
 use std::fmt;
 use std::path::PathBuf;

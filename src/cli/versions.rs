@@ -1,8 +1,10 @@
 //! What a boot file checks inside its runtime, as far as it can be told from outside.
 
 use crate::facts::Facts;
+use opentelemetry_injector_policy::matching::glob;
 use opentelemetry_injector_policy::process::{directory, file_name};
-use opentelemetry_injector_policy::{Files, Runtime, glob, python};
+use opentelemetry_injector_policy::runtimes::python;
+use opentelemetry_injector_policy::{Files, Runtime};
 
 /// What became of the check.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 use crate::files::{self, FileSystem};
 use crate::proc_formats::Identity;
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::{FileProblem, LARGEST_FILE};
+use opentelemetry_injector_policy::config::sources::{FileProblem, LARGEST_FILE};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};

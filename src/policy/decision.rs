@@ -1,8 +1,9 @@
 //! Whether a process is injected at all, before any variable is asked for.
 
-use crate::configuration::Processes;
+use crate::config::Processes;
+use crate::config::{overrides, sources};
+use crate::matching::{denials, glob};
 use crate::{Configuration, Files, Process, Reason, Runtime};
-use crate::{configuration_files, denials, glob, overrides};
 use alloc::string::String;
 
 /// Everything that is asked before a hook is put in place, in its order: the kill switch, the
@@ -20,7 +21,7 @@ pub fn prepare(
 ) -> Result<Configuration, Reason> {
     overrides::kill_switch(process)?;
     let path = overrides::configuration_path(process);
-    let configuration = configuration_files::load(files, &path)?;
+    let configuration = sources::load(files, &path)?;
     configured(&path, &configuration);
     decide(process, &configuration)?;
     Ok(configuration)

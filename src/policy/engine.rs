@@ -1,7 +1,8 @@
 //! Which engine puts the hooks in place.
 
-use crate::configuration::{Engine, Level};
-use crate::{Configuration, Process, Runtime, overrides};
+use crate::config::overrides;
+use crate::config::{Engine, Level};
+use crate::{Configuration, Process, Runtime};
 
 /// What is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

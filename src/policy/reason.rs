@@ -1,6 +1,6 @@
 //! Why a process, or one variable of it, is left as it is.
 
-use crate::configuration_files::FileProblem;
+use crate::config::sources::FileProblem;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 

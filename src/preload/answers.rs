@@ -11,7 +11,8 @@ use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
-use opentelemetry_injector_policy::{Configuration, Runtime, Watched, added, settings};
+use opentelemetry_injector_policy::settings::added;
+use opentelemetry_injector_policy::{Configuration, Runtime, Watched, settings};
 
 struct Answer {
     older: *const Answer,

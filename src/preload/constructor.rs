@@ -5,7 +5,7 @@ use crate::files::FileSystem;
 use crate::host::Host;
 use crate::{answers, direct, environment, gum, hooks, loaded_objects, log};
 use alloc::boxed::Box;
-use opentelemetry_injector_policy::configuration::{Level, Log};
+use opentelemetry_injector_policy::config::{Level, Log};
 use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{Configuration, Reason, decision};

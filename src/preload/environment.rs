@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use opentelemetry_injector_policy::added::{self, MARKER, Restore};
+use opentelemetry_injector_policy::settings::added::{self, MARKER, Restore};
 
 unsafe extern "C" {
     /// libc's own pointer (environ(7)); by this name, so that a copy relocation of `environ` in

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use core::ffi::c_int;
 use core::mem::{self, MaybeUninit};
 use opentelemetry_injector_policy::Files;
-use opentelemetry_injector_policy::configuration_files::{
+use opentelemetry_injector_policy::config::sources::{
     FileProblem, LARGEST_FILE, is_writable_by_all,
 };
-use opentelemetry_injector_policy::directory_records::collect_names;
+use opentelemetry_injector_policy::formats::directory_records::collect_names;
 
 type Fstat = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
 

@@ -4,7 +4,7 @@
 //! A name's first two bytes choose one of [`SLOTS`] slots. Where nothing watched begins like that,
 //! one bit tells; else [`BEGINNINGS`] has what the watched names of that slot begin with.
 
-use opentelemetry_injector_policy::variable;
+use opentelemetry_injector_policy::runtimes::variable;
 
 /// How many slots there are: as many as a register has bits.
 const SLOTS: usize = 64;

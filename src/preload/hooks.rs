@@ -9,7 +9,7 @@ use crate::{environment, machine, trace};
 use core::ffi::{CStr, c_char};
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use opentelemetry_injector_policy::variable;
+use opentelemetry_injector_policy::runtimes::variable;
 
 type Getenv = unsafe extern "C" fn(*const c_char) -> *const c_char;
 

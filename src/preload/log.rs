@@ -7,9 +7,11 @@ use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
-use opentelemetry_injector_policy::configuration::{Level, Log};
+use opentelemetry_injector_policy::Process;
+use opentelemetry_injector_policy::config::overrides;
+use opentelemetry_injector_policy::config::{Level, Log};
 use opentelemetry_injector_policy::process::file_name;
-use opentelemetry_injector_policy::{Process, overrides, reason::Lossy};
+use opentelemetry_injector_policy::reason::Lossy;
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Off as u8);
 static FILE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());

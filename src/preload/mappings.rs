@@ -4,7 +4,7 @@
 //! of fork that thread does not exist. This is read inside of an attempt.
 
 use crate::kernel;
-use opentelemetry_injector_policy::mappings::{self, Mapped};
+use opentelemetry_injector_policy::formats::mappings::{self, Mapped};
 
 /// The file that is mapped at an address.
 pub fn at(address: usize) -> Option<Mapped> {

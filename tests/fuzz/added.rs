@@ -1,7 +1,7 @@
 //! What is added to an environment is taken back by a child, to the byte.
 
 use super::merges::Scene;
-use opentelemetry_injector_policy::added::{self, Restore};
+use opentelemetry_injector_policy::settings::added::{self, Restore};
 use opentelemetry_injector_policy::{Process, Variable};
 
 /// Adds the entries of a variable and takes them back.

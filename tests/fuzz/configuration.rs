@@ -1,8 +1,8 @@
 //! The loader of configurations: it tells problems of any text, with places that are in the text,
 //! and what it lets pass can be written into a variable.
 
-use opentelemetry_injector_policy::configuration_files::{self, FileProblem};
-use opentelemetry_injector_policy::configuration_keys::{self, line_and_column};
+use opentelemetry_injector_policy::config::keys::{self, line_and_column};
+use opentelemetry_injector_policy::config::sources::{self, FileProblem};
 use opentelemetry_injector_policy::{Configuration, Files, Runtime};
 
 /// A main file and one drop-in.
@@ -27,7 +27,7 @@ pub fn look_at(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(main) {
         look_at_problems(text);
     }
-    match configuration_files::load(&Two(main, more.unwrap_or_default()), b"/main") {
+    match sources::load(&Two(main, more.unwrap_or_default()), b"/main") {
         Ok(configuration) => look_at_values(&configuration),
         Err(reason) => assert!(!reason.to_string().is_empty()),
     }
@@ -35,7 +35,7 @@ pub fn look_at(input: &[u8]) {
 
 fn look_at_problems(text: &str) {
     let (mut once, mut twice) = (Configuration::default(), Configuration::default());
-    let problems = configuration_keys::read(text, &mut once);
+    let problems = keys::read(text, &mut once);
     let mut last = 0;
     for problem in &problems {
         assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
@@ -45,9 +45,9 @@ fn look_at_problems(text: &str) {
         assert!(line >= 1 && line <= text.len() + 1 && column >= 1);
         assert!(!problem.to_string().is_empty());
     }
-    assert_eq!(problems, configuration_keys::read(text, &mut twice));
+    assert_eq!(problems, keys::read(text, &mut twice));
     assert_eq!(once, twice);
-    assert_eq!(problems, configuration_keys::read(text, &mut twice));
+    assert_eq!(problems, keys::read(text, &mut twice));
     assert_eq!(once, twice, "reading a text again changes something");
 }
 

@@ -1,7 +1,7 @@
 //! The matcher of patterns, beside one that tries everything.
 
 use super::fields::Fields;
-use opentelemetry_injector_policy::glob;
+use opentelemetry_injector_policy::matching::glob;
 
 /// Looks at a pattern and a text.
 ///

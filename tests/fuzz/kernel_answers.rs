@@ -3,8 +3,8 @@
 
 use super::added;
 use super::fields::Fields;
-use opentelemetry_injector_policy::directory_records::collect_names;
-use opentelemetry_injector_policy::mappings;
+use opentelemetry_injector_policy::formats::directory_records::collect_names;
+use opentelemetry_injector_policy::formats::mappings;
 
 /// Looks at an input as each of them.
 ///

@@ -6,9 +6,9 @@
 
 use super::fields::Fields;
 use super::process::Plain;
-use opentelemetry_injector_policy::{
-    Configuration, Reason, Runtime, Variable, erlang_flags, jvm_options, nodejs_options,
-};
+use opentelemetry_injector_policy::runtimes::erlang::flags;
+use opentelemetry_injector_policy::runtimes::{jvm, nodejs};
+use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 
 /// What a merge is given.
 pub struct Scene {
@@ -171,9 +171,9 @@ fn items(variable: Variable, value: &[u8]) -> Vec<Vec<u8>> {
         value.split(separator).map(<[u8]>::to_vec).collect()
     };
     match variable {
-        Variable::JavaToolOptions => jvm_options::split(value).expect("HotSpot can read it"),
-        Variable::NodeOptions => nodejs_options::split(value).expect("Node can read it"),
-        Variable::ErlAflags => erlang_flags::split(value).expect("Erlang can read it"),
+        Variable::JavaToolOptions => jvm::options::split(value).expect("HotSpot can read it"),
+        Variable::NodeOptions => nodejs::options::split(value).expect("Node can read it"),
+        Variable::ErlAflags => flags::split(value).expect("Erlang can read it"),
         Variable::Rubyopt => {
             let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
             let mut words = parts(value, blank);

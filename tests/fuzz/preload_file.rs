@@ -1,7 +1,7 @@
 //! The editor of `/etc/ld.so.preload`: what it takes for entries is what glibc's loader loads, and
 //! adding and taking out ours leaves everything else.
 
-use opentelemetry_injector_policy::preload_file::{add, entries, is_ours, remove};
+use opentelemetry_injector_policy::formats::preload_file::{add, entries, is_ours, remove};
 
 /// Written in an input as byte 1 and byte 2.
 const OURS: &[u8] = b"/opt/x/libopentelemetry_injector.so";

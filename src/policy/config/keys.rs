@@ -3,7 +3,7 @@
 //! The reader walks the spanned tree of the `toml` crate instead of deriving a deserializer, so
 //! that it finds every problem of a text, not the first one, each with its place.
 
-use crate::configuration::{Engine, Level};
+use crate::config::{Engine, Level};
 use crate::{Configuration, Runtime};
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use core::fmt;

@@ -4,10 +4,11 @@
 //! last value counts, so our folder comes last. The boot file asks `getenv` for the agent's path;
 //! PHP's own `getenv` ends in libc's each time, so that settings need no other way.
 
+use crate::matching::scripts::{self, CommandLine};
 use crate::process::directory;
 use crate::reason::Lossy;
-use crate::script::{self, CommandLine};
-use crate::{Configuration, Process, Reason, Runtime, boot};
+use crate::runtimes::boot;
+use crate::{Configuration, Process, Reason, Runtime};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -63,13 +64,10 @@ pub fn value(
     if !process.is_readable_file(autoload.as_bytes()) {
         return Err(Reason::AgentUnreadable(autoload));
     }
-    boot::file(process, PREPEND)?;
+    boot::file(process, boot::PHP_PREPEND)?;
     let file = boot::file(process, "php/ini/agent.ini")?;
     add(original, directory(&file))
 }
-
-/// The boot file that `auto_prepend_file` names.
-pub const PREPEND: &str = "php/prepend.php";
 
 fn runs_an_application(arguments: &[Vec<u8>], configuration: &Configuration) -> Result<(), Reason> {
     let script = COMMAND_LINE.script(arguments);
@@ -81,7 +79,7 @@ fn runs_an_application(arguments: &[Vec<u8>], configuration: &Configuration) -> 
         }
     }
     match script {
-        [program, ..] => script::is_no_tool(program, TOOLS, configuration),
+        [program, ..] => scripts::is_no_tool(program, TOOLS, configuration),
         [] => Ok(()),
     }
 }

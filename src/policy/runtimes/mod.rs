@@ -1,6 +1,16 @@
 //! The runtimes that agents exist for.
 
-use crate::configuration::Agent;
+pub mod boot;
+pub mod dotnet;
+pub mod erlang;
+pub mod jvm;
+pub mod nodejs;
+pub mod php;
+pub mod python;
+pub mod ruby;
+pub mod variable;
+
+use crate::config::Agent;
 use crate::process::{Process, file_name};
 use crate::{Configuration, Reason};
 

@@ -3,7 +3,8 @@
 //! Sources: java(1), "java Command-Line Argument Files"; `Arguments::parse_vm_options_file` in
 //! HotSpot's `arguments.cpp`. Neither kind of file may name another of its kind.
 
-use crate::{Process, jvm_launcher, jvm_options};
+use crate::Process;
+use crate::runtimes::jvm::{launcher, options};
 use alloc::vec::Vec;
 
 /// The launcher's options, with what the files hold that are named by `@FILE` among them.
@@ -11,7 +12,7 @@ pub fn with_arguments(options: &[Vec<u8>], process: &impl Process) -> Vec<Vec<u8
     let named = options
         .iter()
         .take_while(|option| *option != b"--disable-@files")
-        .filter(|_| jvm_launcher::is_launcher(process.started_as()));
+        .filter(|_| launcher::is_launcher(process.started_as()));
     // `@@` is the application's own `@`.
     let names = named.filter_map(|option| option.strip_prefix(b"@"));
     let mut names = names.filter(|name| !name.starts_with(b"@"));
@@ -40,7 +41,7 @@ fn in_files(names: &mut dyn Iterator<Item = &[u8]>, process: &impl Process) -> V
 fn words(content: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     for line in content.split(|byte| *byte == b'\n') {
-        match jvm_options::split(line) {
+        match options::split(line) {
             _ if line.trim_ascii_start().starts_with(b"#") => {}
             Ok(found) => words.extend(found),
             Err(_) => {

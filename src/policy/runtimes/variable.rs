@@ -1,7 +1,8 @@
 //! The names whose answers may change, and the value of each.
 
+use crate::runtimes::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby};
+use crate::settings;
 use crate::{Configuration, Process, Reason, Runtime};
-use crate::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby, settings};
 use alloc::vec::Vec;
 
 /// A variable by which a runtime is made to load something.

@@ -1,6 +1,6 @@
 //! Agents of other vendors, by the files they are loaded from.
 
-use crate::glob;
+use crate::matching::glob;
 
 struct Agent {
     vendor: &'static str,

@@ -1,4 +1,8 @@
-//! The configuration as the injector uses it; `configuration_keys` reads it from TOML.
+//! The configuration as the injector uses it; [`keys`] reads it from TOML.
+
+pub mod keys;
+pub mod overrides;
+pub mod sources;
 
 use crate::Runtime;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};

@@ -5,7 +5,7 @@
 //! environment: names that begin with [`PREFIX`] are answered to a process in which an agent has
 //! been injected, and to no other.
 
-use crate::{Configuration, Process, Reason, Runtime, php, settings};
+use crate::{Configuration, Process, Reason, Runtime, settings};
 use alloc::vec::Vec;
 
 /// How the names of questions begin.
@@ -19,6 +19,9 @@ pub const STARTED: &str = "OPENTELEMETRY_INJECTOR_BOOT_STARTED";
 /// environment are answered as they stand. A runtime that builds its children's environment from
 /// `getenv`'s answers (Node.js) would else hand ours on.
 pub const LOADED: &str = "OPENTELEMETRY_INJECTOR_BOOT_LOADED";
+
+/// PHP's boot file, which `auto_prepend_file` names.
+pub const PHP_PREPEND: &str = "php/prepend.php";
 
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl Question {
                 Ok(b"1".to_vec())
             }
             Self::AllowOtherAgents => Err(Reason::DisabledBy("allow_other_agents")),
-            Self::PhpPrepend => file(process, php::PREPEND),
+            Self::PhpPrepend => file(process, PHP_PREPEND),
         }
     }
 }

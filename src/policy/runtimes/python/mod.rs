@@ -5,10 +5,15 @@
 //! settings travel through its questions, because `os.environ` is a copy of `environ` and sees no
 //! hook.
 
+pub mod command_line;
+pub mod tools;
+
+use crate::matching::{denials, glob};
 use crate::process::{directory, file_name};
-use crate::python_command_line::{CommandLine, Program};
 use crate::reason::Lossy;
-use crate::{Configuration, Process, Reason, Runtime, boot, denials, glob, python_tools};
+use crate::runtimes::boot;
+use crate::runtimes::python::command_line::{CommandLine, Program};
+use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{string::ToString, vec::Vec};
 
 /// What the boot file replaces with Python's version (`3.11`).
@@ -55,7 +60,7 @@ pub fn value(
         no_other_agent(original, &command_line.program)?;
     }
     if configuration.processes.include_arguments.is_none() {
-        python_tools::is_application(&command_line.program)?;
+        tools::is_application(&command_line.program)?;
     }
     // With a placeholder, it is the boot file that looks.
     let module = [agent, MODULE].concat();

@@ -4,7 +4,8 @@
 //! a marker travels with what was added, and the constructor in a child removes what the marker
 //! tells of, as long as nobody has changed it meanwhile.
 
-use crate::{Process, dotnet};
+use crate::Process;
+use crate::runtimes::dotnet;
 use alloc::vec::Vec;
 use core::ffi::CStr;
 

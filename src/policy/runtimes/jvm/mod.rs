@@ -3,11 +3,14 @@
 //! The agent's settings travel as `-Dotel.…` options in the same value, because
 //! `System.getenv()` copies `environ` and sees no hook.
 
+pub mod agents;
+pub mod launcher;
+mod option_files;
+pub mod options;
+
 use crate::process::directory;
-use crate::{
-    Configuration, Process, Reason, Runtime, jvm_agents, jvm_launcher, jvm_option_files,
-    jvm_options, resource_attributes, settings,
-};
+use crate::settings::resource_attributes;
+use crate::{Configuration, Process, Reason, Runtime, settings};
 use alloc::{string::String, vec::Vec};
 
 const VARIABLE: &str = "JAVA_TOOL_OPTIONS";
@@ -38,13 +41,13 @@ pub fn value(
             why: "the JVM takes what follows `=` for the agent's options",
         });
     }
-    let options = jvm_options::split(original)?;
+    let options = options::split(original)?;
     let arguments = process.arguments();
-    let launch = jvm_launcher::launch(process.started_as(), &arguments);
+    let launch = launcher::launch(process.started_as(), &arguments);
     if let Some(option) = launch.information {
         return Err(Reason::InformationOnly(shown(option)));
     }
-    let on_command_line = jvm_option_files::with_arguments(launch.options, process);
+    let on_command_line = option_files::with_arguments(launch.options, process);
     for (place, options) in everywhere(&options, &on_command_line, process) {
         look_at(&options, place, agent, jvm.allow_other_agents)?;
     }
@@ -70,7 +73,7 @@ fn everywhere(
     let in_variable = |name| {
         let value = process.variable(name).unwrap_or_default();
         // With an unmatched quote the JVM stops by itself, whatever we do.
-        (name, jvm_options::split(&value).unwrap_or_default())
+        (name, options::split(&value).unwrap_or_default())
     };
     let [launcher, hotspot] = OTHER_VARIABLES.map(in_variable);
     let places = [
@@ -79,7 +82,7 @@ fn everywhere(
         hotspot,
         ("command line", on_command_line.to_vec()),
     ];
-    places.map(|(place, options)| (place, jvm_option_files::with_vm_options(options, process)))
+    places.map(|(place, options)| (place, option_files::with_vm_options(options, process)))
 }
 
 /// What in the options of one place keeps our agent out.
@@ -90,13 +93,13 @@ fn look_at(
     allow_others: bool,
 ) -> Result<(), Reason> {
     for option in options {
-        if jvm_agents::agent_file(option) == Some(agent.as_bytes()) {
+        if agents::agent_file(option) == Some(agent.as_bytes()) {
             return Err(Reason::AlreadyInjected);
         }
         if forbids_agents(option) {
             return Err(Reason::IncompatibleOption(shown(option)));
         }
-        if let (Some(vendor), false) = (jvm_agents::vendor(option), allow_others) {
+        if let (Some(vendor), false) = (agents::vendor(option), allow_others) {
             return Err(Reason::OtherAgent { vendor, place });
         }
     }
@@ -163,7 +166,7 @@ fn compose(
         None => in_environment.unwrap_or_default(),
     };
 
-    let mut value = jvm_options::quote(&[b"-javaagent:", agent.as_bytes()].concat());
+    let mut value = options::quote(&[b"-javaagent:", agent.as_bytes()].concat());
     for (name, setting) in settings::missing(process, configuration, &user_attributes) {
         let name = property_name(name);
         if property(options, &name).is_none() {
@@ -188,7 +191,7 @@ fn compose(
 fn push_property(value: &mut Vec<u8>, name: &str, setting: &[u8]) {
     let option = [b"-D", name.as_bytes(), b"=", setting].concat();
     value.push(b' ');
-    value.extend(jvm_options::quote(&option));
+    value.extend(options::quote(&option));
 }
 
 /// Properties that the agent looks up by this very name, before anything reads `.` for `-`.

@@ -4,9 +4,11 @@
 //! The boot file checks Ruby's version before it loads the agent. The agent's path and settings
 //! reach it through `ENV[]`, which asks libc's `getenv` each time.
 
+use crate::matching::glob;
+use crate::matching::scripts::{self, CommandLine};
 use crate::reason::Lossy;
-use crate::script::{self, CommandLine};
-use crate::{Configuration, Process, Reason, Runtime, boot, glob};
+use crate::runtimes::boot;
+use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{string::ToString, vec::Vec};
 
 const VARIABLE: &str = "RUBYOPT";
@@ -145,14 +147,14 @@ fn is_application(arguments: &[Vec<u8>], configuration: &Configuration) -> Resul
     let [program, rest @ ..] = COMMAND_LINE.script(arguments) else {
         return Ok(());
     };
-    let outcome = script::is_no_tool(program, TOOLS, configuration);
+    let outcome = scripts::is_no_tool(program, TOOLS, configuration);
     let is_exec = |argument: &Vec<u8>| argument == b"exec";
     match (&outcome, rest.iter().position(is_exec)) {
         (Err(Reason::BuiltInArgumentDenial("bundle" | "bundler")), Some(exec)) => {
             let mut executed = rest.iter().skip(exec + 1);
             let executed = executed.find(|argument| !argument.starts_with(b"-"));
             executed.map_or(outcome, |program| {
-                script::is_no_tool(program, TOOLS, configuration)
+                scripts::is_no_tool(program, TOOLS, configuration)
             })
         }
         _ => outcome,

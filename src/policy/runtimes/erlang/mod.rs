@@ -4,10 +4,12 @@
 //! arguments. The agent's settings travel in the same way, because `os:getenv/1` reads a copy of
 //! `environ` and sees no hook; `src/boot/erlang/agent.script` gives them to the agent.
 
+pub mod flags;
+
 use crate::process::file_name;
-use crate::{
-    Configuration, Process, Reason, Runtime, boot, erlang_flags, resource_attributes, settings,
-};
+use crate::runtimes::boot;
+use crate::settings::resource_attributes;
+use crate::{Configuration, Process, Reason, Runtime, settings};
 use alloc::vec::Vec;
 
 const VARIABLE: &str = "ERL_AFLAGS";
@@ -42,7 +44,7 @@ pub fn value(
         return Err(Reason::AskedByAnother);
     }
     let original = original.unwrap_or_default();
-    let flags = erlang_flags::split(original)?;
+    let flags = flags::split(original)?;
     let arguments = process.arguments();
     let (given, extra) = arguments.split_at(position(&arguments, b"-extra"));
     if flags.iter().chain(given).any(|flag| flag == FLAG) {
@@ -62,13 +64,13 @@ pub fn value(
     let mut value = Vec::new();
     let settings = settings(process, configuration);
     for flag in [FLAG, &boot_file, agent.as_bytes()].into_iter() {
-        erlang_flags::push(&mut value, flag);
+        flags::push(&mut value, flag);
     }
     for setting in &settings {
-        erlang_flags::push(&mut value, setting);
+        flags::push(&mut value, setting);
     }
-    erlang_flags::push(&mut value, b"-eval");
-    erlang_flags::push(&mut value, EVALUATED);
+    flags::push(&mut value, b"-eval");
+    flags::push(&mut value, EVALUATED);
     // What the user's begin with is no argument of our flag.
     value.extend(b"-- ");
     value.extend(original);
@@ -139,7 +141,7 @@ fn not_configured_by_hand(
     find(flags, VARIABLE)?;
     for name in OTHER_VARIABLES {
         let value = process.variable(name).unwrap_or_default();
-        find(&erlang_flags::split(&value).unwrap_or_default(), name)?;
+        find(&flags::split(&value).unwrap_or_default(), name)?;
     }
     find(given, "command line")
 }
@@ -172,7 +174,7 @@ mod tests {
 
     fn flags(original: &str, process: &Fixture, configuration: &Configuration) -> Vec<String> {
         let value = value(Some(original.as_bytes()), process, configuration).unwrap();
-        let flags = erlang_flags::split(&value).unwrap().into_iter();
+        let flags = flags::split(&value).unwrap().into_iter();
         flags.map(|flag| String::from_utf8(flag).unwrap()).collect()
     }
 

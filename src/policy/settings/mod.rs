@@ -1,7 +1,10 @@
 //! The agent's settings (`OTEL_…`) that a process gets: those of `[environment]` that its user has
 //! not set.
 
-use crate::resource_attributes::{self, has_key, merge, with_environment};
+pub mod added;
+pub mod resource_attributes;
+
+use crate::settings::resource_attributes::{has_key, merge, with_environment};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
 

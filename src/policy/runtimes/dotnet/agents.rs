@@ -1,7 +1,8 @@
 //! Agents in .NET processes: by the files of startup hooks and by the identity of the profiler.
 
+use crate::matching::glob;
 use crate::process::file_name;
-use crate::{Process, Reason, glob};
+use crate::{Process, Reason};
 
 /// Vendors and the file names of startup hooks, as their installation guides give them.
 const HOOKS: &str = "\

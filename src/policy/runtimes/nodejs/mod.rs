@@ -4,9 +4,14 @@
 //! themselves. The boot file is what loads the agent: only inside Node can its version be told,
 //! and a module that fails to load by `--require` would end Node.
 
-use crate::nodejs_options::{command_line, modules, quote, split};
+pub mod agents;
+pub mod options;
+
+use crate::matching::glob;
 use crate::process::file_name;
-use crate::{Configuration, Process, Reason, Runtime, boot, glob, nodejs_agents};
+use crate::runtimes::boot;
+use crate::runtimes::nodejs::options::{command_line, modules, quote, split};
+use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{string::String, vec::Vec};
 
 const VARIABLE: &str = "NODE_OPTIONS";
@@ -101,7 +106,7 @@ fn is_restricted(options: &[Vec<u8>]) -> bool {
 }
 
 fn no_other_agent(options: &[Vec<u8>], place: &'static str) -> Result<(), Reason> {
-    match modules(options).into_iter().find_map(nodejs_agents::vendor) {
+    match modules(options).into_iter().find_map(agents::vendor) {
         Some(vendor) => Err(Reason::OtherAgent { vendor, place }),
         None => Ok(()),
     }

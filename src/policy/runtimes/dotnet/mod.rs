@@ -3,10 +3,13 @@
 //! The agent's settings and the bytecode profiler's variables cannot take the same way: the CLR
 //! reads its own copy of `environ`. They are added to `environ` itself at the moment when the .NET
 //! host asks for its startup hooks, which is before the CLR copies it, and carry a marker by which
-//! children are rid of them ([`crate::added`]).
+//! children are rid of them ([`crate::settings::added`]).
 
+pub mod agents;
+pub mod commands;
+
+use crate::settings;
 use crate::{Configuration, Process, Reason, Runtime};
-use crate::{dotnet_agents, dotnet_commands, settings};
 use alloc::vec::Vec;
 
 const STARTUP_HOOKS: &str = "DOTNET_STARTUP_HOOKS";
@@ -107,13 +110,13 @@ fn home<'c>(
         return Err(Reason::AgentUnreadable(hook));
     }
     if !agent.allow_other_agents {
-        dotnet_agents::none_but(hook.as_bytes(), hooks, process)?;
+        agents::none_but(hook.as_bytes(), hooks, process)?;
     }
     if process.loaded_library(HOST).is_none() {
         return Err(Reason::NotLoaded(HOST));
     }
     if configuration.processes.include_arguments.is_none() {
-        dotnet_commands::none(process)?;
+        commands::none(process)?;
     }
     Ok(home)
 }

@@ -2,9 +2,10 @@
 //!
 //! They are told by what Python runs, because the executable is the same for all.
 
+use crate::Reason;
+use crate::matching::glob;
 use crate::process::file_name;
-use crate::python_command_line::Program;
-use crate::{Reason, glob};
+use crate::runtimes::python::command_line::Program;
 
 // Each list is one string: an array of strings would take a relocation for every item.
 

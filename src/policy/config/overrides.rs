@@ -1,6 +1,6 @@
 //! What the environment of one process may say to the injector, without any configuration file.
 
-use crate::configuration::Level;
+use crate::config::Level;
 use crate::{Process, Reason};
 use alloc::vec::Vec;
 

@@ -1,6 +1,6 @@
 //! Which files make up the configuration, and what is wrong with a file.
 
-use crate::configuration_keys::{self, Problem, line_and_column};
+use crate::config::keys::{self, Problem, line_and_column};
 use crate::process::directory;
 use crate::{Configuration, Reason};
 use alloc::{string::String, vec::Vec};
@@ -121,7 +121,7 @@ fn load_one(
     let text = String::from_utf8(content)
         .map_err(|error| FileProblem::NotUtf8(error.utf8_error().valid_up_to()))
         .map_err(|problem| reason(path, problem))?;
-    let problems = configuration_keys::read(&text, configuration);
+    let problems = keys::read(&text, configuration);
     match problems.into_iter().find(|problem| problem.kind.is_fatal()) {
         None => Ok(()),
         Some(problem) => {
