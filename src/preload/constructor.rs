@@ -1,9 +1,11 @@
 //! What happens when the loader hands a process over: the checks in their order, then the hooks.
 
+use crate::answer::{answers, hooks};
 use crate::attempt::{attempt_at_start, keep};
-use crate::files::FileSystem;
-use crate::host::Host;
-use crate::{answers, direct, environment, gum, hooks, loaded_objects, log};
+use crate::hook::{direct, gum, loaded_objects};
+use crate::sys::file_system::FileSystem;
+use crate::sys::host::Host;
+use crate::sys::{environment, log};
 use alloc::boxed::Box;
 use opentelemetry_injector_policy::config::{Level, Log};
 use opentelemetry_injector_policy::engine::{self, Choice};

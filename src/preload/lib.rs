@@ -1,8 +1,8 @@
 //! The preload object: `libopentelemetry_injector.so`.
 //!
 //! Its constructor decides on the process and hooks libc's `getenv` in place; from then on watched
-//! variables are answered with the agent added. Read it in this order: [`constructor`], [`hooks`],
-//! [`answers`], [`direct`], [`attempt`].
+//! variables are answered with the agent added. Read it in this order: [`constructor`],
+//! [`answer::hooks`], [`answer::answers`], [`hook::direct`], [`attempt`].
 //!
 //! It has no standard library, no thread-local storage and no lock. Where it
 //! answers, it calls libc for nothing that could fail, allocate or set `errno`; the constructor alone
@@ -12,25 +12,10 @@
 
 extern crate alloc;
 
-mod answers;
-mod arena;
+mod answer;
 mod attempt;
 mod constructor;
-mod direct;
-mod environment;
-mod files;
-mod filter;
-mod gum;
-mod hooks;
-mod host;
-mod kernel;
-mod loaded_objects;
-mod log;
-#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
-#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
-mod machine;
-mod machine_code;
-mod mappings;
-mod permanent;
-mod trace;
+mod entry;
+mod hook;
+mod sys;
 mod version;

@@ -10,8 +10,12 @@
 //! An answer is computed on a stack of its own: whoever asks may have hardly any, a signal handler
 //! on an alternate stack or a thread of a few pages.
 
-use crate::arena::Arena;
-use crate::{kernel, machine, machine_code};
+mod arena;
+pub mod permanent;
+
+use crate::attempt::arena::Arena;
+use crate::entry::{machine, machine_code};
+use crate::sys::kernel;
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;

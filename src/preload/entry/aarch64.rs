@@ -1,7 +1,9 @@
 //! Everything that is written in arm64 machine code: system calls, the hook's entry, the patch, and
 //! the way out of a failed attempt.
 
-use crate::{environment, filter, hooks};
+use crate::answer::hooks;
+use crate::entry::filter;
+use crate::sys::environment;
 use core::arch::{asm, global_asm};
 
 /// A raw system call: unlike libc's wrappers it leaves `errno` alone, which belongs to the host.

@@ -3,7 +3,7 @@
 //! The loader's own list would need its lock, which another thread may hold for ever: in a child
 //! of fork that thread does not exist. This is read inside of an attempt.
 
-use crate::kernel;
+use crate::sys::kernel;
 use opentelemetry_injector_policy::formats::mappings::{self, Mapped};
 
 /// The file that is mapped at an address.

@@ -2,7 +2,7 @@
 //!
 //! Errors are the kernel's numbers (errno(3)); `errno` itself is never touched.
 
-use crate::machine::system_call;
+use crate::entry::machine::system_call;
 use alloc::vec::Vec;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -114,7 +114,7 @@ pub fn directory_entries(descriptor: &Descriptor, buffer: &mut [u8]) -> Result<u
 
 /// fstat(2) by its own system call, as musl's loader and those of glibc before 2.33 make it for every
 /// library: a filter (seccomp(2)) that lets programs start allows it there. The loaders of glibc since
-/// 2.33 make other calls, and export `fstat` (`files.rs`).
+/// 2.33 make other calls, and export `fstat` (`file_system.rs`).
 pub fn status(number: c_int) -> Result<libc::stat> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     let to = status.as_mut_ptr() as usize;

@@ -4,8 +4,10 @@
 //! and makes no system call, so it may run in a signal handler, between fork and exec, and in any
 //! thread. Both functions here have the same reach while nothing has to be computed.
 
-use crate::answers::{self, Question};
-use crate::{environment, machine, trace};
+use crate::answer::answers::{self, Question};
+use crate::answer::trace;
+use crate::entry::machine;
+use crate::sys::environment;
 use core::ffi::{CStr, c_char};
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

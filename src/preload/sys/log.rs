@@ -1,7 +1,8 @@
 //! The debug log: one line, one write (but for very long lines), to stderr or to `log.file`. Silent
 //! unless asked.
 
-use crate::{kernel, permanent};
+use crate::attempt::permanent;
+use crate::sys::kernel;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
@@ -24,8 +25,8 @@ static STDERR: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 /// Writes a line where the level is at least `debug`; inside of an attempt.
 macro_rules! debug {
     ($($part:tt)*) => {
-        if $crate::log::is_on() {
-            $crate::log::line(format_args!($($part)*));
+        if $crate::sys::log::is_on() {
+            $crate::sys::log::line(format_args!($($part)*));
         }
     };
 }

@@ -1,6 +1,6 @@
 //! Memory of one attempt: taken from the kernel in chunks, handed out in order, freed at once.
 
-use crate::kernel;
+use crate::sys::kernel;
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};

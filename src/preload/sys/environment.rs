@@ -3,7 +3,7 @@
 //! Two functions write it, both for runtimes that read nothing but a copy of `environ`: [`add`] in
 //! such a process when its agent is injected, [`restore`] in its children.
 
-use crate::permanent;
+use crate::attempt::permanent;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::ptr;

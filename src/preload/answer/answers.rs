@@ -3,9 +3,9 @@
 //! A value is computed once for each original value and published in a list that is only ever
 //! added to. Reading takes no lock, and every pointer stays valid for ever.
 
-use crate::attempt::attempt;
-use crate::host::Host;
-use crate::{environment, log, mappings, permanent};
+use crate::attempt::{attempt, permanent};
+use crate::sys::host::Host;
+use crate::sys::{environment, log, memory_map};
 use core::ffi::{CStr, c_char};
 use core::ops::Range;
 use core::ptr;
@@ -169,7 +169,7 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
         None => ptr::null(),
     };
     // Where nothing tells the caller's object, the very address stands for it.
-    let callers = match mappings::at(question.caller) {
+    let callers = match memory_map::at(question.caller) {
         Some(object) => object.start..object.end,
         None => question.caller..question.caller + 1,
     };

@@ -1,6 +1,7 @@
 //! The calling process, as the policy sees it.
 
-use crate::{environment, files, kernel, loaded_objects, mappings};
+use crate::hook::loaded_objects;
+use crate::sys::{environment, file_system, kernel, memory_map};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -60,7 +61,7 @@ impl Process for Host {
     }
 
     fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
-        files::content(path, |_| None).ok()
+        file_system::content(path, |_| None).ok()
     }
 
     fn is_folder(&self, path: &[u8]) -> bool {
@@ -75,7 +76,7 @@ impl Process for Host {
 
     fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
         let is_named = |path: &[u8]| file_name(path).starts_with(beginning.as_bytes());
-        let mapped = mappings::find(|mapped| is_named(&mapped.path));
+        let mapped = memory_map::find(|mapped| is_named(&mapped.path));
         mapped.map(|mapped| mapped.path)
     }
 }

@@ -3,7 +3,7 @@
 //! libc's functions are looked up in libc's own symbol table: a program may define a `getenv` of
 //! its own (bash does), and `dlsym` would need a newer glibc than this object does.
 
-use crate::machine_code;
+use crate::entry::machine_code;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{ptr, slice};

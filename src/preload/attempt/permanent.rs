@@ -1,6 +1,6 @@
 //! Memory for what callers may keep for ever: published values. Never freed, never moved.
 
-use crate::kernel;
+use crate::sys::kernel;
 use core::ffi::c_char;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! Configuration files, read by system calls.
 
-use crate::loaded_objects::Object;
-use crate::{kernel, loaded_objects};
+use crate::hook::loaded_objects::{self, Object};
+use crate::sys::kernel;
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::ffi::c_int;

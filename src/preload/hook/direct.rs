@@ -1,8 +1,9 @@
 //! The built-in engine: a jump over a function's first bytes.
 
-use crate::loaded_objects::{Function, Object};
-use crate::machine::{self, PATCH_LENGTH};
-use crate::{environment, kernel, loaded_objects, machine_code};
+use crate::entry::machine::{self, PATCH_LENGTH};
+use crate::entry::machine_code;
+use crate::hook::loaded_objects::{self, Function, Object};
+use crate::sys::{environment, kernel};
 use alloc::vec::Vec;
 use core::ffi::c_char;
 use core::slice;

@@ -4,28 +4,23 @@
 //! Gum aborts the process where memory cannot be made writable and executable, so that is tried
 //! first, on memory that nothing depends on.
 
-use crate::loaded_objects::{self, Function, Object};
-use crate::machine::Frame;
-use crate::{direct, hooks, kernel, machine_code};
+use crate::answer::hooks;
+use crate::answer::trace::{self, Backtrace};
+use crate::entry::machine_code;
+use crate::hook::direct;
+use crate::hook::loaded_objects::{self, Function, Object};
+use crate::sys::kernel;
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use opentelemetry_injector_policy::reason::EngineProblem;
 
 /// The file name of the Gum engine's object.
 const OBJECT: &[u8] = b"libopentelemetry_injector_gum.so";
 
-/// The deepest backtrace that is told.
-const FRAMES: usize = 32;
-
-/// The Gum object's function for backtraces; 0 where they are off.
-static BACKTRACE: AtomicUsize = AtomicUsize::new(0);
-
 // The C ABI of the Gum object, defined in src/gum/lib.rs.
 type Replace = unsafe extern "C" fn(*const [usize; 2], usize, *mut usize) -> c_int;
-type Backtrace = unsafe extern "C" fn(*const Frame, *mut usize, usize) -> usize;
 type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
 type Dlerror = unsafe extern "C" fn() -> *const c_char;
 
@@ -77,7 +72,8 @@ pub fn hook(
         hooked("secure_getenv", function.address);
     }
     if with_backtraces {
-        BACKTRACE.store(backtrace, Ordering::Release);
+        // SAFETY: the Gum object's function has this signature.
+        trace::backtraces_by(unsafe { mem::transmute::<usize, Backtrace>(backtrace) });
     }
     Ok(())
 }
@@ -102,21 +98,6 @@ fn functions(object: &Object<'_>) -> Option<Result<Functions, EngineProblem>> {
         object.function(c"secure_getenv"),
     );
     Some(Ok(functions))
-}
-
-/// The return addresses above the hook's caller, where backtraces are on.
-pub fn backtrace(frame: &Frame) -> Vec<usize> {
-    let address = BACKTRACE.load(Ordering::Acquire);
-    if address == 0 {
-        return Vec::new();
-    }
-    // SAFETY: the Gum object's function has this signature.
-    let backtrace = unsafe { mem::transmute::<usize, Backtrace>(address) };
-    let mut frames = alloc::vec![0; FRAMES];
-    // SAFETY: room for FRAMES addresses.
-    let count = unsafe { backtrace(frame, frames.as_mut_ptr(), FRAMES) };
-    frames.truncate(count);
-    frames
 }
 
 const CODE: c_int = libc::PROT_READ | libc::PROT_EXEC;

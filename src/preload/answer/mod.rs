@@ -1,0 +1,5 @@
+//! What runs behind the entry: the answers and the trace.
+
+pub mod answers;
+pub mod hooks;
+pub mod trace;

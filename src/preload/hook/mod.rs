@@ -1,0 +1,5 @@
+//! How libc's functions are found and made to jump to the entry: the two engines.
+
+pub mod direct;
+pub mod gum;
+pub mod loaded_objects;
