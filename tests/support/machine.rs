@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-use crate::cli_support::{Outcome, built, copy_program};
+use crate::command::{Outcome, built, copy_program};
 
 /// Where the object is in the machine.
 pub const OBJECT: &str = "/usr/lib/opentelemetry/injector/libopentelemetry_injector.so";

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use support::cli_support::{Outcome, Scratch, built, outcome, ran};
+use support::command::{Outcome, Scratch, built, outcome, ran};
 
 const FILE: &str = "configuration.toml";
 

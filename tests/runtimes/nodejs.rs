@@ -23,9 +23,9 @@ fn agent() -> Option<PathBuf> {
     folder.join(ENTRY).is_file().then_some(folder)
 }
 
-/// A script of tests/nodejs.
+/// A script of tests/programs/nodejs.
 fn script(name: &str) -> PathBuf {
-    let path = root().join("tests/nodejs").join(name);
+    let path = root().join("tests/programs/nodejs").join(name);
     path.canonicalize().unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use support::cli_support::{built, copy_program};
+use support::command::{built, copy_program};
 use support::machine;
 use support::machine::{COMMAND, Machine, OBJECT, assert_done};
 use support::{Scene, skip};

@@ -5,11 +5,11 @@
 //! is injected: whatever differs is harm. A program runs twice without the object first; what
 //! differs then differs by itself. Exit code 1: a difference.
 
-mod sameness_programs;
-mod sameness_sandbox;
+mod programs;
+mod sandbox;
 
-use sameness_programs::Programs;
-use sameness_sandbox::{FRESH, drop_capabilities, end_all_others, staged};
+use programs::Programs;
+use sandbox::{FRESH, drop_capabilities, end_all_others, staged};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -75,7 +75,7 @@ fn outside(quick: bool) -> ExitCode {
             let mut arguments = vec!["--inside".into(), part.to_string(), parts.to_string()];
             arguments.push(if quick { "quick" } else { "whole" }.into());
             arguments.extend(engines.iter().map(|engine| (*engine).to_owned()));
-            let mut command = sameness_sandbox::command(stage.path(), &arguments);
+            let mut command = sandbox::command(stage.path(), &arguments);
             thread::spawn(move || follow(&mut command))
         })
         .collect();
@@ -100,7 +100,7 @@ fn fill(stage: &Path, engines: &[&str]) {
         let name = "libopentelemetry_injector_gum.so";
         files.push((built.join(name), name));
     }
-    let list = root().join("tests/sameness_skips.txt");
+    let list = root().join("tests/sameness/skips.txt");
     files.push((list, "skips.txt"));
     for (from, name) in files {
         fs::copy(from, stage.join(name)).expect("copy a file");

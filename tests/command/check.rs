@@ -1,8 +1,5 @@
 //! `opentelemetry-injector check`, by what it prints and how it exits.
 
-mod cli_support;
-
-use cli_support::{Outcome, Scratch, built, copy_program, outcome, ran};
 use serde_json::{Value, json};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -10,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use support::command::{Outcome, Scratch, built, copy_program, outcome, ran};
 
 const FILE: &str = "configuration.toml";
 

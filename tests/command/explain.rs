@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
-use support::explain_support::{
+use support::explain::{
     Running, Waiting, command, json, of_process, parsed, step, stops, text_of_process, values,
     waiting_program,
 };

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use support::cli_support::{built, copy_program};
+use support::command::{built, copy_program};
 use support::machine;
 use support::machine::{COMMAND, OBJECT, assert_done};
 use support::{Scene, has, is_root, object, root, skip, stderr, stdout, succeed};

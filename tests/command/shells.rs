@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use support::cli_support::{Scratch, built};
+use support::command::{Scratch, built};
 use support::{has, skip, stderr, stdout, succeed};
 
 /// A file with what the command prints for a shell.

@@ -168,7 +168,7 @@ fn the_users_options_are_kept_and_nothing_shows() {
     };
     for engine in engines() {
         let scene = scene(&agent, None, "OTEL_SERVICE_NAME = \"two words\"\n");
-        let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+        let classes = compile(&scene, &jdk, "tests/programs/java/Inside.java");
         let mut command = java(&scene, &jdk, engine, &classes);
         command.env(NAME, "-Dtest.kept='yes it is'");
         let (facts, _) = look_inside(&mut command, &["test.kept", "otel.service.name"]);
@@ -199,7 +199,7 @@ fn an_agent_in_a_folder_with_blanks_and_quotes_is_loaded() {
          OTEL_METRICS_EXPORTER = \"none\"\nOTEL_LOGS_EXPORTER = \"none\"\n",
         copy.display()
     ));
-    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let classes = compile(&scene, &jdk, "tests/programs/java/Inside.java");
     let (facts, _) = look_inside(&mut java(&scene, &jdk, "direct", &classes), &[]);
     assert_eq!(facts["agent"], "true");
 }
@@ -212,7 +212,7 @@ fn a_jvm_without_its_agent_runs_as_if_we_were_not_there() {
     }
     for (jdk, engine) in jdks.iter().zip(engines().into_iter().cycle()) {
         let scene = Scene::new();
-        let classes = compile(&scene, jdk, "tests/java/Inside.java");
+        let classes = compile(&scene, jdk, "tests/programs/java/Inside.java");
         fs::remove_file(&scene.agent).unwrap();
         let mut plain = java(&scene, jdk, engine, &classes);
         plain.env_remove("LD_PRELOAD");
@@ -235,7 +235,7 @@ fn an_agent_that_the_jvms_user_cannot_read_is_left_out() {
     fs::copy(&agent, &secret).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(&secret, mode).unwrap();
-    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let classes = compile(&scene, &jdk, "tests/programs/java/Inside.java");
     let mut command = scene.command("setpriv", "direct");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
     command.arg(jdk.join("bin/java")).arg("-cp").arg(classes);
@@ -252,7 +252,7 @@ fn another_agent_on_the_command_line_stays_alone() {
     let scene = scene(&agent, None, "");
     let copy = scene.path("opentelemetry-javaagent-own.jar");
     fs::copy(&agent, &copy).unwrap();
-    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let classes = compile(&scene, &jdk, "tests/programs/java/Inside.java");
     let mut command = scene.command(jdk.join("bin/java"), "direct");
     command
         .arg(format!("-javaagent:{}", copy.display()))
@@ -304,7 +304,7 @@ fn a_jvm_that_writes_an_archive_of_classes_succeeds() {
     succeed(command.args(["-Xshare:dump", &archive]));
     assert!(scene.path("archive").exists());
     // By another name, and where only a file tells.
-    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let classes = compile(&scene, &jdk, "tests/programs/java/Inside.java");
     let jar = scene.path("inside.jar");
     let mut archiver = Command::new(jdk.join("bin/jar"));
     archiver
@@ -347,7 +347,7 @@ fn an_image_without_instrumentation_starts() {
         .args(["--add-modules", "java.base", "--output"])
         .arg(&image);
     succeed(&mut jlink);
-    let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+    let classes = compile(&scene, &jdk, "tests/programs/java/Inside.java");
     let mut command = java(&scene, &image, "direct", &classes);
     command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
     let (facts, errors) = look_inside(&mut command, &[]);

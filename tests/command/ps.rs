@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
-use support::explain_support::{Waiting, command, waiting_program};
+use support::explain::{Waiting, command, waiting_program};
 use support::machine;
 use support::machine::COMMAND;
 use support::{Scene, has, is_root, skip, stderr, stdout, succeed};

@@ -81,7 +81,7 @@ fn every_version() -> PathBuf {
 }
 
 fn program(name: &str) -> PathBuf {
-    root().join("tests/python").join(name)
+    root().join("tests/programs/python").join(name)
 }
 
 fn boot_folder() -> PathBuf {

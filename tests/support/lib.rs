@@ -2,8 +2,8 @@
 //! started, and how a test says that it was skipped.
 
 pub mod alike;
-pub mod cli_support;
-pub mod explain_support;
+pub mod command;
+pub mod explain;
 pub mod machine;
 
 use serde_json::Value;

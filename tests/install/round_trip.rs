@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
-use support::cli_support::{copy_program, outcome};
+use support::command::{copy_program, outcome};
 use support::machine;
 use support::machine::{COMMAND, Machine, OBJECT, assert_done};
 

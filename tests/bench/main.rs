@@ -200,7 +200,7 @@ fn jvm(rounds: usize) {
     let scene = Scene::new();
     scene.configure(&format!("[jvm]\nagent_path = \"{}\"\n", agent.display()));
     let classes = scene.path("classes");
-    let source = root().join("tests/java/Inside.java");
+    let source = root().join("tests/programs/java/Inside.java");
     succeed(Command::new("javac").arg("-d").arg(&classes).arg(source));
     let java = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .map(|folder| folder.join("java"))

@@ -1,11 +1,8 @@
 //! The fuzz targets' properties, on the committed corpus and on what a few simple changes make of
 //! it: without the nightly compiler, and the same in every run.
 
-#[path = "fuzz/lib.rs"]
-mod properties;
-
+use crate::targets::{configuration, glob, kernel_answers, merges, preload_file, proc_files};
 use opentelemetry_injector_policy::Runtime;
-use properties::{configuration, glob, kernel_answers, merges, preload_file, proc_files};
 use std::fs;
 use support::root;
 

@@ -1,11 +1,9 @@
 //! `opentelemetry-injector run`, by what the command that it starts gets to see.
 
-mod cli_support;
-
-use cli_support::{Scratch, built, copy_program, outcome, ran};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use support::command::{Scratch, built, copy_program, outcome, ran};
 
 const OBJECT: &str = "libopentelemetry_injector.so";
 

@@ -3,17 +3,17 @@
 //!
 //! The first line on stdout says where it listens: `{"listening":"127.0.0.1:4318"}`.
 
-mod otlp_spans;
-mod otlp_zipkin;
+mod spans;
+mod zipkin;
 
 use clap::Parser;
 use flate2::read::MultiGzDecoder;
-use otlp_zipkin::Zipkin;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::{process, thread};
 use tiny_http::{Header, Method, Request, Response, Server};
+use zipkin::Zipkin;
 
 /// The longest body the sink decodes, counted after decompression.
 const LONGEST_BODY: u64 = 64 << 20;
@@ -74,7 +74,7 @@ fn answer(
     if !content_type.starts_with("application/x-protobuf") {
         return Ok(refusal(415, "application/x-protobuf only"));
     }
-    let spans = match otlp_spans::decode(&body) {
+    let spans = match spans::decode(&body) {
         Ok(spans) => spans,
         Err(error) => return Ok(refusal(400, &error.to_string())),
     };

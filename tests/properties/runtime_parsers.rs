@@ -1,13 +1,10 @@
 //! Each runtime's own parser, called for real on generated values: it reads exactly what the merge
 //! means, our part and the user's.
 
-#[path = "fuzz/process.rs"]
-mod process;
-
+use crate::targets::process::Plain;
 use opentelemetry_injector_policy::runtimes::erlang::flags;
 use opentelemetry_injector_policy::runtimes::{jvm, nodejs};
 use opentelemetry_injector_policy::{Configuration, Process, Runtime, Variable};
-use process::Plain;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -114,7 +111,7 @@ fn the_jvm_reads_the_options_that_are_meant() {
         skip!("no JDK");
     }
     let place = Place::new(Runtime::Jvm, "/usr/bin/java", "it's an agent.jar");
-    let source = root().join("tests/java/Arguments.java");
+    let source = root().join("tests/programs/java/Arguments.java");
     let classes = place.folder.path().join("classes");
     succeed(Command::new("javac").arg("-d").arg(&classes).arg(source));
     let manifest = place.write("manifest", "Premain-Class: Arguments\n");

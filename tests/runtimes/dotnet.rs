@@ -46,7 +46,7 @@ impl Stage {
             "tests/agents/dotnet/StartupHook.cs",
             &stage.agent.join(HOOK),
         );
-        compile("tests/dotnet/Inside.cs", &stage.application);
+        compile("tests/programs/dotnet/Inside.cs", &stage.application);
         fs::write(
             stage.scene.path("inside.runtimeconfig.json"),
             r#"{"runtimeOptions": {
@@ -238,7 +238,7 @@ fn the_users_hook_runs_too_and_ours_only_once() {
     };
     let stage = Stage::new("");
     let user = stage.scene.path("UserHook.dll");
-    compile("tests/dotnet/UserHook.cs", &user);
+    compile("tests/programs/dotnet/UserHook.cs", &user);
     let user = user.display().to_string();
     let mut command = stage.run(&runtime, "auto", &["/usr/bin/env"]);
     let output = command.env("DOTNET_STARTUP_HOOKS", &user).output().unwrap();

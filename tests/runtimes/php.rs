@@ -1,9 +1,7 @@
 //! Real PHP (CLI, FPM, Apache's module) with a small agent (agents/php), which sends one span when
 //! it is loaded.
 
-mod php_servers;
-
-use php_servers::Server;
+use crate::php_servers::{self, Server};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,7 +24,7 @@ fn scene(folder: &Path, sink: &Sink) -> Scene {
         sink.endpoint
     ));
     fs::copy(
-        root().join("tests/php/inside.php"),
+        root().join("tests/programs/php/inside.php"),
         scene.path("inside.php"),
     )
     .unwrap();

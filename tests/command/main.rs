@@ -1,0 +1,10 @@
+//! The command `opentelemetry-injector`, by what it prints and how it exits.
+
+mod check;
+mod config;
+mod explain;
+mod kubernetes;
+mod ps;
+mod run;
+mod shells;
+mod status;

@@ -1,0 +1,9 @@
+//! The hooks, the constructor and the object itself, in programs of every kind.
+
+mod answers;
+mod arm64;
+mod attempts;
+mod preload_object;
+mod processes;
+mod secure_execution;
+mod traps;

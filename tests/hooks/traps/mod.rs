@@ -1,0 +1,8 @@
+//! Programs that lay traps, each compared with its plain run.
+
+mod limits;
+mod linking;
+mod privileges;
+mod processes;
+mod seccomp;
+mod tools;

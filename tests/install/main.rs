@@ -1,0 +1,6 @@
+//! `install` and `uninstall` in small machines of their own.
+
+mod failures;
+mod hosts;
+mod refusals;
+mod round_trip;

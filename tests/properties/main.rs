@@ -1,0 +1,6 @@
+//! Properties that hold for any input: of the fuzz targets, and against the runtimes' own parsers.
+
+mod corpus;
+mod runtime_parsers;
+#[path = "../fuzz/lib.rs"]
+mod targets;

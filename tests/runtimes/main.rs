@@ -1,0 +1,10 @@
+//! Real runtimes with their agents: what is injected, what reaches the sink, what is left alone.
+
+mod dotnet;
+mod erlang;
+mod jvm;
+mod nodejs;
+mod php;
+mod php_servers;
+mod python;
+mod ruby;
