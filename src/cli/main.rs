@@ -5,68 +5,16 @@
 //! object calls (crate `opentelemetry-injector-policy`).
 #![forbid(unsafe_code)]
 
-mod agent;
-mod changes;
 mod check;
-mod closed_files;
-mod completions;
 mod config;
-mod config_import;
-mod config_init;
-mod config_show;
-mod config_values;
-mod confinement;
-mod diagnostics;
-mod doctor;
+mod docs;
 mod explain;
-mod explain_json;
-mod explainer;
-mod explanation;
-mod facts;
-mod files;
-mod findings;
-mod help;
-mod hooked;
 mod install;
-mod invocation;
-mod key_places;
-mod launcher_scripts;
-mod ld_so_preload;
-mod live;
-mod loaders;
-mod man;
-mod near_miss;
-mod object_check;
-mod object_version;
+mod machine;
 mod output;
-mod peer_configuration;
-mod preload_object;
-mod preload_sources;
-mod private_etc;
-mod proc_files;
-mod proc_formats;
-mod process;
-mod program;
-mod prospect;
 mod ps;
-mod remedies;
-mod report;
-mod root;
 mod run;
-mod shell_word;
 mod status;
-mod status_agents;
-mod status_object;
-mod status_preload;
-mod subject;
-mod trial_programs;
-mod trials;
-mod trust;
-mod uninstall;
-mod users;
-mod verdict;
-mod versions;
-mod view;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -89,11 +37,11 @@ enum Command {
     Explain(explain::Arguments),
     Ps(ps::Arguments),
     Status(status::Arguments),
-    Doctor(doctor::Arguments),
+    Doctor(status::doctor::Arguments),
     Install(install::Arguments),
-    Uninstall(uninstall::Arguments),
-    Completions(completions::Arguments),
-    Man(man::Arguments),
+    Uninstall(install::uninstall::Arguments),
+    Completions(docs::completions::Arguments),
+    Man(docs::man::Arguments),
 }
 
 const NAME: &str = "opentelemetry-injector";
@@ -114,11 +62,11 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
         Command::Status(arguments) => status::status(&arguments),
-        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Doctor(arguments) => status::doctor::doctor(&arguments),
         Command::Install(arguments) => install::install(&arguments),
-        Command::Uninstall(arguments) => uninstall::uninstall(&arguments),
-        Command::Completions(arguments) => completions::completions(&arguments),
-        Command::Man(arguments) => man::man(&arguments),
+        Command::Uninstall(arguments) => install::uninstall::uninstall(&arguments),
+        Command::Completions(arguments) => docs::completions::completions(&arguments),
+        Command::Man(arguments) => docs::man::man(&arguments),
     }
 }
 

@@ -185,6 +185,8 @@ impl fmt::Display for EngineProblem {
     }
 }
 
+impl core::error::Error for EngineProblem {}
+
 /// Bytes shown as text, what is not UTF-8 replaced.
 pub struct Lossy<'a>(pub &'a [u8]);
 

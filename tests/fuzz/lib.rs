@@ -9,6 +9,6 @@ pub mod kernel_answers;
 pub mod merges;
 pub mod preload_file;
 pub mod proc_files;
-#[path = "../../src/cli/proc_formats.rs"]
+#[path = "../../src/cli/machine/proc_formats.rs"]
 pub mod proc_formats;
 pub mod process;

@@ -130,18 +130,18 @@ fn runtime_key(key: &str) -> Option<(Runtime, &str)> {
 
 /// One thing that is wrong with a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigurationError {
     /// Where: bytes of the text.
     pub span: Range<usize>,
     /// The key, as far as it is known.
     pub key: String,
     /// What.
-    pub kind: ProblemKind,
+    pub kind: ConfigurationErrorKind,
 }
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
+pub enum ConfigurationErrorKind {
     /// Not TOML; the parser's own words.
     Syntax(String),
     /// No such key. The only kind that a process ignores.
@@ -168,26 +168,26 @@ pub enum ProblemKind {
     TooDeep,
 }
 
-impl ProblemKind {
+impl ConfigurationErrorKind {
     /// Whether a process that meets it injects nothing.
     pub fn is_fatal(&self) -> bool {
         !matches!(self, Self::UnknownKey | Self::NotOtelName)
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = &self.key;
         match &self.kind {
-            ProblemKind::Syntax(message) => f.write_str(message),
-            ProblemKind::UnknownKey => write!(f, "unknown key `{key}`"),
-            ProblemKind::NotOtelName => {
+            ConfigurationErrorKind::Syntax(message) => f.write_str(message),
+            ConfigurationErrorKind::UnknownKey => write!(f, "unknown key `{key}`"),
+            ConfigurationErrorKind::NotOtelName => {
                 write!(f, "`{key}` is not OTEL_ and letters, digits or underscores")
             }
-            ProblemKind::WrongType { expected, found } => {
+            ConfigurationErrorKind::WrongType { expected, found } => {
                 write!(f, "`{key}` takes {expected}, not {found}")
             }
-            ProblemKind::NotOneOf(names) => {
+            ConfigurationErrorKind::NotOneOf(names) => {
                 write!(f, "`{key}` takes ")?;
                 for (index, name) in names.iter().enumerate() {
                     let separator = if index == 0 { "" } else { ", " };
@@ -195,10 +195,12 @@ impl fmt::Display for Problem {
                 }
                 Ok(())
             }
-            ProblemKind::NotAbsolute => write!(f, "`{key}` takes an absolute path"),
-            ProblemKind::TooDeep => write!(f, "brackets and dots go deeper than {DEEPEST}"),
-            ProblemKind::Nul => write!(f, "`{key}` holds a NUL character"),
-            ProblemKind::BadAttributeKey => {
+            ConfigurationErrorKind::NotAbsolute => write!(f, "`{key}` takes an absolute path"),
+            ConfigurationErrorKind::TooDeep => {
+                write!(f, "brackets and dots go deeper than {DEEPEST}")
+            }
+            ConfigurationErrorKind::Nul => write!(f, "`{key}` holds a NUL character"),
+            ConfigurationErrorKind::BadAttributeKey => {
                 write!(
                     f,
                     "`{key}` holds a character that no attribute's key may have (, = % blank)"
@@ -208,11 +210,13 @@ impl fmt::Display for Problem {
     }
 }
 
+impl core::error::Error for ConfigurationError {}
+
 /// Reads one text into `configuration`; later texts win key by key.
 ///
 /// Returns every problem in the order of the text. Where one of them is fatal, what was read into
 /// `configuration` is not to be used.
-pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
+pub fn read(text: &str, configuration: &mut Configuration) -> Vec<ConfigurationError> {
     let mut reader = Reader {
         configuration,
         problems: Vec::new(),
@@ -227,17 +231,20 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<Problem> {
 }
 
 /// The text as a table, or what keeps it from being one.
-fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Problem> {
+fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, ConfigurationError> {
     let problem = |span, kind| {
         let key = String::new();
-        Problem { span, key, kind }
+        ConfigurationError { span, key, kind }
     };
     if let Some(span) = too_deep(text) {
-        return Err(problem(span, ProblemKind::TooDeep));
+        return Err(problem(span, ConfigurationErrorKind::TooDeep));
     }
     DeTable::parse(text).map_err(|error| {
         let message = error.message().to_string();
-        problem(error.span().unwrap_or(0..0), ProblemKind::Syntax(message))
+        problem(
+            error.span().unwrap_or(0..0),
+            ConfigurationErrorKind::Syntax(message),
+        )
     })
 }
 
@@ -294,11 +301,11 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, column + 1)
 }
 
-type Set = Result<(), ProblemKind>;
+type Set = Result<(), ConfigurationErrorKind>;
 
 struct Reader<'c> {
     configuration: &'c mut Configuration,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigurationError>,
 }
 
 /// What is done with a key, the place of its name, and its value.
@@ -336,14 +343,15 @@ impl Reader<'_> {
             return;
         };
         // An unknown key is wrong itself; otherwise its value is, or an item of that.
-        let span = match kind.is_fatal() && kind != ProblemKind::BadAttributeKey {
+        let span = match kind.is_fatal() && kind != ConfigurationErrorKind::BadAttributeKey {
             true => wrong_item(value).unwrap_or(value.span()),
             false => name,
         };
         // In the order of the text; sorting code would make the object larger.
-        let earlier = |problem: &Problem| problem.span.start <= span.start;
+        let earlier = |problem: &ConfigurationError| problem.span.start <= span.start;
         let place = self.problems.partition_point(earlier);
-        self.problems.insert(place, Problem { span, key, kind });
+        self.problems
+            .insert(place, ConfigurationError { span, key, kind });
     }
 
     fn set(&mut self, key: &str, value: &DeValue<'_>) -> Set {
@@ -382,7 +390,7 @@ impl Reader<'_> {
             "enabled" => agent.enabled = boolean(value)?,
             "agent_path" => agent.agent_path = Some(absolute_path(value)?),
             "allow_other_agents" => agent.allow_other_agents = boolean(value)?,
-            _ => return Err(ProblemKind::UnknownKey),
+            _ => return Err(ConfigurationErrorKind::UnknownKey),
         }
         Ok(())
     }
@@ -391,7 +399,7 @@ impl Reader<'_> {
         if let Some(name) = key.strip_prefix("environment.") {
             let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
             if !name.starts_with("OTEL_") || !name.bytes().all(fits) {
-                return Err(ProblemKind::NotOtelName);
+                return Err(ConfigurationErrorKind::NotOtelName);
             }
             let text = text(value)?;
             self.configuration.environment.insert(name.into(), text);
@@ -399,7 +407,7 @@ impl Reader<'_> {
         }
         if let Some(name) = key.strip_prefix("resource_attributes.") {
             if name.is_empty() || name.contains(is_outside_attribute_keys) {
-                return Err(ProblemKind::BadAttributeKey);
+                return Err(ConfigurationErrorKind::BadAttributeKey);
             }
             let text = text(value)?;
             let attributes = &mut self.configuration.resource_attributes;
@@ -408,7 +416,7 @@ impl Reader<'_> {
         }
         match key == "environment" || key == "resource_attributes" || SECTIONS.contains(&key) {
             true => Err(wrong_type("a table", value)),
-            false => Err(ProblemKind::UnknownKey),
+            false => Err(ConfigurationErrorKind::UnknownKey),
         }
     }
 }
@@ -418,38 +426,40 @@ fn is_outside_attribute_keys(character: char) -> bool {
     character.is_whitespace() || character.is_control() || ",=%;\"\\".contains(character)
 }
 
-fn boolean(value: &DeValue<'_>) -> Result<bool, ProblemKind> {
+fn boolean(value: &DeValue<'_>) -> Result<bool, ConfigurationErrorKind> {
     value
         .as_bool()
         .ok_or_else(|| wrong_type("true or false", value))
 }
 
-fn text(value: &DeValue<'_>) -> Result<String, ProblemKind> {
+fn text(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKind> {
     let text = value
         .as_str()
         .ok_or_else(|| wrong_type("a string", value))?;
     match text.contains('\0') {
-        true => Err(ProblemKind::Nul),
+        true => Err(ConfigurationErrorKind::Nul),
         false => Ok(text.into()),
     }
 }
 
-fn absolute_path(value: &DeValue<'_>) -> Result<String, ProblemKind> {
+fn absolute_path(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKind> {
     let path = text(value)?;
     match path.starts_with('/') {
         true => Ok(path),
-        false => Err(ProblemKind::NotAbsolute),
+        false => Err(ConfigurationErrorKind::NotAbsolute),
     }
 }
 
-fn patterns(value: &DeValue<'_>) -> Result<Vec<String>, ProblemKind> {
+fn patterns(value: &DeValue<'_>) -> Result<Vec<String>, ConfigurationErrorKind> {
     let array = value.as_array();
     let array = array.ok_or_else(|| wrong_type("a list of strings", value))?;
     let item = |item: &DeValue<'_>| match text(item) {
-        Err(ProblemKind::WrongType { found, .. }) => Err(ProblemKind::WrongType {
-            expected: "strings as items",
-            found,
-        }),
+        Err(ConfigurationErrorKind::WrongType { found, .. }) => {
+            Err(ConfigurationErrorKind::WrongType {
+                expected: "strings as items",
+                found,
+            })
+        }
         other => other,
     };
     array.iter().map(|value| item(value.get_ref())).collect()
@@ -467,12 +477,12 @@ fn one_of<T>(
     value: &DeValue<'_>,
     names: &'static [&'static str],
     from_name: fn(&[u8]) -> Option<T>,
-) -> Result<T, ProblemKind> {
+) -> Result<T, ConfigurationErrorKind> {
     let name = text(value)?;
-    from_name(name.as_bytes()).ok_or(ProblemKind::NotOneOf(names))
+    from_name(name.as_bytes()).ok_or(ConfigurationErrorKind::NotOneOf(names))
 }
 
-fn wrong_type(expected: &'static str, value: &DeValue<'_>) -> ProblemKind {
+fn wrong_type(expected: &'static str, value: &DeValue<'_>) -> ConfigurationErrorKind {
     let found = match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",
@@ -482,20 +492,20 @@ fn wrong_type(expected: &'static str, value: &DeValue<'_>) -> ProblemKind {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    ProblemKind::WrongType { expected, found }
+    ConfigurationErrorKind::WrongType { expected, found }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read_new(text: &str) -> (Configuration, Vec<Problem>) {
+    fn read_new(text: &str) -> (Configuration, Vec<ConfigurationError>) {
         let mut configuration = Configuration::default();
         let problems = read(text, &mut configuration);
         (configuration, problems)
     }
 
-    fn only_problem(text: &str) -> Problem {
+    fn only_problem(text: &str) -> ConfigurationError {
         let (_, mut problems) = read_new(text);
         assert_eq!(problems.len(), 1, "{problems:?}");
         problems.remove(0)
@@ -600,14 +610,14 @@ mod tests {
     #[test]
     fn attribute_keys_must_fit_the_variable() {
         let problem = only_problem("[resource_attributes]\n'a=b' = '1'");
-        assert_eq!(problem.kind, ProblemKind::BadAttributeKey);
+        assert_eq!(problem.kind, ConfigurationErrorKind::BadAttributeKey);
         assert_eq!(problem.span, 22..27);
     }
 
     #[test]
     fn bad_toml_is_one_fatal_problem_with_its_place() {
         let problem = only_problem("enabled = true\nenabled = ");
-        assert!(matches!(problem.kind, ProblemKind::Syntax(_)));
+        assert!(matches!(problem.kind, ConfigurationErrorKind::Syntax(_)));
         assert_eq!(
             line_and_column("enabled = true\nenabled = ", problem.span.start).0,
             2
@@ -618,9 +628,10 @@ mod tests {
     fn texts_that_would_take_much_stack_are_refused() {
         fn refused(text: &str) -> Option<(&str, usize)> {
             let problems = read(text, &mut Configuration::default());
-            let place = |problem: &Problem| (&text[problem.span.clone()], problem.span.start);
+            let place =
+                |problem: &ConfigurationError| (&text[problem.span.clone()], problem.span.start);
             match problems.as_slice() {
-                [only] if only.kind == ProblemKind::TooDeep => Some(place(only)),
+                [only] if only.kind == ConfigurationErrorKind::TooDeep => Some(place(only)),
                 _ => None,
             }
         }

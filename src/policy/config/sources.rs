@@ -1,6 +1,6 @@
 //! Which files make up the configuration, and what is wrong with a file.
 
-use crate::config::keys::{self, Problem, line_and_column};
+use crate::config::keys::{self, ConfigurationError, line_and_column};
 use crate::process::directory;
 use crate::{Configuration, Reason};
 use alloc::{string::String, vec::Vec};
@@ -54,7 +54,7 @@ pub enum FileProblem {
         /// From 1, in characters.
         column: usize,
         /// What.
-        problem: Problem,
+        problem: ConfigurationError,
     },
 }
 
@@ -76,6 +76,8 @@ impl fmt::Display for FileProblem {
         }
     }
 }
+
+impl core::error::Error for FileProblem {}
 
 /// Reads `path` and the `conf.d/*.toml` beside it, later keys winning.
 ///

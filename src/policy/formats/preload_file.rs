@@ -20,7 +20,7 @@ pub const OBJECT: &str = "libopentelemetry_injector.so";
 
 /// Why an object cannot be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub enum PreloadEntryError {
     /// The path does not begin with `/`.
     NotAbsolute,
     /// The loader would split the path here, or take the rest for a comment.
@@ -33,7 +33,7 @@ pub enum Problem {
     Hidden,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for PreloadEntryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAbsolute => f.write_str("the path has to begin with `/`"),
@@ -47,6 +47,8 @@ impl fmt::Display for Problem {
         }
     }
 }
+
+impl core::error::Error for PreloadEntryError {}
 
 /// The paths that the loader reads from a file, in its order.
 pub fn entries(file: &[u8]) -> Vec<&[u8]> {
@@ -66,11 +68,11 @@ pub fn is_ours(entry: &[u8]) -> bool {
 ///
 /// # Errors
 /// Why the loader would not read the entry.
-pub fn add(file: &[u8], object: &[u8]) -> Result<Vec<u8>, Problem> {
+pub fn add(file: &[u8], object: &[u8]) -> Result<Vec<u8>, PreloadEntryError> {
     check(object)?;
     // A line behind the last path would let a NUL character hide that path, too.
     if file.contains(&0) {
-        return Err(Problem::Hidden);
+        return Err(PreloadEntryError::Hidden);
     }
     let added = match replace(file, object) {
         Some(replaced) if is_alone(&replaced, object) && foreign(&replaced) == foreign(file) => {
@@ -81,7 +83,7 @@ pub fn add(file: &[u8], object: &[u8]) -> Result<Vec<u8>, Problem> {
     };
     match is_alone(&added, object) {
         true => Ok(added),
-        false => Err(Problem::Hidden),
+        false => Err(PreloadEntryError::Hidden),
     }
 }
 
@@ -140,13 +142,13 @@ fn foreign(file: &[u8]) -> Vec<&[u8]> {
 ///
 /// # Errors
 /// Why it cannot.
-pub fn check(object: &[u8]) -> Result<(), Problem> {
+pub fn check(object: &[u8]) -> Result<(), PreloadEntryError> {
     let splits = |byte: &&u8| is_separator(**byte) || byte.is_ascii_control() || **byte == b'#';
     if let Some(byte) = object.iter().find(splits) {
-        return Err(Problem::Splits(*byte));
+        return Err(PreloadEntryError::Splits(*byte));
     }
     if object.first() != Some(&b'/') {
-        return Err(Problem::NotAbsolute);
+        return Err(PreloadEntryError::NotAbsolute);
     }
     let mut tokens = object.split(|byte| *byte == b'$').skip(1);
     let is_lib = |token: &[u8]| match token.strip_prefix(b"LIB") {
@@ -154,11 +156,11 @@ pub fn check(object: &[u8]) -> Result<(), Problem> {
         None => token.starts_with(b"{LIB}"),
     };
     if !tokens.all(is_lib) {
-        return Err(Problem::Token);
+        return Err(PreloadEntryError::Token);
     }
     match is_ours(object) {
         true => Ok(()),
-        false => Err(Problem::OtherName),
+        false => Err(PreloadEntryError::OtherName),
     }
 }
 
@@ -355,9 +357,9 @@ mod tests {
         assert_eq!(read_as_text("/a\0b /c\n"), ["/a"]);
         assert_eq!(read_as_text("/a\0b /c\n/d\0e"), ["/a", "/d"]);
         let hidden = add(b"/a\0b\n", OURS.as_bytes());
-        assert_eq!(hidden, Err(Problem::Hidden));
+        assert_eq!(hidden, Err(PreloadEntryError::Hidden));
         let would_hide = add(b"/a\0 /b", OURS.as_bytes());
-        assert_eq!(would_hide, Err(Problem::Hidden));
+        assert_eq!(would_hide, Err(PreloadEntryError::Hidden));
     }
 
     #[test]
@@ -464,18 +466,45 @@ mod tests {
     #[test]
     fn paths_that_the_loader_would_read_otherwise_are_refused() {
         for (path, problem) in [
-            ("opt/libopentelemetry_injector.so", Problem::NotAbsolute),
-            ("", Problem::NotAbsolute),
-            ("/a b/libopentelemetry_injector.so", Problem::Splits(b' ')),
-            ("/a:b/libopentelemetry_injector.so", Problem::Splits(b':')),
-            ("/a#b/libopentelemetry_injector.so", Problem::Splits(b'#')),
-            ("/a\n/libopentelemetry_injector.so", Problem::Splits(b'\n')),
-            ("/a/libopentelemetry_injector.so\r", Problem::Splits(b'\r')),
-            ("/a\0/libopentelemetry_injector.so", Problem::Splits(0)),
-            ("/$ORIGIN/libopentelemetry_injector.so", Problem::Token),
-            ("/$LIBS/libopentelemetry_injector.so", Problem::Token),
-            ("/$/libopentelemetry_injector.so", Problem::Token),
-            ("/opt/injector.so", Problem::OtherName),
+            (
+                "opt/libopentelemetry_injector.so",
+                PreloadEntryError::NotAbsolute,
+            ),
+            ("", PreloadEntryError::NotAbsolute),
+            (
+                "/a b/libopentelemetry_injector.so",
+                PreloadEntryError::Splits(b' '),
+            ),
+            (
+                "/a:b/libopentelemetry_injector.so",
+                PreloadEntryError::Splits(b':'),
+            ),
+            (
+                "/a#b/libopentelemetry_injector.so",
+                PreloadEntryError::Splits(b'#'),
+            ),
+            (
+                "/a\n/libopentelemetry_injector.so",
+                PreloadEntryError::Splits(b'\n'),
+            ),
+            (
+                "/a/libopentelemetry_injector.so\r",
+                PreloadEntryError::Splits(b'\r'),
+            ),
+            (
+                "/a\0/libopentelemetry_injector.so",
+                PreloadEntryError::Splits(0),
+            ),
+            (
+                "/$ORIGIN/libopentelemetry_injector.so",
+                PreloadEntryError::Token,
+            ),
+            (
+                "/$LIBS/libopentelemetry_injector.so",
+                PreloadEntryError::Token,
+            ),
+            ("/$/libopentelemetry_injector.so", PreloadEntryError::Token),
+            ("/opt/injector.so", PreloadEntryError::OtherName),
         ] {
             let refused = add(b"", path.as_bytes());
             assert_eq!(refused, Err(problem), "{path:?}");

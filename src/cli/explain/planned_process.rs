@@ -1,0 +1,158 @@
+//! A command as the process that it would be if it were started now, from here, with this
+//! environment.
+
+use crate::explain::explained_process::{self, ExplainedProcess, Loading, NotLoaded, Object};
+use crate::explain::resolved_command::{CommandError, ResolvedCommand, follow};
+use crate::explain::running_process::boot_folder;
+use crate::machine::configuration_files::as_path;
+use crate::machine::object_version;
+use crate::machine::preload_object::LD_PRELOAD;
+use crate::machine::preload_sources::{self, Entry, Source};
+use crate::machine::proc_files::ProcFiles;
+use crate::machine::process_facts::{ProcessFacts, restored};
+use crate::machine::program_file::{self, Loader, Program};
+use crate::machine::visible_files::VisibleFiles;
+use crate::status::confinement::is_noexec;
+use opentelemetry_injector_policy::process::directory;
+use opentelemetry_injector_policy::{Process, Runtime};
+use rustix::fs::{StatVfsMountFlags, getxattr, statvfs};
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Bits of a mode that give a program other rights (chmod(2)).
+const SET_USER: u32 = 0o4000;
+const SET_GROUP: u32 = 0o2000;
+const GROUP_EXECUTE: u32 = 0o010;
+
+/// Where a JVM's library is, from the folder of its launcher; JDK 9 and later, then 8.
+const JVM_LIBRARIES: [&str; 4] = [
+    "../lib/server/libjvm.so",
+    "../lib/client/libjvm.so",
+    "../jre/lib/amd64/server/libjvm.so",
+    "../lib/amd64/server/libjvm.so",
+];
+
+/// What a command would be, and the scripts that it is run by.
+///
+/// # Errors
+/// Why nothing would run.
+pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Vec<Vec<u8>>), CommandError> {
+    let command = command.iter().map(|word| word.as_bytes().to_vec());
+    let environment =
+        env::vars_os().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
+    let invocation = follow(command.collect(), restored(environment.collect()))?;
+    let unreadable =
+        || CommandError::NotExecutable(invocation.program.as_os_str().as_bytes().to_vec());
+    let program = File::open(&invocation.program).and_then(program_file::read);
+    let program = program.ok().flatten().ok_or_else(unreadable)?;
+
+    let mut facts = facts(&invocation, &program);
+    let is_secure = is_secure(&invocation.program);
+    let variable = facts.variable(LD_PRELOAD);
+    let entry = preload_sources::entry(variable.as_deref(), &facts.visible, &program.loader);
+    let named = entry.as_ref().map(|entry| entry.path.clone());
+    let loading = loading(&facts, &program, entry, is_secure);
+    facts.boot_folder = boot_folder(&loading, named);
+    let process = ExplainedProcess {
+        facts,
+        is_secure: Some(is_secure),
+        loading,
+        is_go: program.is_go,
+        live: None,
+    };
+    Ok((process, invocation.scripts))
+}
+
+fn facts(invocation: &ResolvedCommand, program: &Program) -> ProcessFacts {
+    let mut facts = ProcessFacts::new(VisibleFiles::own());
+    let executable = fs::canonicalize(&invocation.program);
+    let executable = executable.unwrap_or_else(|_| invocation.program.clone());
+    facts.executable = executable.into_os_string().into_vec();
+    facts.started_as = invocation.started_as.clone();
+    facts.arguments = invocation.arguments.clone();
+    facts.environment = invocation.environment.clone();
+    facts.linked = program.linked;
+    facts.libraries = program.needed.clone();
+    match explained_process::runtime(&facts) {
+        Some(Runtime::Jvm) => facts.libraries = libjvm(&facts).into_iter().collect(),
+        Some(Runtime::Dotnet) => facts.libraries = libhostfxr(&facts),
+        _ => {}
+    }
+    facts
+}
+
+fn loading(
+    facts: &ProcessFacts,
+    program: &Program,
+    entry: Option<Entry>,
+    is_secure: bool,
+) -> Loading {
+    let is_musl = match program.loader {
+        Loader::Nobody => return Loading::NotLoaded(NotLoaded::Static),
+        Loader::Foreign => return Loading::NotLoaded(NotLoaded::Foreign),
+        Loader::Musl(_) => true,
+        Loader::Glibc(_) => false,
+    };
+    let Some(Entry { source, path, file }) = entry else {
+        return Loading::NotLoaded(NotLoaded::NotNamed { is_musl });
+    };
+    if source == Source::Variable && is_secure {
+        return Loading::NotLoaded(NotLoaded::Secure);
+    }
+    match file {
+        Ok(found) if is_noexec(&found.path) => {
+            Loading::NotLoaded(NotLoaded::Noexec { source, path })
+        }
+        Ok(found) if facts.visible.is_readable_file(&path) => Loading::Loaded(Object {
+            version: object_version::of_file(&found.path),
+            path,
+            source: Some(source),
+            replacement: None,
+        }),
+        _ => Loading::NotLoaded(NotLoaded::Unreadable { source, path }),
+    }
+}
+
+/// Whether the kernel would set AT_SECURE (`cap_bprm_creds_from_file` in security/commoncap.c): the
+/// program has another user or group than this one, or capabilities that this one lacks.
+fn is_secure(program: &Path) -> bool {
+    let (Ok(metadata), Ok(own)) = (fs::metadata(program), ProcFiles::own().identity()) else {
+        return false;
+    };
+    let is_ignored =
+        statvfs(program).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::NOSUID));
+    if is_ignored {
+        return false;
+    }
+    let mode = metadata.mode();
+    let sets_user = mode & SET_USER != 0 && metadata.uid() != own.user;
+    let both = SET_GROUP | GROUP_EXECUTE;
+    let sets_group = mode & both == both && metadata.gid() != own.group;
+    let mut attribute = [0; 64];
+    let has_capabilities = getxattr(program, "security.capability", &mut attribute[..]).is_ok();
+    sets_user || sets_group || has_capabilities && own.user != 0
+}
+
+/// The library that the launcher of this executable loads.
+fn libjvm(facts: &ProcessFacts) -> Option<Vec<u8>> {
+    let folder = as_path(directory(&facts.executable));
+    let library = JVM_LIBRARIES
+        .iter()
+        .find_map(|name| fs::canonicalize(folder.join(name)).ok())?;
+    Some(library.into_os_string().into_vec())
+}
+
+/// The library that `dotnet` loads: one of those that are installed beside it.
+fn libhostfxr(facts: &ProcessFacts) -> Vec<Vec<u8>> {
+    let folder = as_path(directory(&facts.executable)).join("host/fxr");
+    let versions = fs::read_dir(folder).into_iter().flatten().flatten();
+    let libraries = versions.map(|version| version.path().join("libhostfxr.so"));
+    let libraries = libraries.filter(|library| library.is_file());
+    libraries
+        .map(|library| library.into_os_string().into_vec())
+        .collect()
+}

@@ -1,0 +1,102 @@
+//! What to do about a reason for leaving a process alone.
+
+use crate::config::key_places::Place;
+use opentelemetry_injector_policy::config::sources::FileProblem;
+use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
+use opentelemetry_injector_policy::{Reason, Runtime};
+
+/// What a live process needs, whatever else is done.
+pub const RESTART: &str = "restart the process";
+
+/// Whether what is to be done comes to nothing without a restart, and does not say so yet.
+pub fn need_restart(help: &[String]) -> bool {
+    let is_other =
+        |help: &String| help == RESTART || help == NO_RUNTIME || help.starts_with("nothing");
+    !help.iter().any(is_other)
+}
+
+/// Where the program is no runtime.
+pub const NO_RUNTIME: &str = "if it starts another program (a shell script does), explain that one; a runtime inside of a \
+     program is seen once it runs";
+
+/// Where a boot file refuses the runtime's version.
+pub const VERSION: &str = "install the agent for this version, or run a newer version";
+
+/// Where nothing speaks against the hooks that are not there.
+pub const NOT_HOOKED: &str =
+    "start it with OPENTELEMETRY_INJECTOR_DEBUG=true in its environment to see the reason";
+
+/// The key of the configuration that a reason is about, and the item of its list.
+pub fn key(reason: &Reason, runtime: Option<Runtime>) -> (Option<String>, Option<&str>) {
+    let of_runtime = |name: &str| runtime.map(|runtime| format!("{}.{name}", runtime.section()));
+    match reason {
+        Reason::DisabledBy(key) | Reason::NotIncluded(key) => (Some((*key).into()), None),
+        Reason::Excluded { key, pattern } => (Some((*key).into()), Some(pattern)),
+        Reason::AgentUnreadable(_) | Reason::AgentPathUnusable { .. } => {
+            (of_runtime("agent_path"), None)
+        }
+        Reason::OtherAgent { .. } => (of_runtime("allow_other_agents"), None),
+        _ => (None, None),
+    }
+}
+
+/// What to do; nothing where there is nothing to be done.
+pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> Option<String> {
+    let there = place.map_or(String::new(), |place| format!(" ({place})"));
+    let section = runtime.map_or("RUNTIME", Runtime::section);
+    Some(match reason {
+        Reason::KillSwitch(name) => format!("take {name} out of the process's environment"),
+        Reason::Configuration {
+            path,
+            problem: FileProblem::NotPermitted,
+        } => format!(
+            "let every user read it: chmod a+rX {0} (namei -l {0} shows the folders on the way)",
+            Lossy(path)
+        ),
+        Reason::Configuration { path, .. } => {
+            format!(
+                "see what `opentelemetry-injector check` says of {}",
+                Lossy(path)
+            )
+        }
+        Reason::DisabledBy(key) => format!("set {key} = true{there}"),
+        Reason::Excluded { key, .. } => format!("take the pattern out of {key}{there}"),
+        Reason::NotIncluded(key) => format!("add a pattern to {key}{there}"),
+        Reason::BuiltInDenial(_) => {
+            "name it in processes.include, if it is to be injected after all; only what is named \
+             there is injected then"
+                .into()
+        }
+        Reason::BuiltInArgumentDenial(_) => {
+            "name it in processes.include_arguments, if it is to be injected after all; only what \
+             is named there is injected then"
+                .into()
+        }
+        Reason::NoAgentConfigured => format!("set agent_path under [{section}]"),
+        Reason::AgentUnreadable(path) => format!(
+            "put the agent there, readable for the process's user, with folders that it may \
+             search (namei -l {path})"
+        ),
+        Reason::AgentPathUnusable { .. } => format!("put the agent elsewhere{there}"),
+        Reason::BootFileMissing(_) => {
+            "put the folder `boot` beside the object, readable for everybody".into()
+        }
+        Reason::OtherAgent { .. } => {
+            format!("take the other agent away, or set allow_other_agents = true under [{section}]")
+        }
+        Reason::UnmatchedQuote => "close the quote: the runtime does not start with it".into(),
+        Reason::IgnoredByRuntime => "begin the value with an option, or take it away".into(),
+        Reason::TooLong(_) => "shorten the settings under [environment]".into(),
+        Reason::Option(option) => format!("start it without {option}"),
+        Reason::IncompatibleOption(option) => format!("start it without {option}"),
+        Reason::NoInstrumentLibrary(_) => {
+            "build the JVM's image with the module java.instrument".into()
+        }
+        Reason::Engine(EngineProblem::GumUnavailable) => {
+            "install the Gum engine's object beside the preload object, or take hook.engine back \
+             to \"auto\""
+                .into()
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,60 @@
+//! What the steps come to.
+
+use crate::explain::explained_process::{ExplainedProcess, Loading, NotLoaded};
+use crate::explain::explanation::{Check, Mark, Step, Verdict};
+
+/// The verdict on a process. What is in its memory is stronger than what its files say now.
+pub fn of(process: &ExplainedProcess, steps: &[Step], changes: &[String]) -> Verdict {
+    let stops: Vec<_> = steps
+        .iter()
+        .filter(|step| step.mark == Mark::Stopped)
+        .collect();
+    let Some(first) = stops.first() else {
+        return match process.is_secure {
+            Some(_) => Verdict::Injected,
+            None => {
+                Verdict::Unknown("the process does not tell whether it has other rights".into())
+            }
+        };
+    };
+    let why = match first.check {
+        Check::Loaded => format!("not loaded: {}", first.what),
+        _ => first.what.clone(),
+    };
+    let is_hooked = process.live.as_ref().and_then(|live| live.is_hooked);
+    if is_hooked == Some(true) {
+        if !changes.is_empty() && depends_on_files(first.check) {
+            return Verdict::Unknown(format!(
+                "it was hooked before something changed; if it were started now: {why}"
+            ));
+        }
+        if comes_before_hooks(steps) {
+            return Verdict::Unknown(format!(
+                "it is hooked, although {why} (it may have overwritten its command line)"
+            ));
+        }
+    }
+    let waits = match (&process.loading, first.check) {
+        (Loading::NotLoaded(NotLoaded::StartedBefore(_)), Check::Loaded) => true,
+        (_, Check::Engine) => !changes.is_empty(),
+        _ => false,
+    };
+    Verdict::NotInjected {
+        why,
+        after_restart: waits && stops.len() == 1,
+    }
+}
+
+/// Whether other files may have led to another outcome of this step.
+fn depends_on_files(check: Check) -> bool {
+    !matches!(
+        check,
+        Check::Loaded | Check::Rights | Check::KillSwitch | Check::Runtime
+    )
+}
+
+/// Whether the preload object would have put no hook in place.
+fn comes_before_hooks(steps: &[Step]) -> bool {
+    let reached = |step: &Step| step.check == Check::Runtime && step.mark != Mark::NotReached;
+    !steps.iter().any(reached)
+}

@@ -1,0 +1,264 @@
+//! `/etc/ld.so.preload` on the disk: read under a lock, replaced in one step.
+//!
+//! A new file is written beside the old one, brought to the disk and renamed over it, so that a
+//! process that starts meanwhile, and a machine that loses its power, finds either the one or the
+//! other. The folder itself is locked (flock(2)): that leaves no lock file behind.
+
+use crate::complain;
+use opentelemetry_injector_policy::formats::preload_file::PATH;
+use rustix::fs::{StatVfs, StatVfsMountFlags};
+use std::fmt;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What every user may read and only root may write.
+const MODE: u32 = 0o644;
+
+/// The new file's name until it takes the old one's place. One that a killed run has left is
+/// replaced by the next.
+const TEMPORARY: &str = ".ld.so.preload.opentelemetry-injector";
+
+/// The preload file, locked for as long as this value lives.
+pub struct PreloadFile {
+    /// Where it really is: `/etc/ld.so.preload` may be a symbolic link.
+    path: PathBuf,
+    /// Its content; `None` where there is no file.
+    content: Option<Vec<u8>>,
+    /// Whether it is root's and mode 0644.
+    is_in_order: bool,
+    _lock: File,
+}
+
+/// Why the preload file could not be read or written.
+#[derive(Debug)]
+pub struct PreloadFileError {
+    path: PathBuf,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Lock(io::Error),
+    Read(io::Error),
+    NotRegular,
+    Dangling,
+    Changed,
+    Write(io::Error),
+}
+
+impl PreloadFile {
+    /// Waits for the lock and reads the file.
+    ///
+    /// # Errors
+    /// It cannot be locked or read.
+    pub fn open() -> Result<Self, PreloadFileError> {
+        let path = really(Path::new(PATH))?;
+        let lock = lock(folder(&path))?;
+        // What it is now, not what it was before the lock was free.
+        let path = really(Path::new(PATH))?;
+        let is_in_order = match fs::metadata(&path) {
+            Ok(metadata) if !metadata.is_file() => return Err(problem(&path, What::NotRegular)),
+            Ok(metadata) => metadata.mode() & 0o7777 == MODE && metadata.uid() == 0,
+            Err(_) => true,
+        };
+        let content = read(&path).map_err(|error| problem(&path, What::Read(error)))?;
+        Ok(Self {
+            path,
+            content,
+            is_in_order,
+            _lock: lock,
+        })
+    }
+
+    /// The content; empty where there is no file.
+    pub fn content(&self) -> &[u8] {
+        self.content.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the file is root's and every user may read it, and nobody else write it.
+    pub fn is_in_order(&self) -> bool {
+        self.is_in_order
+    }
+
+    /// Looks whether the file could be written at all, and changes nothing.
+    ///
+    /// # Errors
+    /// Its file system is mounted read-only.
+    pub fn check_writable(&self) -> Result<(), PreloadFileError> {
+        let system = rustix::fs::statvfs(folder(&self.path));
+        let is_read_only = |system: StatVfs| system.f_flag.contains(StatVfsMountFlags::RDONLY);
+        if system.is_ok_and(is_read_only) {
+            let error = io::Error::from_raw_os_error(libc::EROFS);
+            Err(problem(&self.path, What::Write(error)))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Puts this content in the file's place, mode 0644 and root's; `None` takes the file away, or
+    /// empties it where it is reached by a symbolic link. The loader makes no difference between
+    /// no file and an empty one.
+    ///
+    /// # Errors
+    /// The file is as it was, or as another program has written it since it was read.
+    pub fn write(&self, content: Option<&[u8]>) -> Result<(), PreloadFileError> {
+        self.exchange(self.content.as_deref(), content)
+    }
+
+    /// Brings back what was read when the file was opened, after `written` has been.
+    ///
+    /// # Errors
+    /// What was written since is still there.
+    pub fn restore(&self, written: Option<&[u8]>) -> Result<(), PreloadFileError> {
+        self.exchange(written, self.content.as_deref())
+    }
+
+    /// Others edit the file without a lock: what they have written is not lost.
+    fn exchange(&self, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<(), PreloadFileError> {
+        let failed = |error| problem(&self.path, What::Write(error));
+        let now = read(&self.path).map_err(failed)?;
+        if now.as_deref().unwrap_or_default() != old.unwrap_or_default() {
+            return Err(problem(&self.path, What::Changed));
+        }
+        match new {
+            None if self.path == Path::new(PATH) => {
+                let removed = fs::remove_file(&self.path);
+                removed.and_then(|()| self.bring_folder_to_disk())
+            }
+            new => self.replace(new.unwrap_or_default()),
+        }
+        .map_err(failed)
+    }
+
+    fn replace(&self, content: &[u8]) -> io::Result<()> {
+        let temporary = folder(&self.path).join(TEMPORARY);
+        let replaced = write_file(&temporary, content)
+            .and_then(|()| fs::rename(&temporary, &self.path))
+            .and_then(|()| self.bring_folder_to_disk());
+        match &replaced {
+            Ok(()) => label(&self.path),
+            Err(_) => drop(fs::remove_file(&temporary)),
+        }
+        replaced
+    }
+
+    fn bring_folder_to_disk(&self) -> io::Result<()> {
+        File::open(folder(&self.path))?.sync_all()
+    }
+}
+
+/// The file's content; `None` where there is no file.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        content => content.map(Some),
+    }
+}
+
+/// Gives the file the label that SELinux's policy has for its path: a new one gets its folder's, by
+/// which confined services may not be allowed to read it. Without the program, or where it fails,
+/// those services go without the object.
+fn label(path: &Path) {
+    if Path::new("/sys/fs/selinux/enforce").exists() {
+        let _ = Command::new("restorecon").arg(path).output();
+    }
+}
+
+/// A file of this content, on the disk, with the mode and the owner that it shall have.
+fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)?;
+    fchown(&file, Some(0), Some(0))?;
+    // Not by open(2), which the umask would have a say in.
+    file.set_permissions(Permissions::from_mode(MODE))?;
+    file.sync_all()
+}
+
+/// The file that a path leads to, which need not exist unless it is named by a symbolic link.
+fn really(path: &Path) -> Result<PathBuf, PreloadFileError> {
+    match fs::canonicalize(path) {
+        Ok(path) => Ok(path),
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
+            Err(problem(path, What::Dangling))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(path.into()),
+        Err(error) => Err(problem(path, What::Read(error))),
+    }
+}
+
+/// A folder's lock. Any user may hold it who may open the folder: in the end it goes on without.
+fn lock(folder: &Path) -> Result<File, PreloadFileError> {
+    const LONGEST: Duration = Duration::from_secs(20);
+    const STEP: Duration = Duration::from_millis(50);
+    let file = File::open(folder).map_err(|error| problem(folder, What::Lock(error)))?;
+    let place = folder.display();
+    let end = Instant::now() + LONGEST;
+    let mut is_told = false;
+    while file.try_lock().is_err() {
+        if Instant::now() > end {
+            complain(&format_args!(
+                "{place} stays locked by another process: going on without"
+            ));
+            break;
+        }
+        if !is_told {
+            complain(&format_args!("waiting for another run to release {place}"));
+            is_told = true;
+        }
+        thread::sleep(STEP);
+    }
+    Ok(file)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+fn problem(path: &Path, what: What) -> PreloadFileError {
+    PreloadFileError {
+        path: path.into(),
+        what,
+    }
+}
+
+impl fmt::Display for PreloadFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.what {
+            What::Lock(error) => write!(f, "{path} cannot be locked: {error}"),
+            What::Read(error) => write!(f, "{path}: {error}"),
+            What::NotRegular => {
+                write!(f, "{path} is not a regular file; the loader reads no other")
+            }
+            What::Dangling => write!(
+                f,
+                "{path} is a symbolic link to nothing: remove it, or create the file"
+            ),
+            What::Changed => write!(
+                f,
+                "{path} was changed by another program at the same time: run this again"
+            ),
+            What::Write(error) if error.kind() == ErrorKind::ResourceBusy => write!(
+                f,
+                "{path} is a mount of its own and cannot be replaced: change the file that is \
+                 mounted there"
+            ),
+            What::Write(error) => write!(f, "{path} cannot be replaced and is as it was: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for PreloadFileError {}

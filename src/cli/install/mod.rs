@@ -1,0 +1,387 @@
+//! `opentelemetry-injector install`: the object into `/etc/ld.so.preload`, after it has been tried.
+
+pub mod ld_so_preload;
+pub mod object_check;
+pub mod private_etc;
+pub mod root;
+pub mod trial_programs;
+pub mod trials;
+pub mod trust;
+pub mod uninstall;
+
+use crate::install::ld_so_preload::{PreloadFile, PreloadFileError};
+use crate::install::object_check::ObjectFault;
+use crate::install::root::RootError;
+use crate::install::trial_programs::{Kind, Program};
+use crate::install::trials::{Circumstances, Difference, Outcome};
+use crate::machine::loaders::Loaders;
+use crate::machine::preload_object::{self, ObjectError};
+use crate::{complain, output};
+use opentelemetry_injector_policy::formats::preload_file::{self, PATH};
+use opentelemetry_injector_policy::reason::Lossy;
+use std::fmt;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Let every program that starts from now on load the preload object.
+///
+/// Checks the object, tries it on a number of programs, adds it to /etc/ld.so.preload and looks
+/// whether new programs start as before. Where anything is wrong, the file stays as it is.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The preload object, as an absolute path inside of DIR; `$LIB` in it stands for the folder of
+    /// libraries [default: the one that is installed with this command]
+    #[arg(long, value_name = "PATH")]
+    object: Option<PathBuf>,
+    /// Check and try everything, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The root folder of an image, instead of this machine's
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Install although programs of 32 bits will complain that they cannot load the object
+    #[arg(long)]
+    accept_32_bit_errors: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  every new program loads the object (with --dry-run: it would)
+  1  it was not installed; nothing has changed
+  2  wrong usage, or not root
+
+Programs of 32 bits: their loader would complain, in every one of them, that the object is of the
+wrong class. Where such programs are, the object is not installed, unless its path has `$LIB`, which
+each loader replaces by its own folder (lib/x86_64-linux-gnu, lib64, lib32, lib…), and an object of
+32 bits lies there under the same name. An empty one will do:
+  echo | gcc -m32 -shared -nostdlib -x c - -o /opt/opentelemetry/lib32/libopentelemetry_injector.so
+
+Examples:
+  opentelemetry-injector install --dry-run
+  opentelemetry-injector install
+  opentelemetry-injector install --object /opt/opentelemetry/libopentelemetry_injector.so
+  opentelemetry-injector install --root /mnt/image";
+
+const NOT_INSTALLED: u8 = 1;
+const CANNOT: u8 = 2;
+
+/// Why the object is not installed.
+#[derive(Debug)]
+enum InstallError {
+    Root(RootError),
+    NotRoot,
+    Find(ObjectError),
+    Path(PathBuf, preload_file::PreloadEntryError),
+    NoLib(PathBuf),
+    Object(PathBuf, ObjectFault),
+    OnlyMusl,
+    NoGlibc,
+    Of32Bits(PathBuf),
+    Trial(String, Difference),
+    NotLoaded,
+    PreloadFile(PreloadFileError),
+    /// The former content is back.
+    Undone(Box<InstallError>),
+    /// It could not be brought back.
+    NotUndone(Box<InstallError>, PreloadFileError),
+}
+
+/// Runs the command.
+pub fn install(arguments: &Arguments) -> ExitCode {
+    match try_to_install(arguments) {
+        Ok(report) => match output::print(&report) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => CANNOT.into(),
+        },
+        Err(problem) => {
+            complain(&problem);
+            problem.exit_code().into()
+        }
+    }
+}
+
+fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
+    // Where this command is is told by /proc, which an image may lack.
+    let found = preload_object::installed();
+    root::enter(arguments.root.as_deref()).map_err(InstallError::Root)?;
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root && !arguments.dry_run {
+        return Err(InstallError::NotRoot);
+    }
+    let object = match &arguments.object {
+        Some(object) => object.clone(),
+        None => found.map_err(InstallError::Find)?,
+    };
+    let loaders = Loaders::find();
+    let version = check(&object, &loaders)?;
+    let file = PreloadFile::open().map_err(InstallError::PreloadFile)?;
+    let content = preload_file::add(file.content(), object.as_os_str().as_bytes());
+    let content = content.map_err(|problem| InstallError::Path(object.clone(), problem))?;
+    let place = object.display();
+    if content == file.content() && file.is_in_order() {
+        return Ok(format!(
+            "{place} ({version}) is already in {PATH}; nothing was changed\n"
+        ));
+    }
+    file.check_writable().map_err(InstallError::PreloadFile)?;
+    let mut trial = Trial::new(&object, &loaders, arguments);
+    trial.try_by_variable()?;
+    if arguments.root.is_none() {
+        trial.try_by_file(file.content(), &content)?;
+    }
+    let mut report = trial.report();
+    if arguments.dry_run {
+        report += &format!("{place} ({version}) would be added to {PATH}; nothing was changed\n");
+        return Ok(report);
+    }
+    file.write(Some(&content))
+        .map_err(InstallError::PreloadFile)?;
+    if let Err(problem) = trial.verify() {
+        return Err(match file.restore(Some(&content)) {
+            Ok(()) => InstallError::Undone(problem.into()),
+            Err(second) => InstallError::NotUndone(problem.into(), second),
+        });
+    }
+    report += &format!("{place} ({version}) is in {PATH}: every new program loads it\n");
+    report += root::RUNNING_PROCESSES;
+    Ok(report)
+}
+
+/// Checks what can be told without running anything; the object's version.
+fn check(object: &Path, loaders: &Loaders) -> Result<String, InstallError> {
+    let bytes = object.as_os_str().as_bytes();
+    preload_file::check(bytes).map_err(|problem| InstallError::Path(object.into(), problem))?;
+    if loaders.glibc.is_empty() {
+        return Err(if loaders.musl.is_empty() {
+            InstallError::NoGlibc
+        } else {
+            InstallError::OnlyMusl
+        });
+    }
+    let places = object_check::places(object);
+    let first = places
+        .first()
+        .ok_or_else(|| InstallError::NoLib(object.into()))?;
+    let failed = |place: &Path, fault| InstallError::Object(place.into(), fault);
+    for place in &places {
+        object_check::trust(place).map_err(|fault| failed(place, fault))?;
+    }
+    object_check::content(first).map_err(|fault| failed(first, fault))
+}
+
+/// The programs that are tried, and what they do without the object.
+struct Trial<'t> {
+    object: &'t Path,
+    programs: Vec<(Program, Outcome)>,
+    skipped: Vec<String>,
+    accept_32_bit_errors: bool,
+}
+
+impl<'t> Trial<'t> {
+    fn new(object: &'t Path, loaders: &Loaders, arguments: &Arguments) -> Self {
+        let mut skipped = Vec::new();
+        let mut programs: Vec<_> = trial_programs::all(loaders)
+            .into_iter()
+            .map(|program| {
+                let outcome = trials::run(&program, &Circumstances::default());
+                (program, outcome)
+            })
+            .collect();
+        // An image for another machine; a kernel without programs of 32 bits.
+        programs.retain(|(program, outcome)| {
+            if let Outcome::NotStarted(_) = outcome {
+                skipped.push(format!("{}: {outcome}", program.label));
+            }
+            !matches!(outcome, Outcome::NotStarted(_))
+        });
+        Self {
+            object,
+            programs,
+            skipped,
+            accept_32_bit_errors: arguments.accept_32_bit_errors,
+        }
+    }
+
+    /// By LD_PRELOAD, which reaches the programs that are started here and no others.
+    fn try_by_variable(&mut self) -> Result<(), InstallError> {
+        let circumstances = Circumstances::with_object(self.object);
+        let mut unsteady = Vec::new();
+        for (program, before) in &self.programs {
+            // Set-id programs take no object with a `/` from there (ld.so(8)).
+            if program.kind == Kind::SetId {
+                continue;
+            }
+            let now = trials::run(program, &circumstances);
+            if let Err(problem) = self.judge(program, before, &now) {
+                // It may be a program that never does the same twice.
+                let again = trials::run(program, &Circumstances::default());
+                match trials::compare(before, &again) {
+                    Some(_) => unsteady.push(program.label.clone()),
+                    None => return Err(problem),
+                }
+            }
+        }
+        self.programs
+            .retain(|(program, _)| !unsteady.contains(&program.label));
+        let words = unsteady
+            .iter()
+            .map(|label| format!("{label}: never does the same twice"));
+        self.skipped.extend(words);
+        Ok(())
+    }
+
+    /// By a preload file that only the programs that are started here see.
+    fn try_by_file(&mut self, before: &[u8], after: &[u8]) -> Result<(), InstallError> {
+        let tried = private_etc::with(|| -> io::Result<Result<(), InstallError>> {
+            private_etc::write_preload_file(before)?;
+            let run = |program| trials::run(program, &Circumstances::default());
+            let programs = self.programs.iter().map(|(program, _)| program);
+            let befores: Vec<_> = programs.map(run).collect();
+            private_etc::write_preload_file(after)?;
+            let programs = self.programs.iter().zip(befores);
+            for ((program, _), before) in programs {
+                if let Err(problem) = self.judge(program, &before, &run(program)) {
+                    return Ok(Err(problem));
+                }
+            }
+            Ok(self.is_loaded())
+        });
+        match tried.flatten() {
+            Ok(result) => result,
+            Err(error) => {
+                let why = "no mount namespace to try the preload file in";
+                self.skipped.push(format!("{why}: {error}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// With the preload file in place: new programs do what they did before, and load the object.
+    fn verify(&self) -> Result<(), InstallError> {
+        for (program, before) in &self.programs {
+            // Those of the runtimes, which take long, have been tried.
+            if !matches!(program.kind, Kind::Runtime(_)) {
+                let now = trials::run(program, &Circumstances::default());
+                self.judge(program, before, &now)?;
+            }
+        }
+        self.is_loaded()
+    }
+
+    fn judge(
+        &self,
+        program: &Program,
+        before: &Outcome,
+        now: &Outcome,
+    ) -> Result<(), InstallError> {
+        match trials::compare(before, now) {
+            None => Ok(()),
+            Some(_) if program.kind == Kind::Of32Bits && self.accept_32_bit_errors => Ok(()),
+            Some(_) if program.kind == Kind::Of32Bits => {
+                Err(InstallError::Of32Bits(program.path.clone()))
+            }
+            Some(difference) => Err(InstallError::Trial(program.label.clone(), difference)),
+        }
+    }
+
+    /// Whether the preload file brings the object into programs: into one of root's at least, and
+    /// into the same one of another user.
+    fn is_loaded(&self) -> Result<(), InstallError> {
+        let is_loaded = |program: &&Program| trials::is_loaded(program, Circumstances::default());
+        let of = |kind| {
+            let programs = self.programs.iter().map(|(program, _)| program);
+            programs.filter(move |program| program.kind == kind)
+        };
+        let Some(root) = of(Kind::Ordinary).find(is_loaded) else {
+            return if self.programs.is_empty() {
+                Ok(())
+            } else {
+                Err(InstallError::NotLoaded)
+            };
+        };
+        let users = of(Kind::OfUser).filter(|users| users.path == root.path);
+        if users.into_iter().all(|users| is_loaded(&users)) {
+            Ok(())
+        } else {
+            Err(InstallError::NotLoaded)
+        }
+    }
+
+    fn report(&self) -> String {
+        let labels = self
+            .programs
+            .iter()
+            .map(|(program, _)| program.label.as_str());
+        let labels: Vec<_> = labels.collect();
+        let mut report = if labels.is_empty() {
+            String::from("no program could be tried\n")
+        } else {
+            format!("as before with the object: {}\n", labels.join(", "))
+        };
+        for skipped in &self.skipped {
+            report += &format!("skipped: {skipped}\n");
+        }
+        report
+    }
+}
+
+impl InstallError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Root(_) | Self::NotRoot | Self::Find(_) => CANNOT,
+            _ => NOT_INSTALLED,
+        }
+    }
+}
+
+impl fmt::Display for InstallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(problem) => problem.fmt(f),
+            Self::NotRoot => write!(f, "only root may write {PATH}; --dry-run needs no root"),
+            Self::Find(problem) => problem.fmt(f),
+            Self::Path(object, problem) => {
+                write!(f, "{}: {problem}", Lossy(object.as_os_str().as_bytes()))
+            }
+            Self::NoLib(object) => {
+                write!(
+                    f,
+                    "{}: no such file in any folder that $LIB stands for",
+                    object.display()
+                )
+            }
+            Self::Object(_, ObjectFault::Distrusted(distrust)) => distrust.fmt(f),
+            Self::Object(object, fault) => write!(f, "{}: {fault}", object.display()),
+            Self::OnlyMusl => write!(
+                f,
+                "the libc here is musl, whose loader reads no {PATH}: set LD_PRELOAD for the \
+                 services instead"
+            ),
+            Self::NoGlibc => write!(f, "no loader here reads {PATH} (glibc's does)"),
+            Self::Of32Bits(loader) => write!(
+                f,
+                "programs of 32 bits may be here ({}), and each would complain of an object that \
+                 it cannot load: remove that loader, name the object with $LIB, or give \
+                 --accept-32-bit-errors (--help tells more)",
+                loader.display()
+            ),
+            Self::Trial(program, difference) => {
+                write!(
+                    f,
+                    "with the object {program} does not run as before: {difference}"
+                )
+            }
+            Self::NotLoaded => f.write_str("new programs do not load the object, or tell nothing"),
+            Self::PreloadFile(problem) => problem.fmt(f),
+            Self::Undone(problem) => write!(f, "{problem}; {PATH} is as it was before"),
+            Self::NotUndone(problem, second) => {
+                write!(f, "{problem}; and it could not be taken back: {second}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for InstallError {}

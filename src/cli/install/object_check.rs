@@ -1,0 +1,145 @@
+//! Whether a file is a preload object of this project that the machine's programs can load, before
+//! any of them is made to.
+
+use crate::install::trust::{self, Distrust};
+use crate::machine::object_version;
+use object::Endianness;
+use object::elf::ET_DYN;
+use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use opentelemetry_injector_policy::formats::preload_file;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// The Gum engine's object, which lies beside the preload object where it is installed.
+pub const GUM: &str = "libopentelemetry_injector_gum.so";
+
+/// Why an object is refused.
+#[derive(Debug)]
+pub enum ObjectFault {
+    /// It cannot be read.
+    Unreadable(io::Error),
+    /// It is not an ELF file.
+    NotElf,
+    /// It is for other machines.
+    OtherMachine,
+    /// It ends before its last segment does.
+    Truncated,
+    /// It is a program or an object file.
+    NotShared,
+    /// It carries no version of the injector.
+    NotOurs,
+    /// It, or what lies beside it, can be changed by others, or not be read by all.
+    Distrusted(Distrust),
+}
+
+impl fmt::Display for ObjectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => write!(f, "{error}"),
+            Self::NotElf => f.write_str("not an ELF file"),
+            Self::OtherMachine => {
+                f.write_str("built for another machine: take the package for this one")
+            }
+            Self::Truncated => f.write_str("truncated: copy or unpack it again"),
+            Self::NotShared => f.write_str("not a shared object"),
+            Self::NotOurs => f.write_str("not the injector's preload object"),
+            Self::Distrusted(distrust) => distrust.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ObjectFault {}
+
+/// What a machine's programs are: class, byte order and machine of an ELF header (elf(5)).
+#[derive(PartialEq, Eq)]
+struct Identity([u8; 2], [u8; 2]);
+
+impl Identity {
+    fn of(content: &[u8]) -> Option<Self> {
+        let header = content.strip_prefix(b"\x7fELF")?;
+        let class_and_order = header.get(0..2)?.try_into().ok()?;
+        let machine = header.get(14..16)?.try_into().ok()?;
+        Some(Self(class_and_order, machine))
+    }
+
+    /// That of the shell, which every machine and every image has, else of this command.
+    fn of_machine() -> Option<Self> {
+        let of = |path| fs::read(path).ok().and_then(|content| Self::of(&content));
+        of("/bin/sh").or_else(|| of("/proc/self/exe"))
+    }
+}
+
+/// What `$LIB` stands for to a loader of this machine's class (Debian; others with two classes;
+/// the rest), then to one of 32 bits (Debian's two, Fedora's is in the list, Arch).
+const LIB: [&str; 7] = [
+    "lib/x86_64-linux-gnu",
+    "lib/aarch64-linux-gnu",
+    "lib64",
+    "lib",
+    "lib/i386-linux-gnu",
+    "lib/arm-linux-gnueabihf",
+    "lib32",
+];
+
+/// The files that a path with `$LIB` may lead to, the one for this machine's class first; without
+/// it the path itself.
+pub fn places(object: &Path) -> Vec<PathBuf> {
+    let bytes = object.as_os_str().as_bytes();
+    if !bytes.contains(&b'$') {
+        return vec![object.into()];
+    }
+    let places = LIB.map(|lib| preload_file::with_lib(bytes, lib.as_bytes()));
+    let places = places.map(|place| PathBuf::from(OsString::from_vec(place)));
+    places.into_iter().filter(|place| place.exists()).collect()
+}
+
+/// Checks the file's content. Returns its version.
+///
+/// # Errors
+/// Why it is refused.
+pub fn content(path: &Path) -> Result<String, ObjectFault> {
+    let content = fs::read(path).map_err(ObjectFault::Unreadable)?;
+    let identity = Identity::of(&content).ok_or(ObjectFault::NotElf)?;
+    if Identity::of_machine().is_some_and(|machine| machine != identity) {
+        return Err(ObjectFault::OtherMachine);
+    }
+    let elf = ElfFile64::<Endianness>::parse(content.as_slice());
+    let elf = elf.map_err(|_| ObjectFault::Truncated)?;
+    let (endian, header) = (elf.endian(), elf.elf_header());
+    if header.e_type(endian) != ET_DYN {
+        return Err(ObjectFault::NotShared);
+    }
+    let segments = header.program_headers(endian, content.as_slice());
+    let segments = segments.map_err(|_| ObjectFault::Truncated)?;
+    let ends = segments.iter().map(|segment| {
+        let (start, length) = segment.file_range(endian);
+        start.saturating_add(length)
+    });
+    if ends.max().unwrap_or(u64::MAX) > content.len() as u64 {
+        return Err(ObjectFault::Truncated);
+    }
+    object_version::of(&content).ok_or(ObjectFault::NotOurs)
+}
+
+/// Checks who may change the object and what it loads from beside itself, and that every user may
+/// read it.
+///
+/// # Errors
+/// Why it is refused.
+pub fn trust(path: &Path) -> Result<(), ObjectFault> {
+    trust::file(path).map_err(ObjectFault::Distrusted)?;
+    for companion in companions(path) {
+        trust::tree(&companion).map_err(ObjectFault::Distrusted)?;
+    }
+    Ok(())
+}
+
+/// What processes load from beside the object: the boot files and the Gum engine.
+fn companions(object: &Path) -> Vec<PathBuf> {
+    let beside = ["boot", GUM].map(|name| object.with_file_name(name));
+    beside.into_iter().filter(|path| path.exists()).collect()
+}

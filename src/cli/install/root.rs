@@ -1,0 +1,38 @@
+//! `--root DIR`: an image's root folder in the place of this machine's.
+
+use std::env;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What `install` and `uninstall` end with.
+pub const RUNNING_PROCESSES: &str =
+    "processes that are running keep what they have until they are restarted\n";
+
+/// Why the folder cannot be the root.
+#[derive(Debug)]
+pub struct RootError(PathBuf, io::Error);
+
+/// Makes the folder the root of this process: from here on every path, symbolic links included, is
+/// read as the image's programs will read it, and the programs that are started are the image's.
+///
+/// # Errors
+/// It is no folder, or only root may.
+pub fn enter(root: Option<&Path>) -> Result<(), RootError> {
+    let Some(root) = root else {
+        return Ok(());
+    };
+    let entered = rustix::process::chroot(root)
+        .map_err(io::Error::from)
+        .and_then(|()| env::set_current_dir("/"));
+    entered.map_err(|error| RootError(root.into(), error))
+}
+
+impl fmt::Display for RootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(root, error) = self;
+        write!(f, "--root {}: {error}", root.display())
+    }
+}
+
+impl core::error::Error for RootError {}

@@ -1,0 +1,65 @@
+//! A process that is not there yet, as the policy sees it.
+
+use crate::machine::configuration_files;
+use opentelemetry_injector_policy::{Process, Runtime};
+use std::env;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+/// A process that the user of the command could start.
+pub enum PossibleProcess {
+    /// With the environment of the command.
+    WithOwnEnvironment,
+    /// Of this runtime, with nothing that speaks for or against injection. Its boot files are taken to
+    /// be there: they are no matter of the configuration.
+    Of(Runtime),
+}
+
+/// The folder of boot files that are not looked at: no file can have such a path.
+const BOOT_FOLDER: &[u8] = b"\0boot";
+
+impl Process for PossibleProcess {
+    fn executable(&self) -> &[u8] {
+        match self {
+            // Only Node.js itself is injected.
+            Self::Of(Runtime::Nodejs) => b"node",
+            _ => b"",
+        }
+    }
+
+    fn started_as(&self) -> &[u8] {
+        b""
+    }
+
+    fn arguments(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::WithOwnEnvironment => env::var_os(name).map(OsStringExt::into_vec),
+            Self::Of(_) => None,
+        }
+    }
+
+    fn is_readable_file(&self, path: &[u8]) -> bool {
+        path.starts_with(BOOT_FOLDER) || configuration_files::is_readable_file(path)
+    }
+
+    fn content(&self, _path: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn is_folder(&self, path: &[u8]) -> bool {
+        Path::new(OsStr::from_bytes(path)).is_dir()
+    }
+
+    fn boot_folder(&self) -> &[u8] {
+        BOOT_FOLDER
+    }
+
+    fn loaded_library(&self, _beginning: &str) -> Option<Vec<u8>> {
+        None
+    }
+}

@@ -1,0 +1,145 @@
+//! A process, live or to be started, as the policy sees it: plain facts, gathered beforehand.
+
+use crate::machine::visible_files::VisibleFiles;
+use opentelemetry_injector_policy::process::file_name;
+use opentelemetry_injector_policy::settings::added::{self, MARKER, Restore, split};
+use opentelemetry_injector_policy::{Process, Runtime};
+use std::cell::RefCell;
+
+/// The facts.
+pub struct ProcessFacts {
+    /// See [`Process::executable`].
+    pub executable: Vec<u8>,
+    /// See [`Process::started_as`].
+    pub started_as: Vec<u8>,
+    /// See [`Process::arguments`].
+    pub arguments: Vec<Vec<u8>>,
+    /// `NAME=value` each.
+    pub environment: Vec<Vec<u8>>,
+    /// The paths of shared libraries that are loaded, or will be when they matter.
+    pub libraries: Vec<Vec<u8>>,
+    /// The runtime that the executable is linked with.
+    pub linked: Option<Runtime>,
+    /// See [`Process::boot_folder`].
+    pub boot_folder: Vec<u8>,
+    /// The file system.
+    pub visible: VisibleFiles,
+    /// The files that decisions have asked for, found or not.
+    asked: RefCell<Vec<Vec<u8>>>,
+}
+
+impl ProcessFacts {
+    /// A process of which nothing is known but what it sees.
+    pub fn new(visible: VisibleFiles) -> Self {
+        Self {
+            executable: Vec::new(),
+            started_as: Vec::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            libraries: Vec::new(),
+            linked: None,
+            boot_folder: Vec::new(),
+            visible,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// The files that decisions have asked for so far.
+    pub fn asked(&self) -> Vec<Vec<u8>> {
+        self.asked.borrow().clone()
+    }
+
+    /// Notes that the process depends on a file.
+    pub fn ask(&self, path: &[u8]) {
+        let mut asked = self.asked.borrow_mut();
+        if asked.iter().all(|other| other != path) {
+            asked.push(path.to_vec());
+        }
+    }
+}
+
+/// The environment as the process has it: what a parent was given and handed on is taken back by
+/// the preload object.
+pub fn restored(environment: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let marker = environment.iter().filter_map(|entry| split(entry));
+    let marker = marker
+        .into_iter()
+        .find(|(name, _)| *name == MARKER.to_bytes());
+    let Some(marker) = marker.map(|(_, value)| value.to_vec()) else {
+        return environment;
+    };
+    let kept = environment.iter().filter_map(|entry| {
+        Some(match added::restore(entry, &marker) {
+            Restore::Keep => entry.clone(),
+            Restore::Shorten(part) => part.to_vec(),
+            Restore::Remove => return None,
+        })
+    });
+    kept.collect()
+}
+
+impl Process for ProcessFacts {
+    fn executable(&self) -> &[u8] {
+        &self.executable
+    }
+
+    fn started_as(&self) -> &[u8] {
+        &self.started_as
+    }
+
+    fn arguments(&self) -> Vec<Vec<u8>> {
+        self.arguments.clone()
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        let mut entries = self.environment.iter().filter_map(|entry| split(entry));
+        let entry = entries.find(|(entry, _)| *entry == name.as_bytes());
+        entry.map(|(_, value)| value.to_vec())
+    }
+
+    fn is_readable_file(&self, path: &[u8]) -> bool {
+        self.ask(path);
+        self.visible.is_readable_file(path)
+    }
+
+    fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+        self.visible.content(path).ok()
+    }
+
+    fn is_folder(&self, path: &[u8]) -> bool {
+        self.visible.is_folder(path)
+    }
+
+    fn boot_folder(&self) -> &[u8] {
+        &self.boot_folder
+    }
+
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+        let mut libraries = self.libraries.iter();
+        let library = libraries.find(|path| file_name(path).starts_with(beginning.as_bytes()));
+        library.cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_two_equal_names_counts() {
+        let mut facts = ProcessFacts::new(VisibleFiles::own());
+        facts.environment = ["A=1=2", "A=3", "B="].map(Vec::from).to_vec();
+        assert_eq!(facts.variable("A"), Some(b"1=2".to_vec()));
+        assert_eq!(facts.variable("B"), Some(Vec::new()));
+        assert_eq!(facts.variable("C"), None);
+    }
+
+    #[test]
+    fn what_a_parent_was_given_does_not_count() {
+        let parent = ProcessFacts::new(VisibleFiles::own());
+        let added = b"OTEL_A=ours".to_vec();
+        let marker = added::marker(std::slice::from_ref(&added), &parent);
+        let environment = vec![b"PATH=/x".to_vec(), added, marker];
+        assert_eq!(restored(environment), [b"PATH=/x"]);
+    }
+}

@@ -1,0 +1,153 @@
+//! A program's file, as far as it decides whether a preload object is loaded into it.
+
+use object::elf::{DT_NEEDED, DT_NULL, ELFCLASS64, ELFMAG, EM_AARCH64, EM_X86_64};
+use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader};
+use object::{Endianness, Object, ObjectSymbol, ReadCache, ReadRef};
+use opentelemetry_injector_policy::Runtime;
+use opentelemetry_injector_policy::process::file_name;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+
+/// What the kernel would start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Who loads libraries into it.
+    pub loader: Loader,
+    /// Whether it is written in Go: then it asks no libc for variables.
+    pub is_go: bool,
+    /// The libraries that it names (DT_NEEDED), as it names them.
+    pub needed: Vec<Vec<u8>>,
+    /// The runtime that it is linked with, whatever its name is.
+    pub linked: Option<Runtime>,
+}
+
+/// Functions by which a program is a runtime, or starts the one that it is linked with: it exports
+/// them for extensions (Python's C API, N-API, `ruby.h`, `main/php.h`).
+const FUNCTIONS: [(&[u8], Runtime); 4] = [
+    (b"Py_Main", Runtime::Python),
+    // node::Start(int, char**)
+    (b"_ZN4node5StartEiPPc", Runtime::Nodejs),
+    (b"ruby_sysinit", Runtime::Ruby),
+    (b"php_module_startup", Runtime::Php),
+];
+
+/// Who loads libraries into a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loader {
+    /// glibc's loader, or one that behaves like it; its path.
+    Glibc(Vec<u8>),
+    /// musl's loader; its path. It does not read /etc/ld.so.preload.
+    Musl(Vec<u8>),
+    /// Nobody: the program is linked statically.
+    Nobody,
+    /// A loader of another machine, or of 32-bit programs: the object does not fit.
+    Foreign,
+}
+
+/// What is in a file; `None` where it is no ELF program.
+///
+/// # Errors
+/// As read(2).
+pub fn read(file: File) -> io::Result<Option<Program>> {
+    let mut file = io::BufReader::new(file);
+    let mut start = Vec::new();
+    file.by_ref().take(20).read_to_end(&mut start)?;
+    file.rewind()?;
+    if !start.starts_with(&ELFMAG) {
+        return Ok(None);
+    }
+    let foreign = Program {
+        loader: Loader::Foreign,
+        is_go: false,
+        needed: Vec::new(),
+        linked: None,
+    };
+    if start.get(4) != Some(&ELFCLASS64) {
+        return Ok(Some(foreign));
+    }
+    let cache = ReadCache::new(file);
+    let Ok(elf) = ElfFile64::<Endianness, _>::parse(&cache) else {
+        return Ok(None);
+    };
+    let endian = elf.endian();
+    if elf.elf_header().e_machine(endian) != MACHINE {
+        return Ok(Some(foreign));
+    }
+    let Ok(segments) = elf.elf_header().program_headers(endian, &cache) else {
+        return Ok(None);
+    };
+    let loader = segments
+        .iter()
+        .find_map(|segment| segment.interpreter(endian, &cache).ok()?);
+    let is_go = segments.iter().any(|segment| {
+        let notes = segment.notes(endian, &cache).ok().flatten();
+        notes.is_some_and(|mut notes| {
+            notes
+                .next()
+                .is_ok_and(|note| note.is_some_and(|note| note.name() == b"Go"))
+        })
+    });
+    let loader = match loader {
+        None => Loader::Nobody,
+        Some(path) if file_name(path).starts_with(b"ld-musl-") => Loader::Musl(path.to_vec()),
+        Some(path) => Loader::Glibc(path.to_vec()),
+    };
+    Ok(Some(Program {
+        loader,
+        is_go,
+        needed: needed(&elf, &cache).unwrap_or_default(),
+        linked: linked(&elf),
+    }))
+}
+
+/// The libraries' names; `None` where the file is broken.
+fn needed<'d, R: ReadRef<'d>>(elf: &ElfFile64<'d, Endianness, R>, data: R) -> Option<Vec<Vec<u8>>> {
+    let endian = elf.endian();
+    let (entries, link) = elf.elf_section_table().dynamic(endian, data).ok()??;
+    let strings = elf.elf_section_table().strings(endian, data, link).ok()?;
+    let entries = entries
+        .iter()
+        .take_while(|entry| entry.tag32(endian) != Some(DT_NULL));
+    let libraries = entries.filter(|entry| entry.tag32(endian) == Some(DT_NEEDED));
+    let names = libraries.filter_map(|entry| strings.get(entry.val32(endian)?).ok());
+    Some(names.map(<[u8]>::to_vec).collect())
+}
+
+/// The runtime whose functions a program exports.
+fn linked<'d, R: ReadRef<'d>>(elf: &ElfFile64<'d, Endianness, R>) -> Option<Runtime> {
+    let exported = elf.dynamic_symbols().filter(ObjectSymbol::is_definition);
+    let mut runtimes = exported.filter_map(|symbol| {
+        let name = symbol.name_bytes().ok()?;
+        let mut functions = FUNCTIONS.into_iter();
+        functions.find_map(|(function, runtime)| (function == name).then_some(runtime))
+    });
+    runtimes.next()
+}
+
+/// The machine that this command, and so the object beside it, was built for.
+const MACHINE: u16 = if cfg!(target_arch = "aarch64") {
+    EM_AARCH64
+} else {
+    EM_X86_64
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_test_is_a_program_with_a_loader() {
+        let own = read(File::open("/proc/self/exe").unwrap())
+            .unwrap()
+            .unwrap();
+        assert!(matches!(own.loader, Loader::Glibc(_) | Loader::Musl(_)));
+        assert!(!own.is_go);
+        assert!(own.needed.iter().any(|name| name.starts_with(b"libc.")));
+        assert_eq!(own.linked, None);
+    }
+
+    #[test]
+    fn text_is_no_program() {
+        assert_eq!(read(File::open("/etc/passwd").unwrap()).unwrap(), None);
+    }
+}

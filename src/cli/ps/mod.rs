@@ -1,0 +1,158 @@
+//! `opentelemetry-injector ps`: every process of the machine that could be instrumented.
+
+use crate::complain;
+use crate::explain::explained_process::{ExplainedProcess, runtime};
+use crate::explain::explainer::explain;
+use crate::explain::explanation::{Explanation, Verdict};
+use crate::explain::json;
+use crate::explain::running_process::{self, Unreadable};
+use crate::explain::{ASK_OTHERWISE, object_version};
+use crate::machine::proc_files;
+use crate::output::names;
+use crate::output::{Style, print, print_json, printable, table, terminal_width};
+use serde_json::{Value, json};
+use std::fs;
+use std::io;
+use std::process::ExitCode;
+
+/// List every process that could be instrumented: whether it is, and if not, why.
+///
+/// These are the processes that are a runtime with an agent, or have one inside.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+The column OBJECT has the version of the preload object that a process has loaded, with a `*` where
+something changed since the process was started: the object, the configuration, the agent. Restart
+such a process. `explain --pid` tells all of one process.
+
+Exit status:
+  0  the list is complete
+  2  some processes may not be looked at by this user, or there is no /proc
+
+Environment:
+  NO_COLOR  no colours on a terminal
+
+Examples:
+  opentelemetry-injector ps
+  opentelemetry-injector ps --json";
+
+const CANNOT_TELL: u8 = 2;
+
+/// Runs the command.
+pub fn ps(arguments: &Arguments) -> ExitCode {
+    if !proc_files::is_mounted() {
+        complain(&proc_files::NOT_MOUNTED);
+        return CANNOT_TELL.into();
+    }
+    let processes = match processes() {
+        Ok(processes) => processes,
+        Err(error) => {
+            complain(&format_args!("/proc: {error}"));
+            return CANNOT_TELL.into();
+        }
+    };
+    let mut found = Vec::new();
+    let mut hidden = 0;
+    for process in processes {
+        match running_process::read(process) {
+            Ok(process) if runtime(&process.facts).is_some() => {
+                let explanation = explain(&process);
+                found.push((process, explanation));
+            }
+            Ok(_) => {}
+            Err(Unreadable::NotPermitted) => hidden += 1,
+            // It has ended meanwhile, or was none to begin with.
+            Err(Unreadable::Gone | Unreadable::NoProgram) => {}
+        }
+    }
+    let printed = if arguments.json {
+        print_json(&list(&found, hidden))
+    } else {
+        print(&text(&found))
+    };
+    if hidden > 0 {
+        let processes = if hidden == 1 { "process" } else { "processes" };
+        complain(&format_args!(
+            "{hidden} {processes} may not be looked at by this user; {ASK_OTHERWISE}"
+        ));
+    }
+    if printed.is_err() || hidden > 0 {
+        CANNOT_TELL.into()
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+type Found = (ExplainedProcess, Explanation);
+
+/// The numbers of all processes, in order.
+fn processes() -> io::Result<Vec<u32>> {
+    let names = fs::read_dir("/proc")?
+        .flatten()
+        .map(|entry| entry.file_name());
+    let mut processes: Vec<u32> = names
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect();
+    processes.sort_unstable();
+    Ok(processes)
+}
+
+fn list(found: &[Found], hidden: usize) -> Value {
+    let summaries = found.iter();
+    let summaries = summaries.map(|(process, explanation)| json::summary(process, explanation));
+    json!({"processes": summaries.collect::<Vec<_>>(), "not_permitted": hidden})
+}
+
+const HEADINGS: [&str; 6] = ["PID", "USER", "RUNTIME", "INJECTED", "OBJECT", "WHY"];
+
+fn text(found: &[Found]) -> String {
+    let mut rows = vec![HEADINGS.map(String::from).to_vec()];
+    rows.extend(
+        found
+            .iter()
+            .map(|(process, explanation)| row(process, explanation)),
+    );
+    let style = Style::of_stdout();
+    table(&rows, terminal_width(), |_, cell| match cell {
+        "yes" => style.good(cell),
+        "no" => style.bad(cell),
+        "restart" | "?" => style.warning(cell),
+        _ if HEADINGS.contains(&cell) => style.strong(cell),
+        _ => cell.into(),
+    })
+}
+
+fn row(process: &ExplainedProcess, explanation: &Explanation) -> Vec<String> {
+    let live = process.live.as_ref();
+    let (injected, why) = match &explanation.verdict {
+        Verdict::Injected => ("yes", explanation.changes.join("; ")),
+        Verdict::NotInjected {
+            why,
+            after_restart: true,
+        } => ("restart", why.clone()),
+        Verdict::NotInjected { why, .. } => ("no", why.clone()),
+        Verdict::Unknown(why) => ("?", why.clone()),
+    };
+    let version = object_version(process);
+    let stale = if version != "-" && !explanation.changes.is_empty() {
+        "*"
+    } else {
+        ""
+    };
+    vec![
+        live.map_or(String::new(), |live| live.process.to_string()),
+        live.map_or(String::new(), |live| names::user(live.user)),
+        explanation
+            .runtime
+            .map_or(String::new(), |runtime| names::runtime(runtime).into()),
+        injected.into(),
+        format!("{version}{stale}"),
+        printable(&why),
+    ]
+}

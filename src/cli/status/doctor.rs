@@ -1,0 +1,261 @@
+//! `opentelemetry-injector doctor`: the status, and what happens when programs are really started.
+
+use crate::explain::boot_checks::{self, VersionCheck};
+use crate::explain::{planned_process, remedies};
+use crate::install::trial_programs::{self, Kind, Program};
+use crate::install::trials::{self, Circumstances, Difference, Outcome};
+use crate::machine::loaders::Loaders;
+use crate::machine::possible_process::PossibleProcess;
+use crate::output::{names, shell_word};
+use crate::status;
+use crate::status::findings::Finding;
+use crate::status::{agent_findings, confinement, preload_findings};
+use opentelemetry_injector_policy::config::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
+use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
+use std::ffi::OsString;
+use std::fs;
+use std::iter;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Tell how the injector stands, then start one small program of each installed runtime with the
+/// object and tell whether it is given its agent and does what it does without.
+///
+/// The agents are loaded with OTEL_SDK_DISABLED=true: nothing is sent. Nothing is changed.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  everything is as it should be
+  1  there are problems
+  2  something could not be looked at: ask as root
+
+Environment:
+  OPENTELEMETRY_INJECTOR_CONFIGURATION  the configuration that the programs are started with
+  NO_COLOR                              no colours on a terminal
+
+Examples:
+  opentelemetry-injector doctor
+  opentelemetry-injector doctor --json";
+
+/// What a JVM is asked to start: it is created, its agent with it, and finds no such class.
+const NO_CLASS: &[&str] = &["opentelemetry.injector.Doctor"];
+
+/// Runs the command.
+pub fn doctor(arguments: &Arguments) -> ExitCode {
+    let mut findings = status::all();
+    if let Some(object) = preload_findings::object() {
+        let configuration = agent_findings::configuration();
+        let agents = configuration.iter().flat_map(agents).collect::<Vec<_>>();
+        findings.extend(confinement::findings(&object, &agents));
+        findings.extend(programs(&object, &configuration));
+    }
+    status::print(&findings, arguments.json)
+}
+
+/// The paths of the agents.
+fn agents(configuration: &Configuration) -> Vec<String> {
+    let runtimes = Runtime::ALL.into_iter();
+    let agents =
+        runtimes.filter_map(|runtime| Some(runtime.agent(configuration).ok()?.1.to_owned()));
+    agents.collect()
+}
+
+fn programs(object: &Path, configuration: &Result<Configuration, Reason>) -> Vec<Finding> {
+    let ordinary = trial_programs::ordinary().into_iter();
+    let ordinary = ordinary.map(|program| judge_ordinary(&program, object));
+    let runtimes = trial_programs::runtimes().into_iter();
+    let runtimes = runtimes.filter_map(|program| {
+        let Kind::Runtime(runtime) = program.kind else {
+            return None;
+        };
+        let arguments = match runtime {
+            Runtime::Jvm => NO_CLASS,
+            _ => program.arguments,
+        };
+        let program = Program {
+            arguments,
+            ..program
+        };
+        let finding = judge_runtime(&program, runtime, object, configuration);
+        Some(match refused_version(&program, runtime, configuration) {
+            Some(refused) if finding.is_ok() => refused,
+            _ => finding,
+        })
+    });
+    let of_32_bits = trial_programs::of_32_bits(&Loaders::find()).into_iter();
+    let of_32_bits = of_32_bits.filter_map(|program| judge_32_bits(&program, object));
+    ordinary.chain(runtimes).chain(of_32_bits).collect()
+}
+
+fn subject(program: &Program) -> String {
+    format!("trial: {}", program.label)
+}
+
+/// A program with the kill switch, and as any other: its outcomes, and what was logged of it.
+fn run(program: &Program, object: &Path) -> (Outcome, Outcome) {
+    let configuration = overrides::configuration_path(&PossibleProcess::WithOwnEnvironment);
+    let configuration = OsString::from_vec(configuration);
+    let with = |name, value| {
+        let circumstances = Circumstances::with_object(object).and(name, value);
+        trials::run(
+            program,
+            &circumstances.and(CONFIGURATION, configuration.clone()),
+        )
+    };
+    (with(KILL_SWITCHES[0], "true"), with(DEBUG, "true"))
+}
+
+fn judge_ordinary(program: &Program, object: &Path) -> Finding {
+    let (before, now) = run(program, object);
+    match trials::compare(&before, &now) {
+        None => Finding::ok(subject(program), "as without the object"),
+        Some(difference) => differs(program, &difference),
+    }
+}
+
+/// What an installation would stop at; nothing where the kernel starts no such programs.
+fn judge_32_bits(program: &Program, object: &Path) -> Option<Finding> {
+    let before = trials::run(program, &Circumstances::default());
+    if let Outcome::NotStarted(_) = before {
+        return None;
+    }
+    let now = trials::run(program, &Circumstances::with_object(object));
+    trials::compare(&before, &now)?;
+    let what = "it cannot load the object and would complain, as every program of 32 bits";
+    Some(
+        Finding::note(subject(program), what)
+            .with_next("opentelemetry-injector install --help, before an installation"),
+    )
+}
+
+fn differs(program: &Program, difference: &Difference) -> Finding {
+    let next = "opentelemetry-injector uninstall, and report it with this output";
+    Finding::problem(subject(program), difference.to_string(), next)
+}
+
+fn judge_runtime(
+    program: &Program,
+    runtime: Runtime,
+    object: &Path,
+    configuration: &Result<Configuration, Reason>,
+) -> Finding {
+    let log_file = configuration
+        .as_ref()
+        .ok()
+        .and_then(|configuration| configuration.log.file.as_deref());
+    let length = log_file.and_then(|file| fs::metadata(file).ok());
+    let length = length.map_or(0, |metadata| metadata.len());
+    let (before, now) = run(program, object);
+    match trials::compare(&before, &now) {
+        // An agent may have something to say there; the JVM tells of its options.
+        None | Some(Difference::Output("stderr", _)) => {}
+        Some(difference) => return differs(program, &difference),
+    }
+    let mut log = trials::log(&now);
+    log.extend(
+        log_file
+            .map(|file| logged_since(file, length))
+            .unwrap_or_default(),
+    );
+    let reason = match arrival(runtime, &log) {
+        Ok(variable) => {
+            let what = format!("as without the object, and is given its agent by {variable}");
+            return Finding::ok(subject(program), what);
+        }
+        Err(reason) => reason,
+    };
+    if let Some(why) = why_none(runtime, configuration) {
+        return Finding::note(subject(program), format!("as without the object; {why}"));
+    }
+    if runtime == Runtime::Dotnet {
+        let what = "as without the object; it asks for its agent only with an application";
+        return Finding::note(subject(program), what).with_next(format!(
+            "opentelemetry-injector explain -- {} APPLICATION.dll",
+            program.path.display()
+        ));
+    }
+    Finding::problem(
+        subject(program),
+        format!("is given no agent: {reason}"),
+        format!("opentelemetry-injector explain -- {}", line(program)),
+    )
+}
+
+/// Why nothing is injected whatever the program; none where a configuration says what to inject.
+fn why_none(runtime: Runtime, configuration: &Result<Configuration, Reason>) -> Option<String> {
+    let configuration = match configuration {
+        Ok(configuration) if configuration.enabled => configuration,
+        Ok(_) => return Some(Reason::DisabledBy("enabled").to_string()),
+        Err(reason) => return Some(format!("the configuration cannot be used: {reason}")),
+    };
+    match runtime.agent(configuration) {
+        Ok(_) => None,
+        Err(Reason::NoAgentConfigured) => Some(format!(
+            "no agent is configured for {}",
+            names::runtime(runtime)
+        )),
+        Err(reason) => Some(reason.to_string()),
+    }
+}
+
+/// How a shell is told to start a program.
+fn line(program: &Program) -> String {
+    let path = program.path.to_string_lossy();
+    let words = iter::once(&*path).chain(program.arguments.iter().copied());
+    words.map(shell_word::quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// What the boot file has against the runtime's version: the agent that it is given then stays away.
+fn refused_version(
+    program: &Program,
+    runtime: Runtime,
+    configuration: &Result<Configuration, Reason>,
+) -> Option<Finding> {
+    let configuration = configuration.as_ref().ok()?;
+    let (_, agent) = runtime.agent(configuration).ok()?;
+    let command = [program.path.clone().into_os_string()];
+    let (prospect, _) = planned_process::of(&command).ok()?;
+    let VersionCheck::Failed(why) = boot_checks::check(runtime, agent, &prospect.facts) else {
+        return None;
+    };
+    let what = format!("is given no agent: {why}");
+    Some(Finding::problem(subject(program), what, remedies::VERSION))
+}
+
+/// The lines that were added to a log file.
+fn logged_since(file: &str, length: u64) -> Vec<String> {
+    let content = fs::read(file).unwrap_or_default();
+    let added = content.get(length as usize..).unwrap_or_default();
+    trials::log_lines(added)
+}
+
+/// The variable by which the agent was given, or why there was none.
+fn arrival(runtime: Runtime, log: &[String]) -> Result<&'static str, String> {
+    let variables = Variable::ALL.into_iter();
+    let variables = variables.filter(|variable| variable.runtime() == runtime);
+    for name in variables.map(Variable::name) {
+        let about = |line: &&String| line.starts_with(name);
+        if log
+            .iter()
+            .any(|line| line.starts_with(&format!("{name} is now ")))
+        {
+            return Ok(name);
+        }
+        let stays = format!("{name} stays as it was: ");
+        let mut lines = log.iter().filter(about);
+        if let Some(reason) = lines.find_map(|line| line.strip_prefix(&stays)) {
+            return Err(reason.into());
+        }
+    }
+    let mut refusals = log.iter().rev();
+    let refusal = refusals.find_map(|line| line.strip_prefix("nothing is injected: "));
+    Err(refusal.unwrap_or("it did not ask for the variable").into())
+}
