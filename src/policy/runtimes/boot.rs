@@ -7,6 +7,7 @@
 
 use crate::{Configuration, Process, Reason, Runtime, settings};
 use alloc::vec::Vec;
+use core::fmt;
 
 /// How the names of questions begin.
 pub const PREFIX: &str = "OPENTELEMETRY_INJECTOR_BOOT_";
@@ -20,8 +21,59 @@ pub const STARTED: &str = "OPENTELEMETRY_INJECTOR_BOOT_STARTED";
 /// `getenv`'s answers (Node.js) would else hand ours on.
 pub const LOADED: &str = "OPENTELEMETRY_INJECTOR_BOOT_LOADED";
 
+/// How the names begin by which a boot file tells that it has given up. The code of the reason follows
+/// ([`StoodDown`]), because getenv(3) takes a name and nothing else.
+pub const STOOD_DOWN: &str = "OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_";
+
 /// PHP's boot file, which `auto_prepend_file` names.
 pub const PHP_PREPEND: &str = "php/prepend.php";
+
+/// Why a boot file has given up: what only the runtime could see. From then on the process is answered
+/// what its environment holds, as if no agent had been injected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoodDown {
+    /// `…OWN_SDK`: the application brings an OpenTelemetry SDK of its own.
+    OwnSdk,
+    /// `…VERSION`: the agent does not support the runtime's version.
+    Version,
+    /// `…CONFLICT`: something in the process does not go together with the agent.
+    Conflict,
+    /// `…FAILED`: the agent could not be loaded.
+    Failed,
+}
+
+impl StoodDown {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 4] = [Self::OwnSdk, Self::Version, Self::Conflict, Self::Failed];
+
+    /// What follows [`STOOD_DOWN`] in the name that is asked for.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::OwnSdk => "OWN_SDK",
+            Self::Version => "VERSION",
+            Self::Conflict => "CONFLICT",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// The reason that a name tells.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        let code = name.strip_prefix(STOOD_DOWN.as_bytes())?;
+        let mut all = Self::ALL.into_iter();
+        all.find(|reason| reason.code().as_bytes() == code)
+    }
+}
+
+impl fmt::Display for StoodDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OwnSdk => "the application brings an OpenTelemetry SDK of its own",
+            Self::Version => "the agent does not support this version of the runtime",
+            Self::Conflict => "something in the process does not go together with the agent",
+            Self::Failed => "the agent could not be loaded",
+        })
+    }
+}
 
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

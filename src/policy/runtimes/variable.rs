@@ -121,6 +121,8 @@ pub enum Watched<'n> {
     Started,
     /// The boot files' word that the agent has read its settings.
     Loaded,
+    /// The boot files' word that they have given up.
+    StoodDown(boot::StoodDown),
 }
 
 /// The prefix of the agents' settings.
@@ -149,6 +151,9 @@ pub fn watched(name: &[u8]) -> Option<Watched<'_>> {
     }
     if name == boot::LOADED.as_bytes() {
         return Some(Watched::Loaded);
+    }
+    if let Some(reason) = boot::StoodDown::from_name(name) {
+        return Some(Watched::StoodDown(reason));
     }
     if let Some(question) = boot::Question::from_name(name) {
         return Some(Watched::Question(question));
@@ -196,6 +201,11 @@ mod tests {
         assert_eq!(watched(b"OTEL_X"), Some(Watched::Setting("OTEL_X")));
         assert_eq!(watched(boot::STARTED.as_bytes()), Some(Watched::Started));
         assert_eq!(watched(boot::LOADED.as_bytes()), Some(Watched::Loaded));
+        for reason in boot::StoodDown::ALL {
+            let name = [boot::STOOD_DOWN, reason.code()].concat();
+            assert_eq!(watched(name.as_bytes()), Some(Watched::StoodDown(reason)));
+        }
+        assert_eq!(watched(b"OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_"), None);
         for name in [&b"RUBY"[..], b"RUBYOPTS", b"PATH", b"", b"OTEL"] {
             assert_eq!(watched(name), None);
         }
@@ -250,5 +260,7 @@ mod tests {
         assert!(variables.all(|(index, variable)| variable as usize == index));
         let mut runtimes = Runtime::ALL.into_iter().enumerate();
         assert!(runtimes.all(|(index, runtime)| runtime as usize == index));
+        let mut reasons = boot::StoodDown::ALL.into_iter().enumerate();
+        assert!(reasons.all(|(index, reason)| reason as usize == index));
     }
 }

@@ -3,16 +3,17 @@
 //! A value is computed once for each original value and published in a list that is only ever
 //! added to. Reading takes no lock, and every pointer stays valid for ever.
 
+use crate::answer::state::STATE;
 use crate::attempt::{attempt, permanent};
 use crate::sys::host::Host;
 use crate::sys::{environment, log, memory_map};
 use core::ffi::{CStr, c_char};
 use core::ops::Range;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::settings::added;
-use opentelemetry_injector_policy::{Configuration, Runtime, Watched, settings};
+use opentelemetry_injector_policy::{Configuration, Watched, settings};
 
 struct Answer {
     older: *const Answer,
@@ -35,15 +36,6 @@ const MOST_ANSWERS: usize = 1000;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 static CONFIGURATION: AtomicPtr<Configuration> = AtomicPtr::new(ptr::null_mut());
-
-/// One more than the runtime whose agent has been injected here; 0 before.
-static ACTIVATED: AtomicU8 = AtomicU8::new(0);
-
-/// Whether the runtime has said that it has read its own variables.
-static STARTED: AtomicBool = AtomicBool::new(false);
-
-/// Whether the agent has been said to have read its settings.
-static LOADED: AtomicBool = AtomicBool::new(false);
 
 /// Sets the configuration that values are computed with; before any hook is in place.
 pub fn configure(configuration: &'static Configuration) {
@@ -81,7 +73,7 @@ pub fn answer(question: Question<'_>) -> *const c_char {
         return question.original;
     }
     if let Watched::Activation(variable) = question.watched {
-        ACTIVATED.store(variable.runtime() as u8 + 1, Ordering::Release);
+        STATE.activate(variable.runtime());
     }
     value
 }
@@ -89,26 +81,28 @@ pub fn answer(question: Question<'_>) -> *const c_char {
 /// Whether a name is to be looked at in the state that this process is in.
 fn is_answered(watched: Watched<'_>, original: *const c_char) -> bool {
     match watched {
-        Watched::Activation(_) => !STARTED.load(Ordering::Acquire),
+        _ if STATE.has_stood_down() => false,
+        Watched::Activation(_) => !STATE.has_started(),
         Watched::Started => {
-            STARTED.store(activated().is_some(), Ordering::Release);
+            STATE.start();
             false
         }
         Watched::Loaded => {
-            LOADED.store(activated().is_some(), Ordering::Release);
+            STATE.load_agent();
             false
         }
-        Watched::Setting(_) if !original.is_null() && LOADED.load(Ordering::Acquire) => false,
-        Watched::Question(_) => activated().is_some(),
-        Watched::Setting(name) => activated().is_some_and(|runtime| {
+        Watched::StoodDown(reason) => {
+            if STATE.stand_down(reason) && log::is_on() {
+                attempt(|| log::debug!("the agent has stood down: {reason}"));
+            }
+            false
+        }
+        Watched::Setting(_) if !original.is_null() && STATE.is_agent_loaded() => false,
+        Watched::Question(_) => STATE.activated().is_some(),
+        Watched::Setting(name) => STATE.activated().is_some_and(|runtime| {
             configuration().is_some_and(|c| settings::is_configured(name, runtime, c))
         }),
     }
-}
-
-fn activated() -> Option<Runtime> {
-    let index = usize::from(ACTIVATED.load(Ordering::Acquire)).checked_sub(1)?;
-    Runtime::ALL.get(index).copied()
 }
 
 fn configuration() -> Option<&'static Configuration> {
@@ -147,7 +141,7 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
     let (host, configuration) = (Host::default(), configuration()?);
     let outcome = question
         .watched
-        .value(before, activated(), &host, configuration);
+        .value(before, STATE.activated(), &host, configuration);
     let name = Lossy(question.name.to_bytes());
     log::debug!("{name} was {}", Lossy(before.unwrap_or(b"(not set)")));
     match &outcome {

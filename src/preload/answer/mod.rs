@@ -2,4 +2,5 @@
 
 pub mod answers;
 pub mod hooks;
+pub mod state;
 pub mod trace;
