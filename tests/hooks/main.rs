@@ -6,4 +6,5 @@ mod attempts;
 mod preload_object;
 mod processes;
 mod secure_execution;
+mod state;
 mod traps;

@@ -185,7 +185,7 @@ fn its_note_tells_its_version() {
                 continue;
             };
             while let Some(note) = notes.next().unwrap() {
-                if note.name() == b"OpenTelemetry" {
+                if note.name() == b"OpenTelemetry" && note.n_type(endian) == 1 {
                     let text = String::from_utf8(note.desc().to_vec()).unwrap();
                     versions.push(text.trim_end_matches('\0').to_owned());
                 }
