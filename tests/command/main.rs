@@ -2,6 +2,7 @@
 
 mod check;
 mod config;
+mod documents;
 mod explain;
 mod kubernetes;
 mod ps;
