@@ -2,7 +2,7 @@
 
 use crate::config::Processes;
 use crate::config::{overrides, sources};
-use crate::matching::{denials, glob};
+use crate::matching::{glob, tools};
 use crate::{Configuration, Files, Process, Reason, Runtime};
 use alloc::string::String;
 
@@ -56,7 +56,7 @@ fn by_executable(process: &impl Process, processes: &Processes) -> Result<(), Re
             false => Err(Reason::NotIncluded("processes.include")),
         };
     }
-    match denials::built_in_denial(process.started_as()) {
+    match tools::executable(process.started_as()) {
         Some(kind) => Err(Reason::BuiltInDenial(kind)),
         None => Ok(()),
     }

@@ -1,6 +1,7 @@
 //! The facts about a process that decisions rest on.
 
 use alloc::vec::Vec;
+use core::ffi::CStr;
 
 /// One process: the calling one in the preload object, any live one in the command.
 ///
@@ -16,8 +17,13 @@ pub trait Process {
     fn started_as(&self) -> &[u8];
 
     /// The command line, the program's own name first (`/proc/PID/cmdline`); empty where it cannot
-    /// be told.
-    fn arguments(&self) -> Vec<Vec<u8>>;
+    /// be told. Where the dynamic loader was called by name, its own part stands in front.
+    fn command_line(&self) -> Vec<Vec<u8>>;
+
+    /// The same without the part of a loader that was called by name.
+    fn arguments(&self) -> Vec<Vec<u8>> {
+        without_loader(self.command_line())
+    }
 
     /// The value of a variable in the process's own environment, before any hook.
     fn variable(&self, name: &str) -> Option<Vec<u8>>;
@@ -38,6 +44,43 @@ pub trait Process {
 
     /// The path of a loaded shared library by what its file name begins with, for example `libjvm.so`.
     fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>>;
+
+    /// Whether the executable itself defines a function for others, in its dynamic symbol table.
+    fn exports(&self, function: &CStr) -> bool;
+}
+
+/// Whether a program is a dynamic loader (ld.so(8)), by its file name: glibc's or musl's, which may be
+/// called by name with a program.
+pub fn is_loader(name: &[u8]) -> bool {
+    ["ld-linux", "ld-musl-", "ld.so", "ld64.so"]
+        .iter()
+        .any(|beginning| name.starts_with(beginning.as_bytes()))
+}
+
+/// Options of a loader whose value is the next argument (`ld.so --help` of glibc 2.41; musl's
+/// `ldso/dynlink.c`).
+const LOADER_OPTIONS: &str = "--library-path --inhibit-rpath --audit --preload --argv0 \
+    --glibc-hwcaps-prepend --glibc-hwcaps-mask";
+
+/// A command line without what a loader that was called by name takes for itself.
+fn without_loader(mut arguments: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    if !arguments
+        .first()
+        .is_some_and(|own| is_loader(file_name(own)))
+    {
+        return arguments;
+    }
+    let mut program = 1;
+    while let Some(option) = arguments
+        .get(program)
+        .filter(|word| word.starts_with(b"--"))
+    {
+        let has_value = LOADER_OPTIONS
+            .split(' ')
+            .any(|name| name.as_bytes() == option);
+        program += 1 + usize::from(has_value);
+    }
+    arguments.split_off(program.min(arguments.len()))
 }
 
 /// The last component of a path.
@@ -67,6 +110,9 @@ pub(crate) mod fixture {
         pub contents: BTreeMap<String, String>,
         pub folders: Vec<String>,
         pub libraries: Vec<String>,
+        /// `None`: as the executable.
+        pub started_as: Option<String>,
+        pub exports: Vec<String>,
     }
 
     impl Process for Fixture {
@@ -74,9 +120,12 @@ pub(crate) mod fixture {
             self.executable.as_bytes()
         }
         fn started_as(&self) -> &[u8] {
-            self.executable.as_bytes()
+            self.started_as
+                .as_ref()
+                .unwrap_or(&self.executable)
+                .as_bytes()
         }
-        fn arguments(&self) -> Vec<Vec<u8>> {
+        fn command_line(&self) -> Vec<Vec<u8>> {
             self.arguments
                 .iter()
                 .map(|a| a.clone().into_bytes())
@@ -106,5 +155,39 @@ pub(crate) mod fixture {
             let found = self.libraries.iter().find(is_named);
             found.map(|path| path.clone().into_bytes())
         }
+        fn exports(&self, function: &core::ffi::CStr) -> bool {
+            self.exports
+                .iter()
+                .any(|name| name.as_bytes() == function.to_bytes())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loaders_own_part_is_no_part_of_the_programs_line() {
+        let words = |text: &str| text.split(' ').map(Vec::from).collect::<Vec<_>>();
+        for (line, wanted) in [
+            ("java -d", "java -d"),
+            (
+                "/lib64/ld-linux-x86-64.so.2 /usr/bin/java -d",
+                "/usr/bin/java -d",
+            ),
+            (
+                "ld.so --preload x.so --inhibit-cache --argv0 y java --preload z",
+                "java --preload z",
+            ),
+            (
+                "/lib/ld-musl-x86_64.so.1 --library-path=/x python3 -S",
+                "python3 -S",
+            ),
+        ] {
+            assert_eq!(without_loader(words(line)), words(wanted));
+        }
+        assert!(without_loader(words("ld.so --preload")).is_empty());
+        assert!(without_loader(Vec::new()).is_empty());
     }
 }

@@ -17,8 +17,10 @@ pub enum Reason {
     NotLoaded(&'static str),
     /// An option on the command line with which the agent could not start.
     Option(&'static str),
-    /// A program that is not the runtime's launcher asked for the variable: to pass it on.
-    AskedByAnother,
+    /// Nothing proves that the process runs this runtime: it asks to hand the value on.
+    NotProven(&'static str),
+    /// A CLR that another program has loaded: it runs no startup hooks.
+    Hosted,
     /// The configuration cannot be used.
     Configuration {
         /// The file with the problem.
@@ -116,7 +118,12 @@ impl fmt::Display for Reason {
             ),
             Self::NotLoaded(library) => write!(f, "{library} is not loaded"),
             Self::Option(name) => write!(f, "with {name} on the command line no agent is loaded"),
-            Self::AskedByAnother => f.write_str("asked for by a program of another kind"),
+            Self::NotProven(runtime) => write!(
+                f,
+                "neither the program's name nor a library shows that it runs {runtime} \
+                 (a name in processes.include does)"
+            ),
+            Self::Hosted => f.write_str("a .NET that another program hosts runs no startup hooks"),
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }

@@ -7,7 +7,7 @@
 use super::fields::Fields;
 use super::process::Plain;
 use opentelemetry_injector_policy::runtimes::erlang::flags;
-use opentelemetry_injector_policy::runtimes::{jvm, nodejs};
+use opentelemetry_injector_policy::runtimes::{jvm, nodejs, python};
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 
 /// What a merge is given.
@@ -100,7 +100,13 @@ pub fn look_at(input: &[u8], runtime: Runtime) {
             Err(Reason::AlreadyInjected) => {}
             Err(reason) => panic!("the value that we made is refused: {reason:?}"),
         }
-        holds_the_users(variable, &value, original);
+        // What a parent handed on is no part of the user's value.
+        let boot_folder = [&scene.process.boot_folder[..], b"/python"].concat();
+        let users = original.map(|value| python::without_ours(value, &boot_folder));
+        match variable {
+            Variable::Pythonpath => holds_the_users(variable, &value, users.as_deref()),
+            _ => holds_the_users(variable, &value, original),
+        }
     }
     // Whatever is added to an environment: the marker takes it back.
     let variable = Variable::DotnetStartupHooks;

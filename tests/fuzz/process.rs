@@ -3,6 +3,7 @@
 use opentelemetry_injector_policy::Process;
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 
 /// A process in which every file is there.
 #[derive(Default)]
@@ -26,7 +27,7 @@ impl Process for Plain {
     fn started_as(&self) -> &[u8] {
         &self.executable
     }
-    fn arguments(&self) -> Vec<Vec<u8>> {
+    fn command_line(&self) -> Vec<Vec<u8>> {
         self.arguments.clone()
     }
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
@@ -48,5 +49,8 @@ impl Process for Plain {
         let is_named = |path: &&&str| file_name(path.as_bytes()).starts_with(beginning.as_bytes());
         let path = self.libraries.iter().find(is_named)?;
         Some(path.as_bytes().to_vec())
+    }
+    fn exports(&self, _function: &CStr) -> bool {
+        false
     }
 }

@@ -59,11 +59,11 @@ fn a_set_id_program_is_left_alone_and_others_are_not() {
         stdout(&ordinary),
         format!("JAVA_TOOL_OPTIONS={value}\nHOME=/here\n")
     );
-    assert!(stderr(&ordinary).contains("ask-cc]: engine direct: getenv hooked"));
+    assert!(stderr(&ordinary).contains("java]: engine direct: getenv hooked"));
 
     let set_id = run(true);
     // secure_getenv answers NULL there, which shows that the kernel did set AT_SECURE.
     let wanted = "JAVA_TOOL_OPTIONS=(null)\nHOME=/here\nsecure_getenv differs: (null)\n";
     assert_eq!(stdout(&set_id), wanted, "{}", stderr(&set_id));
-    assert!(!stderr(&set_id).contains("ask-cc]"), "{}", stderr(&set_id));
+    assert!(!stderr(&set_id).contains("java]"), "{}", stderr(&set_id));
 }

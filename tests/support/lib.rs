@@ -123,10 +123,15 @@ impl Scene {
         command
     }
 
-    /// Compiles `programs/NAME.c` with a compiler and further arguments.
+    /// Compiles `programs/NAME.c` with a compiler and further arguments. A program gets a folder of
+    /// its own and is called `java` there: no other program would be answered for a JVM.
     pub fn compile_with(&self, compiler: &str, name: &str, arguments: &[&str]) -> PathBuf {
         let source = root().join("tests/programs").join(format!("{name}.c"));
-        let program = self.path(&format!("{}-{compiler}", name.replace('/', "-")));
+        let mut program = self.path(&format!("{}-{compiler}", name.replace('/', "-")));
+        if !arguments.contains(&"-shared") {
+            fs::create_dir_all(&program).expect("a folder for the program");
+            program.push("java");
+        }
         let output = Command::new(compiler)
             .args(["-O2", "-Wall", "-Wextra", "-o"])
             .arg(&program)

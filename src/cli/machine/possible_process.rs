@@ -3,7 +3,7 @@
 use crate::machine::configuration_files;
 use opentelemetry_injector_policy::{Process, Runtime};
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
@@ -22,9 +22,8 @@ const BOOT_FOLDER: &[u8] = b"\0boot";
 impl Process for PossibleProcess {
     fn executable(&self) -> &[u8] {
         match self {
-            // Only Node.js itself is injected.
-            Self::Of(Runtime::Nodejs) => b"node",
-            _ => b"",
+            Self::Of(runtime) => launcher(*runtime),
+            Self::WithOwnEnvironment => b"",
         }
     }
 
@@ -32,7 +31,7 @@ impl Process for PossibleProcess {
         b""
     }
 
-    fn arguments(&self) -> Vec<Vec<u8>> {
+    fn command_line(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
 
@@ -61,5 +60,22 @@ impl Process for PossibleProcess {
 
     fn loaded_library(&self, _beginning: &str) -> Option<Vec<u8>> {
         None
+    }
+
+    fn exports(&self, _function: &CStr) -> bool {
+        false
+    }
+}
+
+/// A program that is this runtime.
+const fn launcher(runtime: Runtime) -> &'static [u8] {
+    match runtime {
+        Runtime::Jvm => b"java",
+        Runtime::Nodejs => b"node",
+        Runtime::Python => b"python3",
+        Runtime::Ruby => b"ruby",
+        Runtime::Php => b"php",
+        Runtime::Erlang => b"erlexec",
+        Runtime::Dotnet => b"dotnet",
     }
 }

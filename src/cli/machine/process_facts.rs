@@ -5,6 +5,7 @@ use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::settings::added::{self, MARKER, Restore, split};
 use opentelemetry_injector_policy::{Process, Runtime};
 use std::cell::RefCell;
+use std::ffi::CStr;
 
 /// The facts.
 pub struct ProcessFacts {
@@ -12,7 +13,7 @@ pub struct ProcessFacts {
     pub executable: Vec<u8>,
     /// See [`Process::started_as`].
     pub started_as: Vec<u8>,
-    /// See [`Process::arguments`].
+    /// See [`Process::command_line`].
     pub arguments: Vec<Vec<u8>>,
     /// `NAME=value` each.
     pub environment: Vec<Vec<u8>>,
@@ -87,7 +88,7 @@ impl Process for ProcessFacts {
         &self.started_as
     }
 
-    fn arguments(&self) -> Vec<Vec<u8>> {
+    fn command_line(&self) -> Vec<Vec<u8>> {
         self.arguments.clone()
     }
 
@@ -118,6 +119,11 @@ impl Process for ProcessFacts {
         let mut libraries = self.libraries.iter();
         let library = libraries.find(|path| file_name(path).starts_with(beginning.as_bytes()));
         library.cloned()
+    }
+
+    fn exports(&self, function: &CStr) -> bool {
+        let linked = self.linked.and_then(Runtime::function);
+        linked == Some(function)
     }
 }
 

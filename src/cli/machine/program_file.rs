@@ -21,16 +21,6 @@ pub struct Program {
     pub linked: Option<Runtime>,
 }
 
-/// Functions by which a program is a runtime, or starts the one that it is linked with: it exports
-/// them for extensions (Python's C API, N-API, `ruby.h`, `main/php.h`).
-const FUNCTIONS: [(&[u8], Runtime); 4] = [
-    (b"Py_Main", Runtime::Python),
-    // node::Start(int, char**)
-    (b"_ZN4node5StartEiPPc", Runtime::Nodejs),
-    (b"ruby_sysinit", Runtime::Ruby),
-    (b"php_module_startup", Runtime::Php),
-];
-
 /// Who loads libraries into a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loader {
@@ -118,8 +108,8 @@ fn linked<'d, R: ReadRef<'d>>(elf: &ElfFile64<'d, Endianness, R>) -> Option<Runt
     let exported = elf.dynamic_symbols().filter(ObjectSymbol::is_definition);
     let mut runtimes = exported.filter_map(|symbol| {
         let name = symbol.name_bytes().ok()?;
-        let mut functions = FUNCTIONS.into_iter();
-        functions.find_map(|(function, runtime)| (function == name).then_some(runtime))
+        let is_its = |runtime: &Runtime| runtime.function().is_some_and(|f| f.to_bytes() == name);
+        Runtime::ALL.into_iter().find(is_its)
     });
     runtimes.next()
 }

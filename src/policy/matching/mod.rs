@@ -1,5 +1,6 @@
 //! How names, paths and command lines are matched.
 
-pub mod denials;
+pub mod command_line;
 pub mod glob;
 pub mod scripts;
+pub mod tools;

@@ -7,11 +7,11 @@ pub mod jvm;
 pub mod nodejs;
 pub mod php;
 pub mod python;
+pub mod recognition;
 pub mod ruby;
 pub mod variable;
 
 use crate::config::Agent;
-use crate::process::{Process, file_name};
 use crate::{Configuration, Reason};
 
 /// A runtime with a section of the configuration and variables of its own.
@@ -58,6 +58,19 @@ impl Runtime {
         }
     }
 
+    /// The runtime's name.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Jvm => "Java",
+            Self::Nodejs => "Node.js",
+            Self::Python => "Python",
+            Self::Ruby => "Ruby",
+            Self::Php => "PHP",
+            Self::Erlang => "Erlang",
+            Self::Dotnet => ".NET",
+        }
+    }
+
     /// The key that turns the runtime off.
     const fn switch(self) -> &'static str {
         match self {
@@ -82,51 +95,6 @@ impl Runtime {
         match agent.enabled {
             true => Ok((agent, path)),
             false => Err(Reason::DisabledBy(self.switch())),
-        }
-    }
-
-    /// The runtime that a process is recognised as before it has asked for anything, by the path it
-    /// was started by. Programs that embed a runtime are told by nothing before that.
-    pub fn of(process: &impl Process) -> Option<Self> {
-        let name = file_name(process.started_as());
-        let mut runtimes = Self::ALL.into_iter();
-        runtimes.find(|runtime| runtime.launches(name))
-    }
-
-    /// Whether a process runs another runtime alone, by its executable. It asks for variables of this one
-    /// to hand them on: Node.js builds the environment of a child by `getenv`, name by name.
-    pub fn is_foreign_to(self, process: &impl Process) -> bool {
-        let name = file_name(process.executable());
-        let launches = |runtime: Self| runtime.launches(name);
-        !launches(self)
-            && Self::ALL.into_iter().any(launches)
-            && process.loaded_library(self.library()).is_none()
-    }
-
-    /// What the file name of the runtime's library begins with, where a program has it inside.
-    const fn library(self) -> &'static str {
-        match self {
-            Self::Jvm => "libjvm.so",
-            Self::Nodejs => "libnode.so",
-            Self::Python => "libpython",
-            Self::Ruby => "libruby",
-            Self::Php => "libphp",
-            Self::Erlang => "liberts",
-            Self::Dotnet => "libhostfxr.so",
-        }
-    }
-
-    /// Whether a program is one of the launchers of this runtime, by its file name.
-    pub fn launches(self, name: &[u8]) -> bool {
-        let starts = |prefix: &[u8]| name.starts_with(prefix);
-        match self {
-            Self::Jvm => name == b"java",
-            Self::Nodejs => name == b"node" || name == b"nodejs",
-            Self::Python => starts(b"python"),
-            Self::Ruby => starts(b"ruby"),
-            Self::Php => starts(b"php") || name == b"apache2" || name == b"httpd",
-            Self::Erlang => name == b"erlexec" || name == b"beam.smp",
-            Self::Dotnet => name == b"dotnet",
         }
     }
 }

@@ -8,7 +8,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{ptr, slice};
 use libc::{Elf64_Addr as Address, Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
-use libc::{PF_R, PT_DYNAMIC, PT_LOAD};
+use libc::{PF_R, PT_DYNAMIC, PT_LOAD, PT_PHDR};
 use opentelemetry_injector_policy::process::{directory, file_name};
 
 /// One loaded object, for the duration of a visit.
@@ -95,6 +95,29 @@ pub fn own_folder() -> &'static [u8] {
         // SAFETY: the loader keeps the name of an object that is never unloaded.
         false => directory(unsafe { CStr::from_ptr(path) }.to_bytes()),
     }
+}
+
+/// Whether the executable defines a function for others. Asks neither the loader, whose lock another
+/// thread may hold, nor /proc: the kernel tells where the program headers are (getauxval(3)).
+pub fn executable_defines(name: &CStr) -> bool {
+    // SAFETY: getauxval(3) has no requirements.
+    let [headers, count] =
+        [libc::AT_PHDR, libc::AT_PHNUM].map(|tag| unsafe { libc::getauxval(tag) });
+    if headers == 0 {
+        return false;
+    }
+    let start = headers as *const ProgramHeader;
+    // SAFETY: the executable's own table, which stays mapped.
+    let headers = unsafe { slice::from_raw_parts(start, count as usize) };
+    let Some(own) = headers.iter().find(|header| header.p_type == PT_PHDR) else {
+        return false;
+    };
+    let object = Object {
+        path: c"",
+        base: (start as usize).wrapping_sub(own.p_vaddr as usize),
+        headers,
+    };
+    object.function(name).is_some()
 }
 
 impl Object<'_> {

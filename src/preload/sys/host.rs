@@ -6,13 +6,14 @@ use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::ffi::{CStr, c_char};
-use opentelemetry_injector_policy::{Process, process::file_name};
+use opentelemetry_injector_policy::{Process, formats, process::file_name};
 
 /// The calling process.
 #[derive(Default)]
 pub struct Host {
     executable: OnceCell<Vec<u8>>,
     boot_folder: OnceCell<Vec<u8>>,
+    mappings: OnceCell<Vec<u8>>,
 }
 
 /// The executable's path without its mark for a file that was replaced since (proc(5)).
@@ -39,7 +40,7 @@ impl Process for Host {
         }
     }
 
-    fn arguments(&self) -> Vec<Vec<u8>> {
+    fn command_line(&self) -> Vec<Vec<u8>> {
         let content = kernel::read_all(c"/proc/self/cmdline").unwrap_or_default();
         let content = content.strip_suffix(b"\0").unwrap_or(&content);
         content
@@ -76,7 +77,13 @@ impl Process for Host {
 
     fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
         let is_named = |path: &[u8]| file_name(path).starts_with(beginning.as_bytes());
-        let mapped = memory_map::find(|mapped| is_named(&mapped.path));
+        // A value may depend on several libraries.
+        let content = self.mappings.get_or_init(memory_map::content);
+        let mapped = formats::mappings::find(content, |mapped| is_named(&mapped.path));
         mapped.map(|mapped| mapped.path)
+    }
+
+    fn exports(&self, function: &CStr) -> bool {
+        loaded_objects::executable_defines(function)
     }
 }

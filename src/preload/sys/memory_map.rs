@@ -4,15 +4,17 @@
 //! of fork that thread does not exist. This is read inside of an attempt.
 
 use crate::sys::kernel;
+use alloc::vec::Vec;
 use opentelemetry_injector_policy::formats::mappings::{self, Mapped};
 
 /// The file that is mapped at an address.
 pub fn at(address: usize) -> Option<Mapped> {
-    find(|mapped| (mapped.start..mapped.end).contains(&address))
+    mappings::find(&content(), |mapped| {
+        (mapped.start..mapped.end).contains(&address)
+    })
 }
 
-/// The first mapped file that `wanted` accepts; `None` also where /proc is hidden.
-pub fn find(wanted: impl Fn(&Mapped) -> bool) -> Option<Mapped> {
-    let content = kernel::read_all(c"/proc/self/maps").ok()?;
-    mappings::find(&content, wanted)
+/// All mappings as the kernel tells them; nothing where /proc is hidden.
+pub fn content() -> Vec<u8> {
+    kernel::read_all(c"/proc/self/maps").unwrap_or_default()
 }

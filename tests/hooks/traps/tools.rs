@@ -11,7 +11,9 @@ use support::{Scene, engines, has, object, skip};
 /// Compiles asking_program with its library in one piece, so that a compiler's option reaches both.
 fn asking(scene: &Scene, compiler: &str, arguments: &[&str]) -> Option<std::path::PathBuf> {
     let programs = support::root().join("tests/programs/traps");
-    let program = scene.path(&format!("asking-{}", arguments.concat().replace('/', "-")));
+    let folder = scene.path(&format!("asking-{}", arguments.concat().replace('/', "-")));
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("java");
     let mut compile = Command::new(compiler);
     compile
         .args(["-g", "-O1", "-o"])

@@ -39,10 +39,6 @@ pub fn value(
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
     let (erlang, agent) = Runtime::Erlang.agent(configuration)?;
-    let program = file_name(process.started_as());
-    if !program.is_empty() && !Runtime::Erlang.launches(program) {
-        return Err(Reason::AskedByAnother);
-    }
     let original = original.unwrap_or_default();
     let flags = flags::split(original)?;
     let arguments = process.arguments();
@@ -207,16 +203,6 @@ mod tests {
         assert_eq!(value(Some(&once), &p, &c), Err(Reason::AlreadyInjected));
         let p = process(&["beam.smp", "-opentelemetry_injector", "/x"]);
         assert_eq!(reason("", &p, &c), Reason::AlreadyInjected);
-    }
-
-    #[test]
-    fn only_erlangs_launcher_gets_it() {
-        let (mut p, c) = (process(&["node"]), configuration());
-        p.executable = "/usr/bin/node".into();
-        assert_eq!(reason("", &p, &c), Reason::AskedByAnother);
-        // Where it cannot be told, as in a configuration's check.
-        p.executable.clear();
-        assert!(!flags("", &p, &c).is_empty());
     }
 
     #[test]

@@ -8,7 +8,6 @@ pub mod agents;
 pub mod options;
 
 use crate::matching::glob;
-use crate::process::file_name;
 use crate::runtimes::boot;
 use crate::runtimes::nodejs::options::{command_line, modules, quote, split};
 use crate::{Configuration, Process, Reason, Runtime};
@@ -41,11 +40,7 @@ pub fn value(
     let options = split(original)?;
     let arguments = process.arguments();
     let (own_options, script) = command_line(&arguments);
-    let processes = &configuration.processes;
-    if processes.include.is_none() {
-        is_node(process)?;
-    }
-    if processes.include_arguments.is_none() {
+    if configuration.processes.include_arguments.is_none() {
         is_no_package_manager(script.unwrap_or_default())?;
     }
     let boot_file = boot::file(process, "nodejs/register.js")?;
@@ -78,14 +73,6 @@ fn compose(boot_file: &[u8], original: &[u8]) -> Vec<u8> {
         value.extend(original);
     }
     value
-}
-
-/// Programs in other languages ask too, to hand the value on to a Node.js that they start.
-fn is_node(process: &impl Process) -> Result<(), Reason> {
-    match file_name(process.executable()).starts_with(b"node") {
-        true => Ok(()),
-        false => Err(Reason::BuiltInDenial("a program other than Node.js")),
-    }
 }
 
 fn is_no_package_manager(script: &[u8]) -> Result<(), Reason> {
@@ -203,16 +190,6 @@ mod tests {
         let mut c = configuration();
         c.processes.include_arguments = Some(vec!["*/npm".into()]);
         assert!(value(None, &process(&["node", "/usr/bin/npm"]), &c).is_ok());
-    }
-
-    #[test]
-    fn other_programs_are_left_alone_unless_named() {
-        let mut p = process(&["ruby"]);
-        p.executable = "/usr/bin/ruby3.1".into();
-        let mut c = configuration();
-        assert!(matches!(value(None, &p, &c), Err(Reason::BuiltInDenial(_))));
-        c.processes.include = Some(vec!["ruby*".into()]);
-        assert!(value(None, &p, &c).is_ok());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Source: "Command line and environment" in CPython's documentation, 2.7 to 3.13.
 
+use crate::Runtime;
+use crate::matching::command_line::{self, Grammar, Runs};
 use crate::process::file_name;
 use alloc::vec::Vec;
 
@@ -28,66 +30,45 @@ pub struct CommandLine<'a> {
     pub opts_out: Option<&'static str>,
 }
 
+/// `python --help`: what takes a value, and what names the program. Python 2 has `-Q`.
+const GRAMMAR: Grammar = Grammar {
+    with_value: "-Q -W -X --check-hash-based-pycs",
+    naming: "-c -m",
+    letters: true,
+    marks: b"",
+};
+
 impl<'a> CommandLine<'a> {
     /// Reads the arguments, the program's own name first.
     pub fn parse(arguments: &'a [Vec<u8>]) -> Self {
-        let mut read = Self {
-            program: Program::Unknown,
-            opts_out: None,
+        let own_name = file_name(arguments.first().map_or(b"", Vec::as_slice));
+        if !Runtime::Python.launches(own_name) {
+            return Self {
+                program: Program::Unknown,
+                opts_out: None,
+            };
+        }
+        let line = GRAMMAR.read(arguments);
+        let program = match line.runs {
+            Runs::Script(path) => Program::Script(path),
+            Runs::Named("-c", code) => Program::Code(code),
+            Runs::Named(_, module) => Program::Module(module),
+            Runs::Input | Runs::Nothing => Program::Unknown,
         };
-        let mut arguments = arguments.iter().map(Vec::as_slice);
-        let own_name = file_name(arguments.next().unwrap_or_default());
-        if own_name.starts_with(b"python") {
-            read.program = read.options(&mut arguments).unwrap_or(Program::Unknown);
+        Self {
+            program,
+            opts_out: opts_out(line.options),
         }
-        read
     }
+}
 
-    fn options(&mut self, arguments: &mut impl Iterator<Item = &'a [u8]>) -> Option<Program<'a>> {
-        while let Some(argument) = arguments.next() {
-            let Some(letters) = argument.strip_prefix(b"-") else {
-                return Some(Program::Script(argument));
-            };
-            match argument {
-                b"-" => return None,
-                b"--check-hash-based-pycs" => _ = arguments.next(),
-                _ if letters.starts_with(b"-") => {}
-                _ => {
-                    if let Some(program) = self.letters(letters, arguments) {
-                        return Some(program);
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// One argument with several options, the last of which may take a value.
-    fn letters(
-        &mut self,
-        letters: &'a [u8],
-        arguments: &mut impl Iterator<Item = &'a [u8]>,
-    ) -> Option<Program<'a>> {
-        for (index, letter) in letters.iter().enumerate() {
-            let mut value = || match letters.get(index + 1..) {
-                Some(attached) if !attached.is_empty() => attached,
-                _ => arguments.next().unwrap_or_default(),
-            };
-            match letter {
-                b'c' => return Some(Program::Code(value())),
-                b'm' => return Some(Program::Module(value())),
-                b'Q' | b'W' | b'X' => {
-                    value();
-                    return None;
-                }
-                b'S' => self.opts_out = Some("-S"),
-                b'E' => self.opts_out = Some("-E"),
-                b'I' => self.opts_out = Some("-I"),
-                _ => {}
-            }
-        }
-        None
-    }
+/// The last of the options that leave our boot file out.
+fn opts_out(options: &[Vec<u8>]) -> Option<&'static str> {
+    let mut found = None;
+    GRAMMAR.each(options, |name, _| {
+        found = command_line::find("-S -E -I", name).or(found);
+    });
+    found
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 //! hook.
 
 pub mod command_line;
-pub mod tools;
 
-use crate::matching::{denials, glob};
+use crate::matching::glob;
+use crate::matching::tools::{self, By};
 use crate::process::{directory, file_name};
 use crate::reason::Lossy;
 use crate::runtimes::boot;
@@ -41,13 +41,12 @@ pub fn value(
             why: "PYTHONPATH is split at `:`",
         });
     }
-    let original = original.unwrap_or_default();
-    if entries(original).any(|entry| entry == boot_folder) {
-        return Err(Reason::AlreadyInjected);
-    }
+    // What a parent handed on activates the agent here, too, and our folder comes first again.
+    let original = without_ours(original.unwrap_or_default(), boot_folder);
+    let original = original.as_slice();
     // Started by another name: a link such as `vi`. Only who asks for this variable pays for a look.
     if configuration.processes.include.is_none()
-        && let Some(kind) = denials::embeds_python(process.executable())
+        && let Some(kind) = tools::executable(process.executable())
     {
         return Err(Reason::BuiltInDenial(kind));
     }
@@ -59,9 +58,7 @@ pub fn value(
     if !python.allow_other_agents {
         no_other_agent(original, &command_line.program)?;
     }
-    if configuration.processes.include_arguments.is_none() {
-        tools::is_application(&command_line.program)?;
-    }
+    is_application(&command_line.program, configuration)?;
     // With a placeholder, it is the boot file that looks.
     let module = [agent, MODULE].concat();
     if !agent.contains(VERSION) && !process.is_readable_file(module.as_bytes()) {
@@ -74,6 +71,25 @@ pub fn value(
         value.extend(original);
     }
     Ok(value)
+}
+
+/// Whether Python runs something else than a tool. The executable is the same for all.
+fn is_application(program: &Program<'_>, configuration: &Configuration) -> Result<(), Reason> {
+    let (by, text) = match program {
+        Program::Code(code) => (By::Code, *code),
+        Program::Module(name) => (By::Module, *name),
+        Program::Script(path) => (By::Script, *path),
+        Program::Unknown => return Ok(()),
+    };
+    tools::refuse(Runtime::Python, by, text, configuration)
+}
+
+/// The user's part of a value.
+pub fn without_ours(value: &[u8], boot_folder: &[u8]) -> Vec<u8> {
+    let kept: Vec<_> = entries(value)
+        .filter(|entry| *entry != boot_folder)
+        .collect();
+    kept.join(&b':')
 }
 
 fn entries(value: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -209,7 +225,10 @@ mod tests {
     #[test]
     fn applying_it_twice_changes_nothing() {
         let once = outcome("/a", &["python3"]).unwrap();
-        assert_eq!(outcome(&once, &["python3"]), Err(Reason::AlreadyInjected));
+        assert_eq!(outcome(&once, &["python3"]).unwrap(), once);
+        let handed_on = String::from("/mylib:") + &once;
+        let wanted = [BOOT, ":/mylib:/a"].concat();
+        assert_eq!(outcome(&handed_on, &["python3"]).unwrap(), wanted);
     }
 
     #[test]

@@ -1,0 +1,407 @@
+//! Tools: programs that are left alone by default, because they are no service.
+//!
+//! Package managers, compilers, linters, test runners, and programs that only have a runtime inside for
+//! their extensions. Each would start seconds later and report itself as a service. This is the one
+//! table of all runtimes; whoever wants a tool injected names it in `processes.include`, where its
+//! executable tells it, else in `processes.include_arguments`.
+
+use crate::matching::glob;
+use crate::{Configuration, Reason, Runtime};
+
+/// How a tool is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The file name of the executable, by the path that it was started by.
+    Executable,
+    /// The script: its file name, without a version behind it (`pip3.11`, `gem3.1`), or, where the
+    /// pattern has a slash, its path.
+    Script,
+    /// A module that is run by its name: Python's `-m`, up to the first dot.
+    Module,
+    /// Code on the command line (`-c`, `-e`).
+    Code,
+    /// The class whose `main` is run, without the module in front of it.
+    MainClass,
+    /// The file name of the archive that is run (`java -jar`).
+    Jar,
+    /// The main class, or the archive's file name, and the arguments behind it, with one blank
+    /// between them.
+    Invocation,
+    /// A system property of the JVM (`-DNAME=…`) that only this tool's launcher sets.
+    Property,
+    /// The file name of a .NET assembly, without `.dll`.
+    Assembly,
+}
+
+impl By {
+    /// What stands between the patterns of a row: texts of these kinds have blanks.
+    const fn separator(self) -> char {
+        match self {
+            Self::Code | Self::Invocation => '\n',
+            _ => ' ',
+        }
+    }
+}
+
+/// A row: what several tools of one kind are called.
+struct Tools {
+    runtime: Runtime,
+    by: By,
+    /// Patterns as [`glob`] reads them. One text, because each string of an array would cost a
+    /// relocation in every program.
+    names: &'static str,
+    /// What they are, for the reason that is told.
+    kind: &'static str,
+}
+
+const fn tools(runtime: Runtime, by: By, kind: &'static str, names: &'static str) -> Tools {
+    Tools {
+        runtime,
+        by,
+        names,
+        kind,
+    }
+}
+
+/// The table.
+const TOOLS: &[Tools] = &[
+    // The `bin` folders of JDK 8 to 25, of what reads JAVA_TOOL_OPTIONS.
+    tools(
+        Runtime::Jvm,
+        By::Executable,
+        "a JDK tool",
+        "appletviewer extcheck idlj jaotc jar jarsigner javac javadoc javafxpackager javah javap \
+         javapackager jcmd jconsole jdb jdeprscan jdeps jfr jhat jhsdb jimage jinfo jjs jlink jmap jmc \
+         jmod jnativescan jpackage jps jrunscript jsadebugd jshell jstack jstat jstatd jvisualvm \
+         jwebserver keytool native2ascii orbd pack200 policytool rmic rmid rmiregistry schemagen \
+         serialver servertool tnameserv unpack200 wsgen wsimport xjc",
+    ),
+    // The modules of the same, by `java -m MODULE/CLASS`, and what jshell starts.
+    tools(
+        Runtime::Jvm,
+        By::MainClass,
+        "a JDK tool",
+        "com.sun.tools.* sun.tools.* jdk.tools.* jdk.jfr.internal.tool.* jdk.javadoc.internal.* \
+         jdk.jpackage.* jdk.internal.jshell.* jdk.jshell.* sun.security.tools.* sun.jvm.hotspot.*",
+    ),
+    // `mvn`, `mvnd`: their scripts. The class that Maven's script starts is others' as well.
+    tools(
+        Runtime::Jvm,
+        By::Property,
+        "a build tool",
+        "maven.multiModuleProjectDirectory mvnd.home",
+    ),
+    tools(
+        Runtime::Jvm,
+        By::MainClass,
+        "a build tool",
+        "org.apache.maven.* org.mvndaemon.mvnd.* org.gradle.launcher.* org.gradle.wrapper.* \
+         worker.org.gradle.process.* org.gradle.process.internal.worker.* \
+         org.apache.tools.ant.launch.Launcher org.apache.tools.ant.Main xsbt.boot.Boot sbt.* \
+         leiningen.core.main dev.jbang.Main coursier.*",
+    ),
+    tools(
+        Runtime::Jvm,
+        By::Jar,
+        "a build tool",
+        "maven-wrapper.jar gradle-wrapper.jar gradle-launcher-*.jar gradle-gradle-cli-main-*.jar \
+         gradle-daemon-main-*.jar ant-launcher.jar sbt-launch.jar sbt-launch-?.*.jar \
+         leiningen-*-standalone.jar jbang.jar A-server.jar coursier.jar",
+    ),
+    // `scala`, `groovy`, `kotlin` and their compilers: the scripts' main classes.
+    tools(
+        Runtime::Jvm,
+        By::MainClass,
+        "a language's own launcher or compiler",
+        "scala.tools.nsc.* dotty.tools.* org.codehaus.groovy.tools.* groovy.ui.* \
+         org.apache.groovy.* org.jetbrains.kotlin.* org.eclipse.jdt.internal.compiler.batch.Main \
+         org.aspectj.tools.ajc.Main",
+    ),
+    tools(
+        Runtime::Jvm,
+        By::Jar,
+        "a test runner",
+        "surefirebooter*.jar junit-platform-console-standalone*.jar",
+    ),
+    tools(
+        Runtime::Jvm,
+        By::MainClass,
+        "a test runner",
+        "org.junit.runner.JUnitCore junit.textui.TestRunner org.junit.platform.console.* \
+         org.testng.TestNG com.intellij.rt.* org.eclipse.jdt.internal.junit*.runner.* \
+         io.cucumber.core.cli.Main cucumber.api.cli.Main org.scalatest.tools.Runner \
+         org.openjdk.jmh.Main org.openjdk.jmh.runner.ForkedMain org.spockframework.*",
+    ),
+    tools(
+        Runtime::Jvm,
+        By::Jar,
+        "a linter or generator",
+        "checkstyle-*-all.jar google-java-format-*.jar plantuml.jar plantuml-?.*.jar \
+         openapi-generator-cli.jar openapi-generator-cli-?.*.jar swagger-codegen-cli.jar \
+         swagger-codegen-cli-?.*.jar antlr-?.*-complete.jar sonar-scanner-cli-*.jar",
+    ),
+    tools(
+        Runtime::Jvm,
+        By::MainClass,
+        "a linter or generator",
+        "com.puppycrawl.tools.checkstyle.Main org.sonarsource.scanner.cli.Main org.antlr.v4.Tool \
+         net.sourceforge.pmd.* edu.umd.cs.findbugs.*",
+    ),
+    // Command-line programs of servers: probes and administrators run them beside the service.
+    tools(
+        Runtime::Jvm,
+        By::MainClass,
+        "a server's command-line tool",
+        "org.apache.catalina.util.ServerInfo org.apache.catalina.startup.Tool \
+         org.apache.kafka.tools.* kafka.admin.* kafka.tools.* \
+         org.apache.zookeeper.ZooKeeperMain org.apache.cassandra.tools.* org.apache.solr.cli.* \
+         org.elasticsearch.launcher.CliToolLauncher org.elasticsearch.tools.launchers.* \
+         org.opensearch.tools.launchers.* org.apache.hadoop.fs.FsShell org.apache.karaf.client.Main",
+    ),
+    // What catalina.sh, jetty.sh and activemq start beside the server.
+    tools(
+        Runtime::Jvm,
+        By::Invocation,
+        "a server's command-line tool",
+        "org.apache.catalina.startup.Bootstrap stop\n\
+         org.apache.catalina.startup.Bootstrap * stop\n\
+         org.apache.catalina.startup.Bootstrap configtest\n\
+         org.apache.catalina.startup.Bootstrap * configtest\n\
+         start.jar *--dry-run*\nstart.jar *--stop*\nstart.jar *--version*\nstart.jar *--list-*\n\
+         start.jar *--create-startd*\nstart.jar *--add-module*\nactivemq.jar stop*\nactivemq.jar query*",
+    ),
+    // What runs Java and Python for its extensions. Source: Debian's packages that depend on
+    // libpython3.11 and on a Java runtime; the last interpreter is Red Hat's, for tools of its own.
+    tools(
+        Runtime::Python,
+        By::Executable,
+        "a tool with Python inside",
+        "gdb gdb-multiarch lldb perf vim vim.gtk3 vim.nox gvim platform-python blender collectd eog \
+         fontforge freecad gedit gimp gimp-2.10 gnumeric hexchat inkscape kate kicad krita \
+         pluma postgres qgis qgis.bin rhythmbox soffice.bin totem weechat weechat-headless xed znc",
+    ),
+    tools(
+        Runtime::Python,
+        By::Module,
+        "a package manager",
+        "build ensurepip flit hatch pdm pip pip_tools pipenv pipx piptools poetry twine uv venv \
+         virtualenv",
+    ),
+    tools(
+        Runtime::Python,
+        By::Module,
+        "a test runner",
+        "behave coverage doctest nose nose2 nox pytest robot slipcover tox unittest",
+    ),
+    tools(
+        Runtime::Python,
+        By::Module,
+        "a tool written in Python",
+        "autopep8 bandit black compileall cython dis flake8 idlelib isort lib2to3 mypy pdb \
+         pre_commit py_compile pycodestyle pydoc pydocstyle pyflakes pylint PyInstaller pyright \
+         ruff sphinx tabnanny timeit yapf zipapp zipfile",
+    ),
+    // Package managers with their inner scripts.
+    tools(
+        Runtime::Python,
+        By::Script,
+        "a package manager",
+        "__pip-runner__.py _in_process.py conda easy_install easy_install-* flit get-pip.py \
+         get_interpreter_info.py hatch mamba micromamba pdm pip pip-* pipenv pipx poetry py_info.py \
+         pyproject-build pyvenv setup.py twine uv virtualenv virtualenv-*",
+    ),
+    tools(
+        Runtime::Python,
+        By::Script,
+        "a test runner",
+        "behave coverage nose2 nosetests nox py.test pytest robot tox tox4",
+    ),
+    tools(
+        Runtime::Python,
+        By::Script,
+        "a tool written in Python",
+        "2to3 autopep8 bandit black cython f2py flake8 idle isort mypy pre-commit pycodestyle pydoc \
+         pydocstyle pyflakes pyinstaller pylint pyright ruff sphinx-build yapf",
+    ),
+    // Tools of Debian, Ubuntu and Red Hat, then of Google Cloud, which replace modules of the standard
+    // library by their own and must be first to import them.
+    tools(
+        Runtime::Python,
+        By::Script,
+        "a tool of the system",
+        "add-apt-repository apt-add-repository apt-check apt-listchanges apt_check.py \
+         command-not-found dh_python* dnf dnf-* do-release-upgrade lsb_release py3clean \
+         py3compile py3versions pyclean pycompile pyversions software-properties-* \
+         unattended-upgrade unattended-upgrades unattended-upgrade-shutdown yum yum-* bq.py \
+         bootstrapping.py gcloud.py gsutil gsutil.py",
+    ),
+    // How the standard library and pip start helpers of their own.
+    tools(
+        Runtime::Python,
+        By::Code,
+        "a helper process of Python",
+        "*<pip-setuptools-caller>*\n\
+         *runpy.run_module(\"pip\"*\n\
+         from multiprocessing.resource_tracker import main;*\n\
+         from multiprocessing.semaphore_tracker import main;*",
+    ),
+];
+
+/// What kind of tool a program is by one mark of it, where it is one.
+pub fn kind(runtime: Runtime, by: By, text: &[u8]) -> Option<&'static str> {
+    let mut rows = TOOLS.iter();
+    let row = rows.find(|row| row.runtime == runtime && row.by == by && names(row, text));
+    row.map(|row| row.kind)
+}
+
+/// What kind of tool an executable is, by its path, whatever runtime is in it.
+pub fn executable(path: &[u8]) -> Option<&'static str> {
+    let mut rows = TOOLS.iter().filter(|row| row.by == By::Executable);
+    rows.find(|row| names(row, path)).map(|row| row.kind)
+}
+
+/// Leaves a tool alone, unless the configuration itself says by `processes.include_arguments` which
+/// command lines are wanted.
+///
+/// # Errors
+/// The program is a tool by this mark.
+pub fn refuse(
+    runtime: Runtime,
+    by: By,
+    text: &[u8],
+    configuration: &Configuration,
+) -> Result<(), Reason> {
+    if configuration.processes.include_arguments.is_some() {
+        return Ok(());
+    }
+    kind(runtime, by, text).map_or(Ok(()), |kind| Err(Reason::BuiltInArgumentDenial(kind)))
+}
+
+fn names(row: &Tools, text: &[u8]) -> bool {
+    let is_path = matches!(row.by, By::Executable | By::Script | By::Jar | By::Assembly);
+    let text = match row.by {
+        By::Module => text.split(|byte| *byte == b'.').next().unwrap_or(text),
+        By::MainClass => text.rsplit(|byte| *byte == b'/').next().unwrap_or(text),
+        _ => text,
+    };
+    let mut patterns = row.names.split(row.by.separator()).map(str::as_bytes);
+    patterns.any(|pattern| {
+        if is_path {
+            glob::matches_path(pattern, text)
+                || row.by == By::Script && glob::matches_path(pattern, without_version(text))
+        } else {
+            glob::matches(pattern, text)
+        }
+    })
+}
+
+/// The path of a script without the version behind its name: of `gem3.1`, `pytest-3`.
+fn without_version(path: &[u8]) -> &[u8] {
+    let is_version = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let end = path.iter().rposition(|byte| !is_version(byte));
+    let name = path.get(..end.map_or(0, |end| end + 1)).unwrap_or_default();
+    match name.strip_suffix(b"-") {
+        Some(name) if name.len() + 1 < path.len() => name,
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_tool(runtime: Runtime, by: By, text: &str) -> bool {
+        let outcome = refuse(runtime, by, text.as_bytes(), &Configuration::default());
+        outcome.is_err()
+    }
+
+    #[test]
+    fn tools_are_recognised_by_every_mark() {
+        for (runtime, by, text) in [
+            (Runtime::Jvm, By::Executable, "/usr/lib/jvm/x/bin/javac"),
+            (Runtime::Python, By::Executable, "/usr/bin/gdb"),
+            (
+                Runtime::Jvm,
+                By::MainClass,
+                "jdk.compiler/com.sun.tools.javac.Main",
+            ),
+            (
+                Runtime::Jvm,
+                By::MainClass,
+                "org.apache.tools.ant.launch.Launcher",
+            ),
+            (
+                Runtime::Jvm,
+                By::Jar,
+                "/x/target/surefire/surefirebooter-20261.jar",
+            ),
+            (
+                Runtime::Jvm,
+                By::Property,
+                "maven.multiModuleProjectDirectory",
+            ),
+            (
+                Runtime::Jvm,
+                By::Invocation,
+                "org.apache.catalina.startup.Bootstrap stop",
+            ),
+            (Runtime::Python, By::Module, "pip._internal"),
+            (Runtime::Python, By::Module, "venv"),
+            (Runtime::Python, By::Script, "/v/bin/pytest"),
+            (Runtime::Python, By::Script, "/usr/bin/pip3.11"),
+            (Runtime::Python, By::Script, "/usr/bin/pytest-3"),
+            (Runtime::Python, By::Script, "/x/pip/__pip-runner__.py"),
+            (
+                Runtime::Python,
+                By::Code,
+                "from multiprocessing.resource_tracker import main;main(5)",
+            ),
+        ] {
+            assert!(is_tool(runtime, by, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_only_named_like_a_tool_is_none() {
+        for (runtime, by, text) in [
+            (Runtime::Jvm, By::Executable, "/usr/lib/jvm/x/bin/java"),
+            (
+                Runtime::Jvm,
+                By::MainClass,
+                "org.apache.catalina.startup.Bootstrap",
+            ),
+            (
+                Runtime::Jvm,
+                By::Invocation,
+                "org.apache.catalina.startup.Bootstrap start",
+            ),
+            (Runtime::Jvm, By::MainClass, "com.shop.sbt.Main"),
+            (Runtime::Jvm, By::Jar, "/srv/gradle/shop.jar"),
+            (Runtime::Jvm, By::Property, "maven"),
+            (Runtime::Python, By::Executable, "/usr/bin/python3"),
+            (Runtime::Python, By::Module, "pipeline"),
+            (Runtime::Python, By::Module, "flask"),
+            (Runtime::Python, By::Script, "/srv/my-pytest-app/main.py"),
+            (Runtime::Python, By::Script, "/srv/pytest-service"),
+            (Runtime::Python, By::Script, "/srv/pipeline.py"),
+            (Runtime::Python, By::Script, "/v/bin/gunicorn"),
+            (Runtime::Python, By::Script, "3.11"),
+            (Runtime::Python, By::Script, ""),
+            (
+                Runtime::Python,
+                By::Code,
+                "from multiprocessing.spawn import spawn_main; spawn_main()",
+            ),
+            (Runtime::Ruby, By::Script, "/usr/bin/pytest"),
+        ] {
+            assert!(!is_tool(runtime, by, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_chooses_arguments_lifts_it() {
+        let mut chosen = Configuration::default();
+        chosen.processes.include_arguments = Some([alloc::string::String::from("pip")].into());
+        assert_eq!(refuse(Runtime::Python, By::Module, b"pip", &chosen), Ok(()));
+    }
+}
