@@ -226,6 +226,7 @@ fn every_key_of_the_configuration_is_in_the_reference() {
         let (section, name) = key.split_once('.').unwrap_or(("", key));
         let spellings = [
             format!("`{key}"),
+            format!("`[{key}]`"),
             format!("`RUNTIME.{name}`"),
             format!("`{section}.…`"),
         ];
