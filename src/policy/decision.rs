@@ -39,10 +39,14 @@ fn decide(process: &impl Process, configuration: &Configuration) -> Result<(), R
 /// Whether any runtime has an agent; otherwise the first reason for it.
 fn any_agent(configuration: &Configuration) -> Result<(), Reason> {
     let outcomes = Runtime::ALL.map(|runtime| runtime.agent(configuration).map(|_| ()));
-    let switched_off = |outcome: &&Result<(), Reason>| **outcome != Err(Reason::NoAgentConfigured);
-    let best = outcomes.iter().find(|outcome| outcome.is_ok());
-    let best = best.or_else(|| outcomes.iter().find(switched_off));
-    best.cloned().unwrap_or(Err(Reason::NoAgentConfigured))
+    if outcomes.iter().any(Result::is_ok) {
+        return Ok(());
+    }
+    // A runtime that is switched off and has no agent either says nothing of the others.
+    let has_agent = |runtime: &Runtime| configuration.agent(*runtime).agent_path.is_some();
+    let switched_off = Runtime::ALL.into_iter().find(has_agent);
+    let reason = switched_off.and_then(|runtime| runtime.agent(configuration).err());
+    Err(reason.unwrap_or(Reason::NoAgentConfigured))
 }
 
 fn by_executable(process: &impl Process, processes: &Processes) -> Result<(), Reason> {
@@ -120,6 +124,21 @@ mod tests {
         let java = process("/usr/bin/java", &[]);
         let nothing = Configuration::default();
         assert_eq!(decide(&java, &nothing), Err(Reason::NoAgentConfigured));
+    }
+
+    #[test]
+    fn what_is_switched_off_is_told_where_there_is_an_agent() {
+        let mut configuration = Configuration::default();
+        configuration.agent_mut(Runtime::Php).enabled = false;
+        let php = process("/usr/bin/php", &[]);
+        assert_eq!(decide(&php, &configuration), Err(Reason::NoAgentConfigured));
+        let own = Runtime::Php.agent(&configuration).map(|_| ());
+        assert_eq!(own, Err(Reason::DisabledBy("php.enabled")));
+        configuration.agent_mut(Runtime::Php).agent_path = Some("/agent".into());
+        assert_eq!(
+            decide(&php, &configuration),
+            Err(Reason::DisabledBy("php.enabled"))
+        );
     }
 
     #[test]

@@ -402,48 +402,6 @@ fn an_agent_that_the_user_has_given_is_not_told_as_injected() {
 }
 
 #[test]
-fn scripts_that_start_erlang_are_told_with_what_they_start() {
-    if !has("erl") {
-        skip!("Erlang is not installed");
-    }
-    let scene = Scene::new();
-    let application = scene.path("opentelemetry/ebin/opentelemetry.app");
-    fs::create_dir_all(application.parent().unwrap()).unwrap();
-    fs::write(application, "").unwrap();
-    let folder = scene.folder.path().display();
-    scene.configure(&format!("erlang.agent_path = '{folder}'\n"));
-    let explained = |words: &[&str]| {
-        let mut ask = command(&[&["explain", "--json", "--"], words].concat());
-        ask.env("LD_PRELOAD", object());
-        ask.env("OPENTELEMETRY_INJECTOR_CONFIGURATION", &scene.configuration);
-        parsed(&ask.output().unwrap())
-    };
-    for script in ["erl", "elixir", "iex"] {
-        if !has(script) {
-            println!("skipped: {script}, which is not installed");
-            continue;
-        }
-        let (told, code) = explained(&[script]);
-        assert_eq!((stops(&told), code), (vec!["runtime"], 1), "{told:#}");
-        let what = step(&told, "runtime")["what"].as_str().unwrap();
-        assert!(what.contains("starts erlexec in the end"), "{what}");
-        // The next step answers the question.
-        let next = told["next"][0].as_str().unwrap();
-        let (_, line) = next
-            .split_once("opentelemetry-injector explain -- ")
-            .unwrap();
-        let words: Vec<_> = line.trim_end_matches(" …").split(' ').collect();
-        let (told, code) = explained(&words);
-        assert_eq!(code, 0, "{told:#}");
-        assert_eq!(told["runtime"], "erlang");
-        if script == "elixir" {
-            let mix = [&words[..], &["/usr/bin/mix", "compile"]].concat();
-            assert_eq!(explained(&mix).1, 1);
-        }
-    }
-}
-
-#[test]
 fn the_decisive_step_is_named_with_its_place() {
     let scene = Scene::new();
     let agent = format!("[jvm]\nagent_path = \"{}\"\n", scene.agent);

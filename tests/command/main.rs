@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod documents;
 mod explain;
+mod explain_commands;
 mod kubernetes;
 mod ps;
 mod run;

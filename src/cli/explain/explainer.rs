@@ -5,9 +5,9 @@ use crate::explain::boot_checks::{self, VersionCheck};
 use crate::explain::changes;
 use crate::explain::explained_process::{ExplainedProcess, Loading, runtime};
 use crate::explain::explanation::{Answer, Check, Explanation, Mark, Step, Verdict};
-use crate::explain::launcher_scripts;
 use crate::explain::remedies;
 use crate::explain::running_process::GUM;
+use crate::explain::shell_scripts;
 use crate::explain::verdict;
 use crate::output::names;
 use opentelemetry_injector_policy::config::overrides;
@@ -170,7 +170,11 @@ impl<'s> Explainer<'s> {
             Err(reason) if is_about_agents(&reason) => {
                 self.passed(Check::Processes, "no key keeps this process out");
                 self.not_reached(&[Check::Runtime]);
-                self.stopped(Check::Agent, &reason);
+                // That of its own runtime says more than that of any.
+                let own = self
+                    .runtime
+                    .and_then(|runtime| runtime.agent(&self.configuration).err());
+                self.stopped(Check::Agent, &own.unwrap_or(reason));
             }
             Err(reason) => {
                 self.stopped(Check::Processes, &reason);
@@ -181,9 +185,7 @@ impl<'s> Explainer<'s> {
 
     fn runtime(&mut self) {
         let Some(runtime) = self.runtime else {
-            let (what, help) = self.no_runtime();
-            self.step(Check::Runtime, Mark::Stopped, what);
-            self.help.push(help);
+            self.no_runtime();
             return self.not_reached(&AFTER_CONFIGURATION[2..]);
         };
         self.passed(Check::Runtime, names::runtime(runtime));
@@ -199,16 +201,26 @@ impl<'s> Explainer<'s> {
     }
 
     /// Why the program is none, and what to do.
-    fn no_runtime(&self) -> (String, String) {
-        if let Some(script) = launcher_scripts::find(&self.process.facts) {
-            return (script.what(), script.help());
+    fn no_runtime(&mut self) {
+        if let Some((script, runtime)) = shell_scripts::runtime(&self.process.facts) {
+            let what =
+                format!("a shell runs {script}, which starts {runtime}: a process of its own");
+            // A live shell is only itself; a command is meant with what it starts.
+            let mark = if self.process.live.is_some() {
+                Mark::Stopped
+            } else {
+                Mark::Unknown
+            };
+            self.step(Check::Runtime, mark, what);
+            return self.help.push(remedies::IN_A_SCRIPT.into());
         }
         let what = if self.process.is_go {
             "the program is written in Go and asks libc for nothing"
         } else {
             "the program is no runtime that there is an agent for"
         };
-        (what.into(), remedies::NO_RUNTIME.into())
+        self.step(Check::Runtime, Mark::Stopped, what);
+        self.help.push(remedies::NO_RUNTIME.into());
     }
 
     /// Asks for the runtime's variables as the hook would.
@@ -255,7 +267,11 @@ impl<'s> Explainer<'s> {
     }
 
     fn engine(&mut self) {
-        let is_before = |step: &Step| step.mark == Mark::Stopped && step.check != Check::Loaded;
+        let is_before = |step: &Step| match step.check {
+            Check::Loaded => false,
+            Check::Runtime => matches!(step.mark, Mark::Stopped | Mark::Unknown),
+            _ => step.mark == Mark::Stopped,
+        };
         if self.steps.iter().any(is_before) {
             return self.not_reached(&[Check::Engine]);
         }

@@ -22,6 +22,15 @@ pub struct Explanation {
 }
 
 impl Explanation {
+    /// What only the runtime itself can tell, where the boot file asks it.
+    pub fn untold(&self) -> Option<&str> {
+        let is_untold = |step: &&Step| step.check == Check::Version && step.mark == Mark::Unknown;
+        self.steps
+            .iter()
+            .find(is_untold)
+            .map(|step| step.what.as_str())
+    }
+
     /// Whether the values are those that a new process would get: what the running one was answered
     /// with has been changed since, and is told by nothing.
     pub fn is_of_now(&self) -> bool {

@@ -2,21 +2,24 @@
 
 pub mod boot_checks;
 pub mod changes;
+pub mod erlang_scripts;
 pub mod explained_process;
 pub mod explainer;
 pub mod explanation;
 pub mod json;
-pub mod launcher_scripts;
 pub mod planned_process;
 pub mod remedies;
 pub mod resolved_command;
 pub mod running_process;
+pub mod shell_scripts;
 pub mod verdict;
+pub mod wrappers;
 
 use crate::complain;
 use crate::explain::explained_process::{ExplainedProcess, Loading};
 use crate::explain::explainer::explain as explained;
 use crate::explain::explanation::{Explanation, Mark, Verdict};
+use crate::explain::resolved_command::Way;
 use crate::explain::running_process::Unreadable;
 use crate::machine::proc_files;
 use crate::output::names;
@@ -25,6 +28,7 @@ use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Tell what the injector decides for one process, step by step, and why.
@@ -41,6 +45,9 @@ pub struct Arguments {
     /// Write JSON
     #[arg(long)]
     json: bool,
+    /// Explain with this configuration instead of the process's own
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
     /// A command and its arguments
     #[arg(
         required_unless_present = "pid",
@@ -82,18 +89,21 @@ const CANNOT_TELL: u8 = 2;
 
 /// Runs the command.
 pub fn explain(arguments: &Arguments) -> ExitCode {
-    let (process, scripts) = match process(arguments) {
+    let (mut process, way) = match process(arguments) {
         Ok(found) => found,
         Err(message) => {
             complain(&message);
             return CANNOT_TELL.into();
         }
     };
+    if let Some(path) = &arguments.config {
+        process.facts.configure(path);
+    }
     let explanation = explained(&process);
     let printed = if arguments.json {
         print_json(&json::explanation(&process, &explanation))
     } else {
-        print(&text(&process, &scripts, &explanation, Style::of_stdout()))
+        print(&text(&process, &way, &explanation, Style::of_stdout()))
     };
     match (printed, &explanation.verdict) {
         (Err(_), _) | (_, Verdict::Unknown(_)) => CANNOT_TELL.into(),
@@ -102,11 +112,11 @@ pub fn explain(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn process(arguments: &Arguments) -> Result<(ExplainedProcess, Vec<Vec<u8>>), String> {
+fn process(arguments: &Arguments) -> Result<(ExplainedProcess, Way), String> {
     match arguments.pid {
         Some(_) if !proc_files::is_mounted() => Err(proc_files::NOT_MOUNTED.into()),
         Some(process) => match running_process::read(process) {
-            Ok(process) => Ok((process, Vec::new())),
+            Ok(process) => Ok((process, Way::default())),
             Err(problem) => Err(problem.of(process)),
         },
         None => planned_process::of(&arguments.command).map_err(|problem| problem.to_string()),
@@ -128,14 +138,9 @@ impl Unreadable {
     }
 }
 
-fn text(
-    process: &ExplainedProcess,
-    scripts: &[Vec<u8>],
-    explanation: &Explanation,
-    style: Style,
-) -> String {
+fn text(process: &ExplainedProcess, way: &Way, explanation: &Explanation, style: Style) -> String {
     let mut text = String::new();
-    heading(&mut text, process, scripts, explanation, style);
+    heading(&mut text, process, way, explanation, style);
     steps(&mut text, explanation, style);
     answers(&mut text, process, explanation, style);
     if !explanation.changes.is_empty() {
@@ -162,7 +167,7 @@ fn text(
 fn heading(
     text: &mut String,
     process: &ExplainedProcess,
-    scripts: &[Vec<u8>],
+    way: &Way,
     explanation: &Explanation,
     style: Style,
 ) {
@@ -179,7 +184,10 @@ fn heading(
         None => format!("command: {name}{runtime}"),
     };
     let _ = writeln!(text, "{}", style.strong(&title));
-    for script in scripts {
+    for wrapper in &way.wrappers {
+        let _ = writeln!(text, "  by       {}", shown(wrapper));
+    }
+    for script in &way.scripts {
         let _ = writeln!(text, "  script   {}", shown(script));
     }
     let _ = writeln!(text, "  program  {}", shown(&process.facts.executable));
@@ -263,7 +271,14 @@ fn verdict(process: &ExplainedProcess, explanation: &Explanation, style: Style) 
             (Style::warning, "Injected", restart)
         }
         Verdict::Injected if is_live => (Style::good, "Injected", ""),
-        Verdict::Injected => (Style::good, "Would be injected", ""),
+        Verdict::Injected => match explanation.untold() {
+            Some(condition) => (
+                Style::warning,
+                "Would be injected, with one condition",
+                condition,
+            ),
+            None => (Style::good, "Would be injected", ""),
+        },
         Verdict::NotInjected {
             why,
             after_restart: true,

@@ -2,7 +2,7 @@
 //! environment.
 
 use crate::explain::explained_process::{self, ExplainedProcess, Loading, NotLoaded, Object};
-use crate::explain::resolved_command::{CommandError, ResolvedCommand, follow};
+use crate::explain::resolved_command::{CommandError, ResolvedCommand, Way, follow};
 use crate::explain::running_process::boot_folder;
 use crate::machine::configuration_files::as_path;
 use crate::machine::object_version;
@@ -13,7 +13,7 @@ use crate::machine::process_facts::{ProcessFacts, restored};
 use crate::machine::program_file::{self, Loader, Program};
 use crate::machine::visible_files::VisibleFiles;
 use crate::status::confinement::is_noexec;
-use opentelemetry_injector_policy::process::directory;
+use opentelemetry_injector_policy::process::{directory, file_name};
 use opentelemetry_injector_policy::{Process, Runtime};
 use rustix::fs::{StatVfsMountFlags, getxattr, statvfs};
 use std::env;
@@ -21,7 +21,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bits of a mode that give a program other rights (chmod(2)).
 const SET_USER: u32 = 0o4000;
@@ -36,22 +36,22 @@ const JVM_LIBRARIES: [&str; 4] = [
     "../lib/amd64/server/libjvm.so",
 ];
 
-/// What a command would be, and the scripts that it is run by.
+/// What a command would be, and what it goes through.
 ///
 /// # Errors
 /// Why nothing would run.
-pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Vec<Vec<u8>>), CommandError> {
+pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Way), CommandError> {
     let command = command.iter().map(|word| word.as_bytes().to_vec());
     let environment =
         env::vars_os().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
-    let invocation = follow(command.collect(), restored(environment.collect()))?;
+    let resolved = follow(command.collect(), restored(environment.collect()))?;
     let unreadable =
-        || CommandError::NotExecutable(invocation.program.as_os_str().as_bytes().to_vec());
-    let program = File::open(&invocation.program).and_then(program_file::read);
+        || CommandError::NotExecutable(resolved.program.as_os_str().as_bytes().to_vec());
+    let program = File::open(&resolved.program).and_then(program_file::read);
     let program = program.ok().flatten().ok_or_else(unreadable)?;
 
-    let mut facts = facts(&invocation, &program);
-    let is_secure = is_secure(&invocation.program);
+    let mut facts = facts(&resolved, &program);
+    let is_secure = is_secure(&resolved.program);
     let variable = facts.variable(LD_PRELOAD);
     let entry = preload_sources::entry(variable.as_deref(), &facts.visible, &program.loader);
     let named = entry.as_ref().map(|entry| entry.path.clone());
@@ -64,23 +64,24 @@ pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Vec<Vec<u8>>), Comm
         is_go: program.is_go,
         live: None,
     };
-    Ok((process, invocation.scripts))
+    Ok((process, resolved.way))
 }
 
-fn facts(invocation: &ResolvedCommand, program: &Program) -> ProcessFacts {
+fn facts(resolved: &ResolvedCommand, program: &Program) -> ProcessFacts {
     let mut facts = ProcessFacts::new(VisibleFiles::own());
-    let executable = fs::canonicalize(&invocation.program);
-    let executable = executable.unwrap_or_else(|_| invocation.program.clone());
+    let executable = fs::canonicalize(&resolved.program);
+    let executable = executable.unwrap_or_else(|_| resolved.program.clone());
     facts.executable = executable.into_os_string().into_vec();
-    facts.started_as = invocation.started_as.clone();
-    facts.arguments = invocation.arguments.clone();
-    facts.environment = invocation.environment.clone();
+    facts.started_as = resolved.started_as.clone();
+    facts.arguments = resolved.arguments.clone();
+    facts.environment = resolved.environment.clone();
     facts.linked = program.linked;
     facts.libraries = program.needed.clone();
     match explained_process::runtime(&facts) {
         Some(Runtime::Jvm) => facts.libraries = libjvm(&facts).into_iter().collect(),
         Some(Runtime::Dotnet) => facts.libraries = libhostfxr(&facts),
-        _ => {}
+        Some(_) => {}
+        None => facts.libraries.extend(libjvm_inside(&facts)),
     }
     facts
 }
@@ -144,6 +145,34 @@ fn libjvm(facts: &ProcessFacts) -> Option<Vec<u8>> {
         .iter()
         .find_map(|name| fs::canonicalize(folder.join(name)).ok())?;
     Some(library.into_os_string().into_vec())
+}
+
+/// The library that a program opens which is no launcher of a JDK, but has a JVM inside: jsvc(1), and
+/// what jpackage writes (a `.cfg` of its own name beside its JVM).
+fn libjvm_inside(facts: &ProcessFacts) -> Option<Vec<u8>> {
+    let folder = as_path(directory(&facts.executable));
+    let name = file_name(&facts.executable);
+    let library = if name == b"jsvc" {
+        jsvc_home(facts).join("lib/server/libjvm.so")
+    } else {
+        let mut own = as_path(name).as_os_str().to_owned();
+        own.push(".cfg");
+        let application = folder.join("../lib/app").join(own);
+        application
+            .is_file()
+            .then(|| folder.join("../lib/runtime/lib/server/libjvm.so"))?
+    };
+    let library = fs::canonicalize(library).ok()?;
+    Some(library.into_os_string().into_vec())
+}
+
+/// The JVM's folder by jsvc's options, else by JAVA_HOME, else Debian's.
+fn jsvc_home(facts: &ProcessFacts) -> PathBuf {
+    let mut words = facts.arguments.iter();
+    let given = words.find(|word| matches!(word.as_slice(), b"-home" | b"-java-home"));
+    let given = given.and(words.next()).cloned();
+    let home = given.or_else(|| facts.variable("JAVA_HOME"));
+    as_path(home.as_deref().unwrap_or(b"/usr/lib/jvm/default-java")).into()
 }
 
 /// The library that `dotnet` loads: one of those that are installed beside it.

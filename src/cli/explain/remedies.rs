@@ -10,14 +10,19 @@ pub const RESTART: &str = "restart the process";
 
 /// Whether what is to be done comes to nothing without a restart, and does not say so yet.
 pub fn need_restart(help: &[String]) -> bool {
-    let is_other =
-        |help: &String| help == RESTART || help == NO_RUNTIME || help.starts_with("nothing");
+    let is_other = |help: &String| {
+        help == RESTART || help == NO_RUNTIME || help == IN_A_SCRIPT || help.starts_with("nothing")
+    };
     !help.iter().any(is_other)
 }
 
 /// Where the program is no runtime.
 pub const NO_RUNTIME: &str = "if it starts another program (a shell script does), explain that one; a runtime inside of a \
      program is seen once it runs";
+
+/// Where a script of a shell starts a runtime.
+pub const IN_A_SCRIPT: &str = "explain what it starts: by its number once it runs (`explain --pid`, `ps`), or as the script \
+     writes it";
 
 /// Where a boot file refuses the runtime's version.
 pub const VERSION: &str = "install the agent for this version, or run a newer version";
@@ -68,8 +73,9 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
                 .into()
         }
         Reason::BuiltInArgumentDenial(_) => {
-            "name it in processes.include_arguments, if it is to be injected after all; only what \
-             is named there is injected then"
+            "nothing, where what it starts is meant: that is a process of its own, explain it; if \
+             this one is to be injected, name it in processes.include_arguments; only what is named \
+             there is injected then"
                 .into()
         }
         Reason::NoAgentConfigured => format!("set agent_path under [{section}]"),

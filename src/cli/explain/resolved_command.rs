@@ -1,6 +1,7 @@
-//! What a command comes to: the program that runs in the end, by way of `PATH`, `#!` lines and
-//! env(1).
+//! What a command comes to: the program that runs in the end, by way of `PATH`, `#!` lines, env(1)
+//! and other programs that start a command in their own place.
 
+use crate::explain::{erlang_scripts, wrappers};
 use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::settings::added::split;
 use std::ffi::{OsStr, OsString};
@@ -33,8 +34,17 @@ pub struct ResolvedCommand {
     pub arguments: Vec<Vec<u8>>,
     /// Its environment, `NAME=value` each.
     pub environment: Vec<Vec<u8>>,
-    /// The scripts that were gone through.
+    /// What was gone through.
+    pub way: Way,
+}
+
+/// What a command goes through to the program that runs in the end.
+#[derive(Debug, Default)]
+pub struct Way {
+    /// Scripts.
     pub scripts: Vec<Vec<u8>>,
+    /// Programs that start another one in their own place, `env` left out.
+    pub wrappers: Vec<Vec<u8>>,
 }
 
 /// Why nothing would run.
@@ -57,8 +67,13 @@ pub enum CommandError {
     },
     /// Scripts whose interpreters are scripts, or env(1) that starts itself.
     TooManyHops(Vec<u8>),
-    /// An option of env(1) that is not understood here.
-    EnvOption(Vec<u8>),
+    /// An option of a program that starts another one, which is not understood here.
+    WrapperOption {
+        /// The program's name.
+        wrapper: &'static str,
+        /// The option.
+        option: Vec<u8>,
+    },
 }
 
 /// Follows a command, as it would be started with an environment.
@@ -76,7 +91,7 @@ pub fn follow(
         program,
         arguments: command,
         environment,
-        scripts: Vec::new(),
+        way: Way::default(),
     };
     for _ in 0..MOST_HOPS {
         if !invocation.hop()? {
@@ -90,10 +105,22 @@ impl ResolvedCommand {
     /// Goes on to what the program stands for; false where it stands for itself.
     fn hop(&mut self) -> Result<bool, CommandError> {
         let path = self.program.as_os_str().as_bytes().to_vec();
+        if let Some(command) = erlang_scripts::become_command(&self.program, &self.arguments) {
+            self.way.scripts.push(path);
+            return self.start(command).map(|()| true);
+        }
         match start_of(&self.program).map_err(|()| CommandError::NotExecutable(path.clone()))? {
             start if start.starts_with(b"\x7fELF") => {
-                let is_env = file_name(&path) == b"env";
-                if is_env { self.run_env() } else { Ok(false) }
+                if file_name(&path) == b"env" {
+                    return self.run_env();
+                }
+                let wrapped =
+                    wrappers::unwrap(file_name(&path), &self.arguments, &self.environment)?;
+                wrapped.map_or(Ok(false), |wrapped| {
+                    self.way.wrappers.push(path.clone());
+                    self.environment = wrapped.environment;
+                    self.start(wrapped.command).map(|()| true)
+                })
             }
             start if start.starts_with(b"#!") => {
                 self.interpret(path.clone(), words(&start[2..]));
@@ -123,7 +150,7 @@ impl ResolvedCommand {
         line.push(script.clone());
         line.extend(self.arguments.drain(1.min(self.arguments.len())..));
         self.arguments = line;
-        self.scripts.push(script);
+        self.way.scripts.push(script);
     }
 
     /// env(1): what it does to the environment, and the command that it runs; false where it runs
@@ -147,22 +174,31 @@ impl ResolvedCommand {
                 }
                 b"--" => {}
                 option if option.starts_with(b"-") => {
-                    return Err(CommandError::EnvOption(argument));
+                    return Err(CommandError::WrapperOption {
+                        wrapper: "env",
+                        option: argument,
+                    });
                 }
                 entry if let Some((name, _)) = split(entry) => {
                     self.unset(name);
                     self.environment.push(argument);
                 }
-                name => {
-                    self.program = look_up(name, &self.environment)?;
-                    self.started_as = self.program.as_os_str().as_bytes().to_vec();
+                _ => {
                     rest.insert(0, argument);
-                    self.arguments = rest;
-                    return Ok(true);
+                    return self.start(rest).map(|()| true);
                 }
             }
         }
         Ok(false)
+    }
+
+    /// Goes on to another command.
+    fn start(&mut self, command: Vec<Vec<u8>>) -> Result<(), CommandError> {
+        let name = command.first().map_or(b"".as_slice(), Vec::as_slice);
+        self.program = look_up(name, &self.environment)?;
+        self.started_as = self.program.as_os_str().as_bytes().to_vec();
+        self.arguments = command;
+        Ok(())
     }
 
     fn unset(&mut self, name: &[u8]) {
@@ -290,9 +326,9 @@ impl fmt::Display for CommandError {
                 "{}: scripts stand for one another without an end; name the program itself",
                 Lossy(name)
             ),
-            Self::EnvOption(option) => write!(
+            Self::WrapperOption { wrapper, option } => write!(
                 f,
-                "env {}: this option is not understood here; name the program itself",
+                "{wrapper} {}: this option is not understood here; name the program itself",
                 Lossy(option)
             ),
         }
@@ -373,7 +409,7 @@ mod tests {
         assert_eq!(arguments(&followed(&["env"]).unwrap()), "env");
         assert!(matches!(
             followed(&["env", "--chdir=/", "sh"]).unwrap_err(),
-            CommandError::EnvOption(_)
+            CommandError::WrapperOption { .. }
         ));
     }
 }

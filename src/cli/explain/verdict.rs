@@ -10,6 +10,10 @@ pub fn of(process: &ExplainedProcess, steps: &[Step], changes: &[String]) -> Ver
         .filter(|step| step.mark == Mark::Stopped)
         .collect();
     let Some(first) = stops.first() else {
+        let is_untold = |step: &&Step| step.check == Check::Runtime && step.mark == Mark::Unknown;
+        if let Some(step) = steps.iter().find(is_untold) {
+            return Verdict::Unknown(step.what.clone());
+        }
         return match process.is_secure {
             Some(_) => Verdict::Injected,
             None => {

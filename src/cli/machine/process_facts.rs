@@ -1,11 +1,14 @@
 //! A process, live or to be started, as the policy sees it: plain facts, gathered beforehand.
 
 use crate::machine::visible_files::VisibleFiles;
+use opentelemetry_injector_policy::config::overrides::CONFIGURATION;
 use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::settings::added::{self, MARKER, Restore, split};
 use opentelemetry_injector_policy::{Process, Runtime};
 use std::cell::RefCell;
 use std::ffi::CStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// The facts.
 pub struct ProcessFacts {
@@ -43,6 +46,16 @@ impl ProcessFacts {
             visible,
             asked: RefCell::default(),
         }
+    }
+
+    /// Makes it a process with this configuration, whatever its own is.
+    pub fn configure(&mut self, path: &Path) {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        let name = CONFIGURATION.as_bytes();
+        self.environment
+            .retain(|entry| split(entry).is_none_or(|(other, _)| other != name));
+        self.environment
+            .push([name, b"=", path.as_os_str().as_bytes()].concat());
     }
 
     /// The files that decisions have asked for so far.

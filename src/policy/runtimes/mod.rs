@@ -90,11 +90,10 @@ impl Runtime {
     /// The configuration names none or turns it off.
     pub fn agent(self, configuration: &Configuration) -> Result<(&Agent, &str), Reason> {
         let agent = configuration.agent(self);
-        let path = agent.agent_path.as_deref();
-        let path = path.ok_or(Reason::NoAgentConfigured)?;
-        match agent.enabled {
-            true => Ok((agent, path)),
-            false => Err(Reason::DisabledBy(self.switch())),
+        if !agent.enabled {
+            return Err(Reason::DisabledBy(self.switch()));
         }
+        let path = agent.agent_path.as_deref();
+        Ok((agent, path.ok_or(Reason::NoAgentConfigured)?))
     }
 }
