@@ -13,7 +13,7 @@ use crate::machine::process_facts::{ProcessFacts, restored};
 use crate::machine::program_file::{self, Loader, Program};
 use crate::machine::visible_files::VisibleFiles;
 use crate::status::confinement::is_noexec;
-use opentelemetry_injector_policy::process::{directory, file_name};
+use opentelemetry_injector_policy::process::{directory, file_name, is_loader};
 use opentelemetry_injector_policy::{Process, Runtime};
 use rustix::fs::{StatVfsMountFlags, getxattr, statvfs};
 use std::env;
@@ -45,12 +45,12 @@ pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Way), CommandError>
     let environment =
         env::vars_os().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
     let resolved = follow(command.collect(), restored(environment.collect()))?;
-    let unreadable =
-        || CommandError::NotExecutable(resolved.program.as_os_str().as_bytes().to_vec());
-    let program = File::open(&resolved.program).and_then(program_file::read);
+    let mut facts = facts(&resolved);
+    let file = loaded_file(&facts, &resolved.program);
+    let unreadable = || CommandError::NotExecutable(file.as_os_str().as_bytes().to_vec());
+    let program = File::open(&file).and_then(program_file::read);
     let program = program.ok().flatten().ok_or_else(unreadable)?;
-
-    let mut facts = facts(&resolved, &program);
+    load(&mut facts, &program);
     let is_secure = is_secure(&resolved.program);
     let variable = facts.variable(LD_PRELOAD);
     let entry = preload_sources::entry(variable.as_deref(), &facts.visible, &program.loader);
@@ -67,7 +67,7 @@ pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Way), CommandError>
     Ok((process, resolved.way))
 }
 
-fn facts(resolved: &ResolvedCommand, program: &Program) -> ProcessFacts {
+fn facts(resolved: &ResolvedCommand) -> ProcessFacts {
     let mut facts = ProcessFacts::new(VisibleFiles::own());
     let executable = fs::canonicalize(&resolved.program);
     let executable = executable.unwrap_or_else(|_| resolved.program.clone());
@@ -75,15 +75,28 @@ fn facts(resolved: &ResolvedCommand, program: &Program) -> ProcessFacts {
     facts.started_as = resolved.started_as.clone();
     facts.arguments = resolved.arguments.clone();
     facts.environment = resolved.environment.clone();
+    facts
+}
+
+/// The file whose libraries are loaded: where the dynamic loader is called by name (ld.so(8)), that of the
+/// program behind it.
+fn loaded_file(facts: &ProcessFacts, program: &Path) -> PathBuf {
+    let behind = is_loader(file_name(&facts.executable))
+        .then(|| facts.arguments().into_iter().next())
+        .flatten();
+    behind.map_or_else(|| program.into(), |behind| as_path(&behind).into())
+}
+
+/// What the program's file tells of the process.
+fn load(facts: &mut ProcessFacts, program: &Program) {
     facts.linked = program.linked;
     facts.libraries = program.needed.clone();
-    match explained_process::runtime(&facts) {
-        Some(Runtime::Jvm) => facts.libraries = libjvm(&facts).into_iter().collect(),
-        Some(Runtime::Dotnet) => facts.libraries = libhostfxr(&facts),
+    match explained_process::runtime(facts) {
+        Some(Runtime::Jvm) => facts.libraries = libjvm(facts).into_iter().collect(),
+        Some(Runtime::Dotnet) => facts.libraries = libhostfxr(facts),
         Some(_) => {}
-        None => facts.libraries.extend(libjvm_inside(&facts)),
+        None => facts.libraries.extend(libjvm_inside(facts)),
     }
-    facts
 }
 
 fn loading(
