@@ -70,6 +70,20 @@ pub enum Reason {
         /// Where it was found: a variable's name or `command line`.
         place: &'static str,
     },
+    /// The application brings an OpenTelemetry SDK of its own, which would lose against the agent's.
+    OwnSdk {
+        /// The file that shows it.
+        place: Vec<u8>,
+    },
+    /// The file of the application that is to be run is missing or not readable.
+    ApplicationMissing(Vec<u8>),
+    /// A file of the application has an entry with which the agent could not start.
+    ApplicationForbids {
+        /// The file.
+        path: Vec<u8>,
+        /// The entry.
+        what: &'static str,
+    },
     /// The JVM does not run with an agent and this option.
     IncompatibleOption(String),
     /// The launcher was only asked for information, by this option.
@@ -157,6 +171,22 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "the agent of {vendor} is already {preposition} {place} (allow_other_agents = true allows both)"
+                )
+            }
+            Self::OwnSdk { place } => write!(
+                f,
+                "the application has an OpenTelemetry SDK of its own, by {} \
+                 (allow_own_sdk = true allows both)",
+                Lossy(place)
+            ),
+            Self::ApplicationMissing(path) => {
+                write!(f, "{} is missing or not readable", Lossy(path))
+            }
+            Self::ApplicationForbids { path, what } => {
+                write!(
+                    f,
+                    "{} has {what}, with which no agent can be added",
+                    Lossy(path)
                 )
             }
             Self::IncompatibleOption(option) => {

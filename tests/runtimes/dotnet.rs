@@ -87,7 +87,7 @@ impl Stage {
 fn compile(source: &str, assembly: &Path) {
     let mut mcs = Command::new("mcs");
     mcs.args(["-nostdlib", "-noconfig", "-nowarn:1702"]);
-    if source.contains("Hook") {
+    if !source.ends_with("Inside.cs") {
         mcs.arg("-target:library");
     }
     let references = "System.Private.CoreLib System.Runtime System.Runtime.Extensions System.Console \
@@ -387,32 +387,187 @@ fn the_profiler_is_loaded_where_it_is_wanted_and_the_users_is_kept() {
 }
 
 #[test]
-fn a_program_that_starts_dotnet_itself_is_injected_and_others_are_not() {
+fn an_agent_that_runs_main_itself_comes_behind_the_users_hook() {
+    let Some(runtime) = runtimes().pop() else {
+        skip!("no .NET runtime in .cache/dotnet or no mcs");
+    };
+    let stage = Stage::new("");
+    compile("tests/programs/dotnet/RunsMain.cs", &stage.agent.join(HOOK));
+    let user = stage.scene.path("UserHook.dll");
+    compile("tests/programs/dotnet/UserHook.cs", &user);
+    let mut command = stage.run(&runtime, "auto", &[]);
+    command.env("DOTNET_STARTUP_HOOKS", &user);
+    assert_eq!(
+        printed(&mut command),
+        "the user's hook\nthe agent runs Main\n"
+    );
+}
+
+/// Whether the application's process got our settings; its `inside.runtimeconfig.json` has `property`.
+fn is_injected_with_property(stage: &Stage, runtime: &Path, property: &str) -> bool {
+    let path = stage.scene.path("inside.runtimeconfig.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let mark = "\"configProperties\": {";
+    fs::write(&path, text.replace(mark, &format!("{mark}{property}, "))).unwrap();
+    let output = stage.run(runtime, "auto", &[]).output().unwrap();
+    fs::write(&path, text).unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    stdout(&output).contains("inside OTEL_A=ours\n")
+}
+
+#[test]
+fn an_application_that_runs_no_startup_hooks_is_left_alone() {
+    let runtimes = runtimes();
+    if runtimes.is_empty() {
+        skip!("no .NET runtime in .cache/dotnet or no mcs");
+    }
+    let stage = Stage::new("[environment]\nOTEL_A = \"ours\"\n");
+    let user = stage.scene.path("UserHook.dll");
+    compile("tests/programs/dotnet/UserHook.cs", &user);
+    let own = format!("\"STARTUP_HOOKS\": \"{}\"", user.display());
+    for runtime in runtimes {
+        for (property, wanted) in [
+            ("\"System.StartupHookProvider.IsSupported\": false", false),
+            ("\"System.StartupHookProvider.IsSupported\": true", true),
+            (&*own, false),
+        ] {
+            let injected = is_injected_with_property(&stage, &runtime, property);
+            assert_eq!(injected, wanted, "{property}");
+        }
+    }
+}
+
+#[test]
+fn an_application_with_its_own_sdk_is_left_alone() {
+    let Some(runtime) = runtimes().pop() else {
+        skip!("no .NET runtime in .cache/dotnet or no mcs");
+    };
+    let settings = "[environment]\nOTEL_A = \"ours\"\n";
+    let stage = Stage::new(settings);
+    let own = stage.scene.path("inside.deps.json");
+    let with = |library: &str| {
+        let text = format!(
+            r#"{{"runtimeTarget": {{"name": ".NETCoreApp,Version=v3.1"}},
+                "targets": {{".NETCoreApp,Version=v3.1": {{"inside/1.0.0": {{"runtime": {{"inside.dll": {{}}}}}}}}}},
+                "libraries": {{"inside/1.0.0": {{"type": "project", "serviceable": false, "sha512": ""}},
+                "{library}/1.9.0": {{"type": "package", "serviceable": true, "sha512": ""}}}}}}"#
+        );
+        fs::write(&own, text).unwrap();
+        printed(&mut stage.run(&runtime, "auto", &[])).contains("inside OTEL_A=ours\n")
+    };
+    assert!(with("OpenTelemetry.Api"));
+    assert!(!with("OpenTelemetry"));
+    assert!(!with("xunit.v3.core"), "a test runner");
+    stage.configure("allow_own_sdk = true", settings);
+    assert!(with("OpenTelemetry"));
+}
+
+#[test]
+fn tools_are_left_alone_by_where_they_are_installed() {
     let Some(runtime) = runtimes().pop() else {
         skip!("no .NET runtime in .cache/dotnet or no mcs");
     };
     let stage = Stage::new("[environment]\nOTEL_A = \"ours\"\n");
-    let embedder = stage.scene.compile("dotnet_embedder");
+    for place in [
+        "here/.nuget/packages/any.tool/1.0.0/tools/net8.0/any",
+        "here/.dotnet/tools/.store/any.tool/1.0.0/any.tool/1.0.0/tools/net8.0/any",
+    ] {
+        let folder = stage.scene.path(place);
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["inside.dll", "inside.runtimeconfig.json"] {
+            fs::copy(stage.scene.path(name), folder.join(name)).unwrap();
+        }
+        let mut command = stage.dotnet(&runtime, "auto");
+        let text = printed(command.arg("exec").arg(folder.join("inside.dll")));
+        assert!(!text.contains("OTEL_A"), "{place}");
+    }
+    for name in ["nbgv", "dotnet-ef", "reportgenerator"] {
+        let tool = stage.scene.path(&format!("{name}.dll"));
+        fs::copy(&stage.application, &tool).unwrap();
+        let settings = stage.scene.path(&format!("{name}.runtimeconfig.json"));
+        fs::copy(stage.scene.path("inside.runtimeconfig.json"), settings).unwrap();
+        let text = printed(stage.dotnet(&runtime, "auto").arg(tool));
+        assert!(!text.contains("OTEL_A"), "{name}");
+    }
+}
+
+#[test]
+fn a_missing_application_ends_as_without_us() {
+    let Some(runtime) = runtimes().pop() else {
+        skip!("no .NET runtime in .cache/dotnet or no mcs");
+    };
+    let stage = Stage::new("[environment]\nOTEL_A = \"ours\"\n");
+    let run = || {
+        let mut command = stage.dotnet(&runtime, "auto");
+        command.arg("none.dll");
+        command
+    };
+    let without = outcome(run().env_remove("LD_PRELOAD"));
+    assert_eq!(outcome(&mut run()), without);
+}
+
+/// The path of a runtime's `libhostfxr.so`.
+fn host(runtime: &Path) -> PathBuf {
     let versions = fs::read_dir(runtime.join("host/fxr")).unwrap();
-    let host = versions
-        .flatten()
-        .next()
-        .unwrap()
-        .path()
-        .join("libhostfxr.so");
-    let mut command = stage.scene.command(embedder, "auto");
-    command
-        .arg(host)
-        .arg(&runtime)
-        .arg(&stage.application)
-        .arg("/usr/bin/env");
-    let text = printed(&mut command);
+    let version = versions.flatten().next().unwrap().path();
+    version.join("libhostfxr.so")
+}
+
+#[test]
+fn a_program_that_loads_the_host_is_left_alone_until_it_is_named() {
+    let Some(runtime) = runtimes().pop() else {
+        skip!("no .NET runtime in .cache/dotnet or no mcs");
+    };
+    let settings = "[environment]\nOTEL_A = \"ours\"\n";
+    let stage = Stage::new(settings);
+    let embedder = stage.scene.path("embedder");
+    fs::copy(stage.scene.compile("dotnet_embedder"), &embedder).unwrap();
+    let run = || {
+        let mut command = stage.scene.command(&embedder, "auto");
+        command.arg(host(&runtime)).arg(&runtime);
+        command.arg(&stage.application).arg("/usr/bin/env");
+        printed(&mut command)
+    };
+    let text = run();
+    assert_eq!(traces_of_us("inside", &text), [""; 0]);
+    let named = "[processes]\ninclude = [\"embedder\"]\n";
+    stage.configure("", &[settings, named].concat());
+    let text = run();
     assert!(text.contains("inside OTEL_A=ours\n"), "{text}");
     assert_eq!(traces_of_us("child", &text), [""; 0]);
 
+    stage.configure("", settings);
     let ask = stage.scene.compile("ask");
     let printed = succeed(stage.scene.command(ask, "auto").arg("DOTNET_STARTUP_HOOKS"));
     assert_eq!(printed, "DOTNET_STARTUP_HOOKS=(null)\n");
+}
+
+/// A component in another program's process: neither are the host's entries changed, nor would any
+/// startup hook run.
+#[test]
+fn a_hosted_clr_adds_nothing_to_its_host() {
+    let Some(runtime) = runtimes().pop() else {
+        skip!("no .NET runtime in .cache/dotnet or no mcs");
+    };
+    let stage = Stage::new("[environment]\nOTEL_A = \"ours\"\n");
+    let program = stage.scene.path("component");
+    fs::copy(stage.scene.compile("dotnet_component"), &program).unwrap();
+    let settings = stage.scene.path("inside.runtimeconfig.json");
+    let run = |preload: bool| {
+        let mut command = stage.scene.command(&program, "auto");
+        command.arg(host(&runtime)).arg(&runtime).arg(&settings);
+        if !preload {
+            command.env("LD_PRELOAD", "");
+        }
+        let lines = succeed(&mut command);
+        let lines = lines
+            .lines()
+            .filter(|line| !line.starts_with("LD_PRELOAD="));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let without = run(false);
+    assert!(without.contains(&"the CLR runs".to_owned()), "{without:?}");
+    assert_eq!(run(true), without);
 }
 
 #[test]

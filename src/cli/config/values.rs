@@ -65,6 +65,7 @@ pub fn of(key: &str, configuration: &Configuration) -> Option<Value> {
                 "enabled" => Value::Boolean(agent.enabled),
                 "agent_path" => Value::Text(agent.agent_path.clone()?),
                 "allow_other_agents" => Value::Boolean(agent.allow_other_agents),
+                "allow_own_sdk" => Value::Boolean(agent.allow_own_sdk),
                 _ => return None,
             }
         }

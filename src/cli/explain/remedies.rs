@@ -41,6 +41,7 @@ pub fn key(reason: &Reason, runtime: Option<Runtime>) -> (Option<String>, Option
             (of_runtime("agent_path"), None)
         }
         Reason::OtherAgent { .. } => (of_runtime("allow_other_agents"), None),
+        Reason::OwnSdk { .. } => (of_runtime("allow_own_sdk"), None),
         _ => (None, None),
     }
 }
@@ -90,11 +91,23 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         Reason::OtherAgent { .. } => {
             format!("take the other agent away, or set allow_other_agents = true under [{section}]")
         }
+        Reason::OwnSdk { .. } => {
+            format!("give it the endpoint by itself, or set allow_own_sdk = true under [{section}]")
+        }
         Reason::UnmatchedQuote => "close the quote: the runtime does not start with it".into(),
         Reason::IgnoredByRuntime => "begin the value with an option, or take it away".into(),
         Reason::TooLong(_) => "shorten the settings under [environment]".into(),
         Reason::Option(option) => format!("start it without {option}"),
         Reason::IncompatibleOption(option) => format!("start it without {option}"),
+        Reason::Hosted => {
+            "put APPLICATION.runtimeconfig.json beside it, or name it in processes.include, if it \
+             runs an application of its own"
+                .into()
+        }
+        Reason::ApplicationMissing(path) => format!("put {} there", Lossy(path)),
+        Reason::ApplicationForbids { path, what } => {
+            format!("take {what} out of {}", Lossy(path))
+        }
         Reason::NoInstrumentLibrary(_) => {
             "build the JVM's image with the module java.instrument".into()
         }

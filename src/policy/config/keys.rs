@@ -14,7 +14,7 @@ use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
 /// Every key with a fixed name. Below `environment` and `resource_attributes` names are free.
-pub const KEYS: [&str; 34] = [
+pub const KEYS: [&str; 40] = [
     "enabled",
     "jvm.enabled",
     "jvm.agent_path",
@@ -22,22 +22,28 @@ pub const KEYS: [&str; 34] = [
     "nodejs.enabled",
     "nodejs.agent_path",
     "nodejs.allow_other_agents",
+    "nodejs.allow_own_sdk",
     "nodejs.esm",
     "python.enabled",
     "python.agent_path",
     "python.allow_other_agents",
+    "python.allow_own_sdk",
     "ruby.enabled",
     "ruby.agent_path",
     "ruby.allow_other_agents",
+    "ruby.allow_own_sdk",
     "php.enabled",
     "php.agent_path",
     "php.allow_other_agents",
+    "php.allow_own_sdk",
     "erlang.enabled",
     "erlang.agent_path",
     "erlang.allow_other_agents",
+    "erlang.allow_own_sdk",
     "dotnet.enabled",
     "dotnet.agent_path",
     "dotnet.allow_other_agents",
+    "dotnet.allow_own_sdk",
     "dotnet.profiler",
     "environment",
     "resource_attributes",
@@ -113,6 +119,9 @@ pub fn meaning(key: &str) -> &'static str {
         }
         _ if key.ends_with(".allow_other_agents") && runtime_key(key).is_some() => {
             "true: inject even where another vendor's agent is present"
+        }
+        _ if key.ends_with(".allow_own_sdk") && KEYS.contains(&key) => {
+            "true: inject even where the application brings an OpenTelemetry SDK of its own"
         }
         key if key.starts_with("environment.") => meaning("environment"),
         key if key.starts_with("resource_attributes.") => meaning("resource_attributes"),
@@ -390,6 +399,8 @@ impl Reader<'_> {
             "enabled" => agent.enabled = boolean(value)?,
             "agent_path" => agent.agent_path = Some(absolute_path(value)?),
             "allow_other_agents" => agent.allow_other_agents = boolean(value)?,
+            // The JVM's agent bridges the application's own.
+            "allow_own_sdk" if runtime != Runtime::Jvm => agent.allow_own_sdk = boolean(value)?,
             _ => return Err(ConfigurationErrorKind::UnknownKey),
         }
         Ok(())

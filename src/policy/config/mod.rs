@@ -40,6 +40,8 @@ pub struct Agent {
     pub agent_path: Option<String>,
     /// True: inject beside another vendor's agent.
     pub allow_other_agents: bool,
+    /// True: inject even where the application brings an OpenTelemetry SDK of its own.
+    pub allow_own_sdk: bool,
 }
 
 impl Configuration {
@@ -138,6 +140,7 @@ impl Default for Agent {
             enabled: true,
             agent_path: None,
             allow_other_agents: false,
+            allow_own_sdk: false,
         }
     }
 }

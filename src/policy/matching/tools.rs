@@ -245,6 +245,61 @@ const TOOLS: &[Tools] = &[
          from multiprocessing.resource_tracker import main;*\n\
          from multiprocessing.semaphore_tracker import main;*",
     ),
+    tools(
+        Runtime::Php,
+        By::Script,
+        "a package manager",
+        "box box.phar composer composer.phar composer-*.phar pearcmd.php peclcmd.php phar phar.phar \
+         phive phive.phar pie pie.phar",
+    ),
+    tools(
+        Runtime::Php,
+        By::Script,
+        "a test runner",
+        "atoum behat behat.phar codecept codecept.phar infection infection.phar kahlan paratest pest \
+         phpbench phpbench.phar phpspec phpspec.phar phpunit phpunit.phar phpunit-*.phar \
+         run-tests.php simple-phpunit simple-phpunit.php",
+    ),
+    tools(
+        Runtime::Php,
+        By::Script,
+        "a tool written in PHP",
+        "captainhook churn composer-require-checker composer-unused dep deployer.phar deptrac \
+         deptrac.phar doctum.phar ecs grumphp parallel-lint pdepend phan phan.phar phing phing.phar \
+         php-cs-fixer php-cs-fixer*.phar php-parse phpDocumentor.phar phpactor phpcbf phpcbf.phar \
+         phpcpd phpcs phpcs.phar phpdoc phpdoc.phar phplint phploc phpmd phpmd.phar phpmnd phpstan \
+         phpstan.phar pint psalm psalm.phar psalm-language-server psalter psysh rector robo robo.phar \
+         twig-cs-fixer twigcs var-dump-server wp wp-cli.phar yaml-lint",
+    ),
+    // The `sdk` folders of .NET 6 to 10.
+    tools(
+        Runtime::Dotnet,
+        By::Assembly,
+        "the .NET SDK",
+        "*/dotnet/sdk/* MSBuild NuGet.Build.Tasks.Console NuGet.CommandLine.XPlat VBCSCompiler csc \
+         datacollector dotnet dotnet-dev-certs dotnet-format dotnet-user-jwts dotnet-user-secrets \
+         dotnet-watch fsc fsi vbc",
+    ),
+    tools(
+        Runtime::Dotnet,
+        By::Assembly,
+        "a test runner",
+        "Stryker.CLI coverlet.console dotnet-coverage dotnet-stryker nunit-agent* nunit-console \
+         nunit3-console testhost testhost.* vstest.console xunit.console xunit.v3.runner.console",
+    ),
+    // Where the SDK installs tools: `dotnet tool install`, with and without `--global`.
+    tools(
+        Runtime::Dotnet,
+        By::Assembly,
+        "a .NET tool",
+        "*/.dotnet/tools/* */.store/*/tools/* */.nuget/packages/*/tools/* Cake GitVersion \
+         Microsoft.CodeAnalysis.LanguageServer OmniSharp ReportGenerator SonarScanner.* \
+         csharpier docfx dotnet-cake dotnet-counters dotnet-csharpier dotnet-dump dotnet-ef \
+         dotnet-fantomas dotnet-gcdump dotnet-gitversion dotnet-grpc dotnet-outdated dotnet-script \
+         dotnet-sonarscanner dotnet-sos dotnet-stack dotnet-svcutil dotnet-swagger dotnet-symbol \
+         dotnet-trace ef fake fake-cli fantomas fsautocomplete gitversion husky minver minver-cli nbgv \
+         nuke paket pwsh reportgenerator",
+    ),
 ];
 
 /// What kind of tool a program is by one mark of it, where it is one.

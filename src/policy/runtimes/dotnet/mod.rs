@@ -1,4 +1,5 @@
-//! .NET: the automatic instrumentation's startup hook, in front of the user's.
+//! .NET: the automatic instrumentation's startup hook, behind the user's: without its profiler it runs the
+//! application's `Main` itself (since 1.15), so that no hook behind it would run.
 //!
 //! The agent's settings and the bytecode profiler's variables cannot take the same way: the CLR
 //! reads its own copy of `environ`. They are added to `environ` itself at the moment when the .NET
@@ -6,11 +7,12 @@
 //! children are rid of them ([`crate::settings::added`]).
 
 pub mod agents;
-pub mod commands;
+pub mod application;
 
 use crate::settings;
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
+use application::Application;
 
 const STARTUP_HOOKS: &str = "DOTNET_STARTUP_HOOKS";
 
@@ -48,7 +50,9 @@ pub fn startup_hooks(
 ) -> Result<Vec<u8>, Reason> {
     let original = original.unwrap_or_default();
     let home = home(original, process, configuration)?;
-    prepend([home, HOOK].concat().as_bytes(), original)
+    let hook = [home, HOOK].concat();
+    is_new(hook.as_bytes(), original)?;
+    Ok(join(original, hook.as_bytes()))
 }
 
 /// The value of `DOTNET_ADDITIONAL_DEPS` for this process.
@@ -85,7 +89,11 @@ fn folder(
     let hooks = process.variable(STARTUP_HOOKS).unwrap_or_default();
     let path = [home(&hooks, process, configuration)?, name].concat();
     match process.is_folder(path.as_bytes()) {
-        true => prepend(path.as_bytes(), original.unwrap_or_default()),
+        true => {
+            let original = original.unwrap_or_default();
+            is_new(path.as_bytes(), original)?;
+            Ok(join(path.as_bytes(), original))
+        }
         false => Err(Reason::AgentUnreadable(path)),
     }
 }
@@ -115,23 +123,26 @@ fn home<'c>(
     if process.loaded_library(HOST).is_none() {
         return Err(Reason::NotLoaded(HOST));
     }
-    if configuration.processes.include_arguments.is_none() {
-        commands::none(process)?;
+    if let Some(application) = Application::of(process, configuration)? {
+        application.can_bear_the_agent(process, configuration)?;
     }
     Ok(home)
 }
 
 /// The same hook given twice would run twice.
-fn prepend(path: &[u8], original: &[u8]) -> Result<Vec<u8>, Reason> {
-    if original
-        .split(|byte| *byte == b':')
-        .any(|part| part == path)
-    {
+fn is_new(path: &[u8], original: &[u8]) -> Result<(), Reason> {
+    let mut parts = original.split(|byte| *byte == b':');
+    if parts.any(|part| part == path) {
         return Err(Reason::AlreadyInjected);
     }
-    match original.is_empty() {
-        true => Ok(path.into()),
-        false => Ok([path, b":", original].concat()),
+    Ok(())
+}
+
+/// Two lists of paths as one; either may be empty.
+fn join(first: &[u8], last: &[u8]) -> Vec<u8> {
+    match first.is_empty() || last.is_empty() {
+        true => [first, last].concat(),
+        false => [first, b":", last].concat(),
     }
 }
 
@@ -221,7 +232,7 @@ mod tests {
         Fixture {
             executable: "/usr/bin/dotnet".into(),
             arguments: vec!["dotnet".into(), "shop.dll".into()],
-            readable: vec![AGENT.into(), library()],
+            readable: vec![AGENT.into(), library(), "shop.dll".into()],
             libraries: vec!["/usr/share/dotnet/host/fxr/8.0.4/libhostfxr.so".into()],
             ..Fixture::default()
         }
@@ -250,13 +261,13 @@ mod tests {
     }
 
     #[test]
-    fn the_agents_hook_comes_before_the_users_and_only_once() {
+    fn the_agents_hook_comes_behind_the_users_and_only_once() {
         let (p, mut c) = (process(), configuration());
         assert_eq!(hooks(None, &p, &c).unwrap(), AGENT);
         assert_eq!(hooks(Some(""), &p, &c).unwrap(), AGENT);
         c.agent_mut(Runtime::Dotnet).agent_path = Some("/otel/".into());
         let both = hooks(Some("/user.dll:Name"), &p, &c).unwrap();
-        assert_eq!(both, [AGENT, ":/user.dll:Name"].concat());
+        assert_eq!(both, ["/user.dll:Name:", AGENT].concat());
         assert_eq!(hooks(Some(&both), &p, &c), Err(Reason::AlreadyInjected));
     }
 
