@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use support::{Scene, Sink, built, engines, has, root, skip, stderr, stdout, succeed};
 
-fn agent() -> PathBuf {
+/// The small agent's folder.
+pub fn agent() -> PathBuf {
     root().join("tests/agents/php").canonicalize().unwrap()
 }
 
 /// A scene with the agent in `folder`, sending to `sink`.
-fn scene(folder: &Path, sink: &Sink) -> Scene {
+pub fn scene(folder: &Path, sink: &Sink) -> Scene {
     let scene = Scene::new();
     scene.configure(&format!(
         "[php]\nagent_path = \"{}\"\n[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = '{}'\n\
@@ -39,23 +40,27 @@ fn failing_agent(scene: &Scene, text: &str) -> PathBuf {
     folder
 }
 
-fn php(scene: &Scene, arguments: &[&str]) -> Command {
+/// PHP's command line in the scene's folder.
+pub fn php(scene: &Scene, arguments: &[&str]) -> Command {
     let mut command = scene.command("php", "direct");
     command.args(arguments).current_dir(scene.folder.path());
     command
 }
 
-fn plain(mut command: Command) -> Command {
+/// The same without the object.
+pub fn plain(mut command: Command) -> Command {
     command.env_remove("LD_PRELOAD");
     command
 }
 
-fn outcome(mut command: Command) -> (Option<i32>, String, String) {
+/// How a command ends, and what it prints.
+pub fn outcome(mut command: Command) -> (Option<i32>, String, String) {
     let output: Output = command.output().unwrap();
     (output.status.code(), stdout(&output), stderr(&output))
 }
 
-fn has_agent(command: &mut Command) -> bool {
+/// Whether inside.php has found the agent.
+pub fn has_agent(command: &mut Command) -> bool {
     let printed = succeed(command);
     match printed.lines().next() {
         Some("agent") => true,
@@ -239,9 +244,10 @@ fn programs_end_and_print_as_without_us() {
     }
 }
 
-/// What stands before a `(` in the prepend file: the functions that it calls, and a few words.
+/// What stands before a `(` in our boot files: the functions that they call, and a few words.
 fn called_functions() -> BTreeSet<String> {
-    let text = fs::read_to_string(built().join("boot/php/prepend.php")).unwrap();
+    let read = |name: &str| fs::read_to_string(built().join("boot/php").join(name)).unwrap();
+    let text = read("prepend.php") + &read("applications.php");
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let before = text.split('(').map(|part| {
         let start = part.rfind(|c| !is_name(c)).map_or(0, |last| last + 1);
@@ -339,7 +345,7 @@ fn an_older_php_than_the_agent_needs_is_left_alone() {
 }
 
 /// A vendor folder as Composer 2 leaves it, with these packages and this autoloader.
-fn vendor(folder: &Path, packages: &[(&str, &str)], autoload: &str) {
+pub fn vendor(folder: &Path, packages: &[(&str, &str)], autoload: &str) {
     fs::create_dir_all(folder.join("composer")).unwrap();
     fs::write(folder.join("autoload.php"), autoload).unwrap();
     let entry = |(name, version): &(&str, &str)| {
@@ -545,9 +551,9 @@ fn apaches_module_is_injected_and_stays_so_over_a_reload() {
     let inside = scene.path("inside.php");
     let body = |answer: String| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
     let start = || scene.command(&apache, "direct");
-    let without = body(Server::apache(&scene, || plain(start()), &module).get(&inside));
+    let without = body(Server::apache(&scene, || plain(start()), &module, "").get(&inside));
     let wanted = without.replace("none\n", "agent\n");
-    let server = Server::apache(&scene, start, &module);
+    let server = Server::apache(&scene, start, &module, "");
     assert_eq!(body(server.get(&inside)), wanted);
     assert_settings(&span(&sink, "apache2handler"), "ours", "ours");
     server.restart(&scene, "USR1", "resuming normal operations");

@@ -71,16 +71,16 @@ impl Server {
         Self::start(command, Address::FastCgi(socket), scene)
     }
 
-    /// Apache with the PHP module and nothing else.
-    pub fn apache(scene: &Scene, command: impl Fn() -> Command, module: &Path) -> Self {
+    /// Apache with the PHP module and nothing else; `more` is added to its configuration.
+    pub fn apache(scene: &Scene, command: impl Fn() -> Command, module: &Path, more: &str) -> Self {
         // Another program may take the port in the moment in which it is nobody's.
         until("port for Apache", || {
-            let server = Self::apache_on_any_port(scene, command(), module);
+            let server = Self::apache_on_any_port(scene, command(), module, more);
             server.runs().then_some(server)
         })
     }
 
-    fn apache_on_any_port(scene: &Scene, mut command: Command, module: &Path) -> Self {
+    fn apache_on_any_port(scene: &Scene, mut command: Command, module: &Path, more: &str) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -92,7 +92,8 @@ impl Server {
              LoadModule mpm_prefork_module /usr/lib/apache2/modules/mod_mpm_prefork.so\n\
              LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so\n\
              LoadModule php_module {module}\nStartServers 1\n\
-             <FilesMatch \\.php$>\nSetHandler application/x-httpd-php\n</FilesMatch>\n",
+             <FilesMatch \\.php$>\nSetHandler application/x-httpd-php\n</FilesMatch>\n\
+             {more}",
             user = user("User www-data\nGroup www-data\n"),
             module = module.display(),
         );
@@ -130,13 +131,14 @@ impl Server {
 
     /// What a script answers: headers and body.
     pub fn get(&self, script: &Path) -> String {
+        self.get_with(script, &[])
+    }
+
+    /// The same, with further parameters of FastCGI.
+    pub fn get_with(&self, script: &Path, parameters: &[(&str, &str)]) -> String {
         let name = script.file_name().unwrap().to_str().unwrap();
         match &self.address {
-            Address::FastCgi(socket) => {
-                let mut stream = UnixStream::connect(socket).unwrap();
-                stream.write_all(&fast_cgi_request(script)).unwrap();
-                fast_cgi_output(&mut stream)
-            }
+            Address::FastCgi(socket) => fast_cgi(socket, script, parameters),
             Address::Http(port) => {
                 let mut stream = TcpStream::connect(("127.0.0.1", *port)).unwrap();
                 write!(stream, "GET /{name} HTTP/1.0\r\n\r\n").unwrap();
@@ -164,18 +166,28 @@ impl Drop for Server {
     }
 }
 
+/// What a pool with this socket answers.
+pub fn fast_cgi(socket: &Path, script: &Path, parameters: &[(&str, &str)]) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream
+        .write_all(&fast_cgi_request(script, parameters))
+        .unwrap();
+    fast_cgi_output(&mut stream)
+}
+
 /// Records of the FastCGI specification 1.0: BEGIN_REQUEST (a responder), PARAMS and empty ends.
-fn fast_cgi_request(script: &Path) -> Vec<u8> {
+fn fast_cgi_request(script: &Path, more: &[(&str, &str)]) -> Vec<u8> {
     let record = |kind: u8, content: &[u8]| {
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
         let header = [1, kind, 0, 1, length[0], length[1], 0, 0];
         [&header, content].concat()
     };
     let mut parameters = Vec::new();
-    for (name, value) in [
+    let own = [
         ("REQUEST_METHOD", "GET"),
         ("SCRIPT_FILENAME", script.to_str().unwrap()),
-    ] {
+    ];
+    for &(name, value) in own.iter().chain(more) {
         parameters.extend([name.len(), value.len()].map(|l| u8::try_from(l).unwrap()));
         parameters.extend([name, value].concat().bytes());
     }

@@ -70,7 +70,7 @@ pub fn values(explanation: &Value) -> BTreeMap<String, String> {
 
 /// A copy of `ask_and_wait` in the scene, under another name.
 pub fn waiting_program(scene: &Scene, name: &str) -> PathBuf {
-    let program = scene.compile("ask_and_wait");
+    let program = scene.compile_with("cc", "ask_and_wait", &["-rdynamic"]);
     let copy = scene.path(name);
     // An older copy may be running.
     succeed(

@@ -18,46 +18,32 @@ $opentelemetry_injector = function () {
     set_error_handler($silent);
     try {
         $folder = getenv('OPENTELEMETRY_INJECTOR_BOOT_AGENT_PATH');
+        // Why the agent stays out, in the injector's words.
+        $refusal = null;
         // Each takes the place of ours; extensions show only here, not in PHP_INI_SCAN_DIR.
         $others = array('appdynamics_agent', 'ddtrace', 'dynatrace', 'elastic_apm', 'instana',
             'newrelic', 'scoutapm', 'skywalking_agent', 'tideways');
         if (!getenv('OPENTELEMETRY_INJECTOR_BOOT_ALLOW_OTHER_AGENTS')
             && array_filter($others, 'extension_loaded')) {
-            $folder = false;
+            $refusal = 'CONFLICT';
         }
         // Composer's own check of the version would end the request.
         $check = $folder . '/composer/platform_check.php';
         $floor = is_readable($check) ? file_get_contents($check) : '';
         $floor = preg_match('/PHP_VERSION_ID >= (\d+)/', $floor, $match) ? (int) $match[1] : 0;
-        // Major versions by Composer's list of packages. Read as text: a file that is included may
-        // print, fail or end the request.
-        $packages = function ($vendor) {
-            $list = $vendor . '/composer/installed.php';
-            $list = is_readable($list) ? file_get_contents($list) : '';
-            $entry = "'([^']+)' => array\\(\\s+'pretty_version' => '[^']*',\\s+'version' => '([^'.]*)";
-            preg_match_all("/^\\s+$entry/m", $list, $match);
-            return array_combine($match[1], $match[2]);
-        };
-        // A class can be loaded once: where the application brings another major version of a
-        // package of the agent's (psr/log 1 is no psr/log 3), the agent's would break it.
-        $breaks_application = function ($folder) use ($packages) {
-            $ours = $packages($folder);
-            unset($ours['__root__']); // The project itself.
-            $place = isset($_SERVER['SCRIPT_FILENAME']) ? realpath($_SERVER['SCRIPT_FILENAME']) : false;
-            while ($ours && $place && $place !== dirname($place)) {
-                $place = dirname($place);
-                $vendor = $place . '/vendor';
-                if (is_dir($vendor . '/composer') && realpath($vendor) !== realpath($folder)) {
-                    $theirs = $packages($vendor);
-                    // Composer 1 wrote no list in PHP: nobody can tell.
-                    return !$theirs
-                        || array_intersect_key($theirs, $ours) != array_intersect_key($ours, $theirs);
-                }
-            }
-            return false;
-        };
-        if ($folder && PHP_VERSION_ID >= $floor && is_readable($folder . '/autoload.php')
-            && !$breaks_application($folder)) {
+        if (PHP_VERSION_ID < $floor) {
+            $refusal = 'VERSION';
+        }
+        if (!$folder || !is_readable($folder . '/autoload.php')) {
+            $refusal = 'FAILED';
+        }
+        if (!$refusal) {
+            $find = require __DIR__ . '/applications.php';
+            $refusal = $find($folder);
+        }
+        if ($refusal) {
+            getenv('OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_' . $refusal);
+        } else {
             // The SDK looks here before it asks getenv, which has our attributes beside the user's.
             if (isset($_SERVER['OTEL_RESOURCE_ATTRIBUTES'])) {
                 $_SERVER['OTEL_RESOURCE_ATTRIBUTES'] = getenv('OTEL_RESOURCE_ATTRIBUTES');
@@ -65,7 +51,9 @@ $opentelemetry_injector = function () {
             require_once $folder . '/autoload.php';
         }
     } catch (Exception $problem) {
+        @getenv('OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_FAILED');
     } catch (Throwable $problem) {
+        @getenv('OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_FAILED');
     }
     // A handler that the agent has set stays.
     $last = set_error_handler($silent);

@@ -40,11 +40,20 @@ pub enum StoodDown {
     Conflict,
     /// `…FAILED`: the agent could not be loaded.
     Failed,
+    /// `…CLOSED`: the process may not open the boot file (PHP's `open_basedir`, chroot), or loads
+    /// another one.
+    Closed,
 }
 
 impl StoodDown {
     /// All of them, in the order of their discriminants.
-    pub const ALL: [Self; 4] = [Self::OwnSdk, Self::Version, Self::Conflict, Self::Failed];
+    pub const ALL: [Self; 5] = [
+        Self::OwnSdk,
+        Self::Version,
+        Self::Conflict,
+        Self::Failed,
+        Self::Closed,
+    ];
 
     /// What follows [`STOOD_DOWN`] in the name that is asked for.
     pub const fn code(self) -> &'static str {
@@ -53,6 +62,7 @@ impl StoodDown {
             Self::Version => "VERSION",
             Self::Conflict => "CONFLICT",
             Self::Failed => "FAILED",
+            Self::Closed => "CLOSED",
         }
     }
 
@@ -71,6 +81,7 @@ impl fmt::Display for StoodDown {
             Self::Version => "the agent does not support this version of the runtime",
             Self::Conflict => "something in the process does not go together with the agent",
             Self::Failed => "the agent could not be loaded",
+            Self::Closed => "the boot file may not be opened here, or another one is loaded",
         })
     }
 }
@@ -88,6 +99,9 @@ pub enum Question {
     /// `…ALLOW_OTHER_AGENTS`: `1` where the runtime's `allow_other_agents` is true, for agents that
     /// only a boot file can see.
     AllowOtherAgents,
+    /// `…ALLOW_OWN_SDK`: `1` where the runtime's `allow_own_sdk` is true, for applications whose
+    /// libraries only a boot file can see.
+    AllowOwnSdk,
     /// `…PHP_PREPEND`: the path of PHP's boot file.
     PhpPrepend,
 }
@@ -100,6 +114,7 @@ impl Question {
             b"SETTINGS" => Some(Self::Settings),
             b"ESM" => Some(Self::Esm),
             b"ALLOW_OTHER_AGENTS" => Some(Self::AllowOtherAgents),
+            b"ALLOW_OWN_SDK" => Some(Self::AllowOwnSdk),
             b"PHP_PREPEND" => Some(Self::PhpPrepend),
             _ => None,
         }
@@ -124,6 +139,8 @@ impl Question {
                 Ok(b"1".to_vec())
             }
             Self::AllowOtherAgents => Err(Reason::DisabledBy("allow_other_agents")),
+            Self::AllowOwnSdk if runtime.agent(configuration)?.0.allow_own_sdk => Ok(b"1".to_vec()),
+            Self::AllowOwnSdk => Err(Reason::DisabledBy("allow_own_sdk")),
             Self::PhpPrepend => file(process, PHP_PREPEND),
         }
     }

@@ -3,6 +3,7 @@
 //! A value is computed once for each original value and published in a list that is only ever
 //! added to. Reading takes no lock, and every pointer stays valid for ever.
 
+use crate::answer::php_requests;
 use crate::answer::state::STATE;
 use crate::attempt::{attempt, permanent};
 use crate::sys::host::Host;
@@ -12,6 +13,8 @@ use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
+use opentelemetry_injector_policy::runtimes::boot;
+use opentelemetry_injector_policy::runtimes::variable::Variable;
 use opentelemetry_injector_policy::settings::added;
 use opentelemetry_injector_policy::{Configuration, Watched, settings};
 
@@ -73,9 +76,26 @@ pub fn answer(question: Question<'_>) -> *const c_char {
         return question.original;
     }
     if let Watched::Activation(variable) = question.watched {
+        if variable == Variable::PhpIniScanDir && !watches_php(question) {
+            return question.original;
+        }
         STATE.activate(variable.runtime());
     }
     value
+}
+
+/// Whether the object takes part in the requests of the PHP that asks: without that nobody could tell
+/// whether our prepend file may be opened.
+fn watches_php(question: Question<'_>) -> bool {
+    let watches = attempt(|| {
+        let prepend = boot::file(&Host::default(), boot::PHP_PREPEND).ok()?;
+        let watches = php_requests::watch(question.caller, &prepend);
+        if !watches {
+            log::debug!("PHP_INI_SCAN_DIR stays as it was: this is no PHP, or one before 7.0");
+        }
+        watches.then_some(())
+    });
+    watches.flatten().is_some()
 }
 
 /// Whether a name is to be looked at in the state that this process is in.

@@ -2,5 +2,6 @@
 
 pub mod answers;
 pub mod hooks;
+pub mod php_requests;
 pub mod state;
 pub mod trace;

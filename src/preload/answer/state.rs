@@ -87,6 +87,16 @@ impl State {
         self.stood_down.load(Ordering::Acquire) != 0
     }
 
+    /// A request begins in a runtime that has read its own variables; what was told of the one before
+    /// counts no more. `stood_down`: why the boot file will not run in it.
+    pub fn begin_request(&self, stood_down: Option<StoodDown>) {
+        self.start();
+        set(
+            &self.stood_down,
+            stood_down.map_or(0, |reason| reason as u8 + 1),
+        );
+    }
+
     fn told(&self, place: &AtomicU8, value: u8) -> bool {
         let is_ours = self.activated().is_some();
         if is_ours {

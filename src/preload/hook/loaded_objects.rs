@@ -7,7 +7,10 @@ use crate::entry::machine_code;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{ptr, slice};
-use libc::{Elf64_Addr as Address, Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
+use libc::{
+    Elf64_Addr as Address, Elf64_Ehdr as FileHeader, Elf64_Phdr as ProgramHeader,
+    Elf64_Sym as Symbol,
+};
 use libc::{PF_R, PT_DYNAMIC, PT_LOAD, PT_PHDR};
 use opentelemetry_injector_policy::process::{directory, file_name};
 
@@ -121,6 +124,28 @@ pub fn executable_defines(name: &CStr) -> bool {
 }
 
 impl Object<'_> {
+    /// The object whose file is mapped from `start` on; `None` where that is no ELF file.
+    ///
+    /// # Safety
+    /// A file is mapped there, its first page may be read, and it is never unmapped meanwhile.
+    pub unsafe fn mapped_at(start: usize) -> Option<Self> {
+        // SAFETY: the caller's promise: the header is in the file's first page.
+        let header = unsafe { &*(start as *const FileHeader) };
+        if header.e_ident.get(..4) != Some(b"\x7fELF") {
+            return None;
+        }
+        let headers = (start + header.e_phoff as usize) as *const ProgramHeader;
+        // SAFETY: the loader has read them there.
+        let headers = unsafe { slice::from_raw_parts(headers, usize::from(header.e_phnum)) };
+        // The first segment begins with the header, so that the file's addresses are known.
+        let first = headers.iter().find(|header| header.p_type == PT_LOAD)?;
+        (first.p_offset == 0).then_some(Self {
+            path: c"",
+            base: start.wrapping_sub(first.p_vaddr as usize),
+            headers,
+        })
+    }
+
     /// Whether one of the object's mappings holds an address.
     fn contains(&self, address: usize) -> bool {
         self.segment(address).is_some()

@@ -4,47 +4,16 @@
 //! last value counts, so our folder comes last. The boot file asks `getenv` for the agent's path;
 //! PHP's own `getenv` ends in libc's each time, so that settings need no other way.
 
-use crate::matching::scripts::{self, CommandLine};
-use crate::process::directory;
+pub mod command_line;
+
+use crate::matching::tools::{self, By};
+use crate::process::{directory, file_name};
 use crate::reason::Lossy;
 use crate::runtimes::boot;
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-
-/// `php --help`, `php-fpm --help`. The value of `-f` is the script itself.
-const COMMAND_LINE: CommandLine = CommandLine {
-    with_value: &["-c", "-d", "-g", "-p", "-S", "-t", "-y", "-z"],
-    instead: &[],
-};
-
-/// With these PHP reads no ini file or runs no prepend file.
-const WITHOUT_PREPEND: &[&str] = &[
-    "-n",
-    "--no-php-ini",
-    "-r",
-    "--run",
-    "-l",
-    "--syntax-check",
-    "-i",
-    "--info",
-    "--ini",
-    "-m",
-    "--modules",
-    "-v",
-    "--version",
-];
-
-/// Programs in PHP that are no applications; `pear` and `pecl` are shell scripts that start the
-/// last two.
-const TOOLS: &[&str] = &[
-    "composer",
-    "composer.phar",
-    "phar",
-    "phar.phar",
-    "pearcmd.php",
-    "peclcmd.php",
-];
+use command_line::{Line, defined};
 
 /// The value of `PHP_INI_SCAN_DIR` for this process.
 ///
@@ -59,29 +28,51 @@ pub fn value(
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
     let (_, agent) = Runtime::Php.agent(configuration)?;
-    runs_an_application(&process.arguments(), configuration)?;
+    let arguments = process.arguments();
+    let is_library = || process.loaded_library("libphp").is_some();
+    let line = command_line::read(file_name(process.started_as()), is_library, &arguments)?;
+    if let Some(script) = line.script {
+        tools::refuse(Runtime::Php, By::Script, script, configuration)?;
+    }
     let autoload = String::from(agent) + "/autoload.php";
     if !process.is_readable_file(autoload.as_bytes()) {
         return Err(Reason::AgentUnreadable(autoload));
     }
-    boot::file(process, boot::PHP_PREPEND)?;
+    let prepend = boot::file(process, boot::PHP_PREPEND)?;
+    lets_ours_run(&line, [&prepend, autoload.as_bytes()])?;
     let file = boot::file(process, "php/ini/agent.ini")?;
     add(original, directory(&file))
 }
 
-fn runs_an_application(arguments: &[Vec<u8>], configuration: &Configuration) -> Result<(), Reason> {
-    let script = COMMAND_LINE.script(arguments);
-    let options = arguments.get(1..arguments.len() - script.len());
-    for option in options.unwrap_or_default() {
-        let same = |name: &&&str| name.as_bytes() == option;
-        if let Some(name) = WITHOUT_PREPEND.iter().find(same) {
-            return Err(Reason::Option(name));
-        }
+/// Entries on the command line count more than every ini file: one may name another prepend file, or
+/// none, and one may forbid PHP to open ours.
+fn lets_ours_run(line: &Line<'_>, files: [&[u8]; 2]) -> Result<(), Reason> {
+    if defined(&line.defines, "auto_prepend_file").is_some() {
+        return Err(Reason::Option("-d auto_prepend_file"));
     }
-    match script {
-        [program, ..] => scripts::is_no_tool(program, TOOLS, configuration),
-        [] => Ok(()),
+    let folders = defined(&line.defines, "open_basedir").unwrap_or_default();
+    let folders = unquoted(folders);
+    if folders.is_empty() || files.iter().all(|file| is_within(folders, file)) {
+        return Ok(());
     }
+    Err(Reason::Option("-d open_basedir"))
+}
+
+/// A value of php.ini without the quotes around it.
+fn unquoted(value: &[u8]) -> &[u8] {
+    match value {
+        [b'"', inner @ .., b'"'] | [b'\'', inner @ .., b'\''] => inner,
+        _ => value,
+    }
+}
+
+/// Whether a file is in one of the folders of `open_basedir`, without looking at links: the boot file
+/// itself is only named where PHP may open it (the preload object asks PHP).
+fn is_within(folders: &[u8], file: &[u8]) -> bool {
+    folders.split(|byte| *byte == b':').any(|folder| {
+        let rest = file.strip_prefix(folder.strip_suffix(b"/").unwrap_or(folder));
+        folder.starts_with(b"/") && rest.is_some_and(|rest| rest.starts_with(b"/"))
+    })
 }
 
 /// An empty folder between the colons stands for the built-in ones, an empty value for none at all
@@ -129,6 +120,7 @@ mod tests {
             "/boot/php/ini/agent.ini",
         ];
         Fixture {
+            executable: arguments.split(' ').next().unwrap().into(),
             arguments: arguments.split(' ').map(String::from).collect(),
             readable: readable.map(String::from).into(),
             ..Fixture::default()
@@ -181,6 +173,10 @@ mod tests {
             "php -d memory_limit=-1 composer.phar",
             "/usr/bin/php8.2 /usr/bin/phar8.2 list",
             "php -f /usr/share/php/peclcmd.php",
+            "php vendor/bin/phpunit --filter x",
+            "/usr/bin/php8.2 /usr/local/bin/phpunit-11.5.phar",
+            "php -d x=1 vendor/bin/phpstan analyse",
+            "php phpcs.phar",
         ] {
             let outcome = started(command);
             assert!(
@@ -191,17 +187,34 @@ mod tests {
         for command in [
             "php shop.php composer",
             "php shop.phar -n",
+            "php artisan queue:work",
+            "php /srv/phpunit/index.php",
             "php -S 127.0.0.1:80",
             "php-fpm: master process (/etc/php-fpm.conf)",
-            "apache2 -k start",
         ] {
             assert!(started(command).is_ok(), "{command}");
         }
     }
 
     #[test]
-    fn what_runs_no_prepend_file_is_left_alone() {
-        assert_eq!(started("php -n a.php"), Err(Reason::Option("-n")));
-        assert_eq!(started("php -d a=b -r 1;"), Err(Reason::Option("-r")));
+    fn what_runs_no_prepend_file_of_ours_is_left_alone() {
+        for (command, option) in [
+            ("php -n a.php", "-n"),
+            ("php -d a=b -r 1;", "-r"),
+            ("php -r1;", "-r"),
+            ("php -d auto_prepend_file= a.php", "-d auto_prepend_file"),
+            ("php-fpm8.2 -dauto_prepend_file=/x", "-d auto_prepend_file"),
+            ("php -d open_basedir=/srv a.php", "-d open_basedir"),
+            ("php -d open_basedir=. a.php", "-d open_basedir"),
+            ("php -d open_basedir=/boot:/ot a.php", "-d open_basedir"),
+        ] {
+            assert_eq!(started(command), Err(Reason::Option(option)), "{command}");
+        }
+        for command in [
+            "php -d open_basedir= a.php",
+            "php -d open_basedir=\"/srv:/boot/:/otel\" a.php",
+        ] {
+            assert!(started(command).is_ok(), "{command}");
+        }
     }
 }
