@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 use support::{
     Background, Scene, Sink, allow_everybody, engines, has, is_root, root, skip, stderr, stdout,
     succeed,
@@ -67,10 +68,12 @@ fn scene() -> (Scene, Sink) {
     (scene, sink)
 }
 
-/// `erl` without a shell that evaluates an expression.
+/// `erl` without a shell that evaluates an expression. Nobody can tell from the outside that it halts.
 fn erl(scene: &Scene, engine: &str, expression: &str) -> Command {
     let mut command = scene.command("erl", engine);
-    command.args(["-noshell", "-eval", expression]);
+    let expression = expression.trim_end_matches('.');
+    let evaluated = format!("(fun() -> {expression} end)().");
+    command.args(["-noshell", "-eval", &evaluated]);
     command
 }
 
@@ -169,33 +172,18 @@ fn a_release_of_elixir_in_embedded_mode_sends_a_span() {
 }
 
 #[test]
-fn elixir_and_escripts_send_a_span_and_nobody_sees_a_difference() {
+fn nodes_send_a_span_and_nobody_sees_a_difference() {
     need!("erl", "elixir");
     let (scene, sink) = scene();
-    let script = scene.path("hello");
-    fs::write(
-        &script,
-        "#!/usr/bin/env escript\nmain(A) -> io:format(\"~p~n\", [{A, init:get_plain_arguments()}]), halt(4).\n",
-    )
-    .unwrap();
-    let script = script.to_str().unwrap();
     let hello = "io:format(\"~p~n\", [init:get_plain_arguments()]), \
                  io:format(standard_error, \"on stderr~n\", []), halt(3).";
-    let programs: [&[&str]; 5] = [
-        &["erl", "-noshell", "-eval", hello, "-extra", "a", "b c"],
-        &["escript", script, "a", "b c"],
-        &["elixir", "-e", "IO.puts(inspect(System.argv()))", "a"],
-        &["iex", "--version"],
-        &["erl", "-version"],
-    ];
-    for program in programs {
-        let mut command = scene.command(program[0], "auto");
-        assert_unseen(command.args(&program[1..]));
-        // These end before the node has started, or may.
-        if !program[1].ends_with("version") {
-            assert_eq!(next_span(&sink).0, "our shop");
-        }
-    }
+    let mut command = erl(&scene, "auto", hello);
+    assert_unseen(command.args(["-extra", "a", "b c"]));
+    assert_eq!(next_span(&sink).0, "our shop");
+    let mut command = scene.command("elixir", "auto");
+    let hello = "IO.puts(inspect(System.argv())); System.halt(4)";
+    assert_unseen(command.args(["--no-halt", "-e", hello, "a"]));
+    assert_eq!(next_span(&sink).0, "our shop");
 }
 
 #[test]
@@ -349,36 +337,149 @@ fn what_a_running_agent_logs_is_not_on_the_applications_console() {
     }
 }
 
+/// Command lines that start no service, and what the reason begins with.
+fn tools<'a>(source: &'a str, escript: &'a str) -> Vec<(Vec<&'a str>, &'static str)> {
+    let shell = "a shell of Erlang";
+    let halts = "a node that halts by itself";
+    vec![
+        (vec!["erlc", source], "a tool of Erlang"),
+        (vec!["escript", escript, "x"], "a tool of Erlang"),
+        (vec!["erl", "-make"], "a tool of Erlang"),
+        (vec!["erl", "-eval", "halt(0)."], halts),
+        (vec!["erl", "-noshell", "-eval", "halt(0)."], halts),
+        (vec!["erl", "-noshell", "-s", "init", "stop"], halts),
+        (vec!["erl", "-noshell", "-run", "erlang", "halt"], halts),
+        (vec!["erl", "+V"], "+V asks"),
+        (vec!["erl", "-version"], "-version asks"),
+        (vec!["erl", "-emu_args_exit"], "-emu_args_exit asks"),
+        (vec!["erl"], shell),
+        (vec!["elixir", "--version"], "a tool of Elixir"),
+        (
+            vec!["elixir", "-e", "IO.puts(1)"],
+            "Elixir without --no-halt",
+        ),
+        (vec!["iex", "--version"], "a tool of Elixir"),
+        (vec!["iex", "-e", "System.halt()"], "a shell of Elixir"),
+        (vec!["iex", "-S", "mix", "help"], "a tool of Elixir"),
+        (vec!["mix", "--version"], "a tool of Elixir"),
+        (vec!["mix", "help"], "a tool of Elixir"),
+        (vec!["mix", "do", "help,", "help"], "a tool of Elixir"),
+        (vec!["rabbitmqctl", "help"], "a tool of Erlang"),
+        (
+            vec!["rabbitmq-diagnostics", "--version"],
+            "a tool of Erlang",
+        ),
+        (vec!["rabbitmq-plugins", "list"], "a tool of Erlang"),
+        (vec!["ejabberdctl", "status"], "a tool that serves a node"),
+        (vec!["yaws", "--status"], "a tool that serves a node"),
+        (vec!["yaws", "--version"], "a tool that serves a node"),
+    ]
+}
+
 #[test]
-fn tools_are_left_alone() {
+fn tools_and_short_lived_nodes_are_left_alone() {
     need!("erl", "erlc", "mix", "iex");
     let (scene, sink) = scene();
     let source = scene.path("empty.erl");
     fs::write(&source, "-module(empty).\n").unwrap();
-    let rebar = scene.path("rebar3");
-    fs::write(&rebar, "#!/usr/bin/env escript\nmain(_) -> ok.\n").unwrap();
-    let (source, rebar) = (source.to_str().unwrap(), rebar.to_str().unwrap());
-    let tools: [&[&str]; 5] = [
-        &["erlc", source],
-        &["mix", "--version"],
-        &["iex", "-S", "mix", "--version"],
-        &["escript", rebar, "compile"],
-        &["erl", "-make"],
-    ];
-    for tool in tools {
+    let escript = scene.path("shop");
+    fs::write(&escript, "#!/usr/bin/env escript\nmain(_) -> ok.\n").unwrap();
+    let tools = tools(source.to_str().unwrap(), escript.to_str().unwrap());
+    for (tool, wanted) in tools {
+        if !has(tool[0]) {
+            println!("skipped: {}, which is absent", tool[0]);
+            continue;
+        }
         let mut command = scene.command(tool[0], "auto");
         command.args(&tool[1..]).current_dir(scene.folder.path());
-        let reason = kept(&mut command);
-        assert!(
-            reason.starts_with("a tool of Erlang or Elixir"),
-            "{tool:?}: {reason}"
-        );
+        let reason = kept(command.env("HOME", scene.folder.path()));
+        assert!(reason.starts_with(wanted), "{tool:?}: {reason}");
     }
     let mut text = fs::read_to_string(&scene.configuration).unwrap();
     text += "[processes]\ninclude_arguments = [\"*mix\"]\n";
     scene.configure(&text);
     succeed(scene.command("mix", "auto").arg("--version"));
     assert_eq!(next_span(&sink).0, "our shop");
+}
+
+#[test]
+fn servers_that_mix_starts_send_a_span() {
+    need!("mix");
+    let (scene, sink) = scene();
+    let task = "defmodule Mix.Tasks.Phx.Server do\n  use Mix.Task\n\
+                def run(_), do: IO.puts(\"up\")\nend\n";
+    let project = "defmodule Shop.MixProject do\n  use Mix.Project\n\
+                   def project, do: [app: :shop, version: \"1.0.0\"]\nend\n";
+    fs::create_dir_all(scene.path("lib")).unwrap();
+    fs::write(scene.path("mix.exs"), project).unwrap();
+    fs::write(scene.path("lib/server.ex"), task).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = scene.command(program, "auto");
+        command.args(arguments).current_dir(scene.folder.path());
+        command
+            .env("MIX_HOME", scene.path("mix"))
+            .env("LC_ALL", "C.UTF-8");
+        assert!(succeed(&mut command).ends_with("up\n"));
+        assert_eq!(next_span(&sink).0, "our shop");
+    };
+    run("mix", &["phx.server"]);
+    run("mix", &["do", "compile,", "phx.server"]);
+    run("elixir", &["-S", "mix", "phx.server"]);
+    // One that brings an SDK starts its own.
+    let lock = "%{\n  \"opentelemetry\": {:hex, :opentelemetry, \"1.4.0\"},\n}\n";
+    fs::write(scene.path("mix.lock"), lock).unwrap();
+    let mut command = scene.command("mix", "auto");
+    command.arg("phx.server").current_dir(scene.folder.path());
+    let reason = kept(command.env("MIX_HOME", scene.path("mix")));
+    assert!(
+        reason.starts_with("the application has an OpenTelemetry SDK"),
+        "{reason}"
+    );
+}
+
+/// An SDK that exports when it stops, to a collector that never answers.
+const HANGS_AT_ITS_END: &str = "-module(opentelemetry_app).\n\
+    -export([start/2, stop/1, init/1, start_worker/0, work/0]).\nstop(_) -> ok.\n\
+    start(_, _) -> supervisor:start_link(?MODULE, []).\n\
+    init([]) -> {ok, {#{}, [#{id => worker, start => {?MODULE, start_worker, []}, \
+    shutdown => infinity}]}}.\n\
+    start_worker() -> {ok, proc_lib:spawn_link(?MODULE, work, [])}.\n\
+    work() -> process_flag(trap_exit, true), timer:sleep(infinity).\n";
+
+#[test]
+fn no_node_waits_for_an_agent_longer_than_two_seconds() {
+    need!("erl", "timeout");
+    let scene = Scene::new();
+    let slow = "-module(opentelemetry_app).\n-export([start/2, stop/1]).\nstop(_) -> ok.\n\
+                start(_, _) -> timer:sleep(infinity).\n";
+    let there = "lists:keymember(opentelemetry, 1, application:loaded_applications())";
+    let evaluated = format!("(fun() -> io:format(\"~p~n\", [{there}]), init:stop() end)().");
+    for (name, source) in [("slow", slow), ("hangs", HANGS_AT_ITS_END)] {
+        configure(&scene, &odd_agent(&scene, name, source), "");
+        for mode in ["interactive", "embedded"] {
+            let mut command = scene.command("timeout", "auto");
+            command.args(["60", "erl", "-mode", mode, "-noshell", "-eval", &evaluated]);
+            let run = |command: &mut Command, wanted: &str| {
+                let started = Instant::now();
+                assert_eq!(assert_ended(&command.output().unwrap()), wanted, "{name}");
+                started.elapsed()
+            };
+            let with = run(&mut command, "true\n");
+            let plain = run(command.env_remove("LD_PRELOAD"), "false\n");
+            // Twice, because a busy machine has less than two processors for the agent's code.
+            let most = 2 * plain + Duration::from_secs(2);
+            assert!(with < most, "{name}: {with:?}, plain {plain:?}");
+        }
+    }
+}
+
+/// What a node printed that ended well and said nothing on stderr.
+fn assert_ended(output: &Output) -> String {
+    assert_eq!(
+        (output.status.code(), stderr(output)),
+        (Some(0), String::new())
+    );
+    stdout(output)
 }
 
 #[test]
@@ -404,6 +505,6 @@ fn a_node_without_its_agent_runs_as_if_we_were_not_there() {
     configure(&scene, &agent, "");
     let mut command = scene.command("setpriv", "auto");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    let reason = kept(command.args(["erl", "-noshell", "-eval", "halt()."]));
+    let reason = kept(command.args(["erl", "-noshell"]));
     assert!(reason.contains("opentelemetry.app is missing"), "{reason}");
 }

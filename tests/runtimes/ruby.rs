@@ -364,7 +364,12 @@ fn tools_are_left_alone_until_the_configuration_names_them() {
             assert!(output.status.success(), "{tool}");
             stderr(&output)
         };
-        let reason = format!("RUBYOPT stays as it was: {tool} is left alone");
+        let name = if tool == "rake" {
+            "a task of Rake"
+        } else {
+            tool
+        };
+        let reason = format!("RUBYOPT stays as it was: {name} is left alone");
         assert!(said(&scene).contains(&reason), "{}", said(&scene));
         let configuration = fs::read_to_string(&scene.configuration).unwrap();
         let named = format!("{configuration}[processes]\ninclude_arguments = [\"*{tool}*\"]\n");
@@ -372,6 +377,247 @@ fn tools_are_left_alone_until_the_configuration_names_them() {
         lifted.configure(&named);
         assert!(said(&lifted).contains("RUBYOPT is now -r"), "{tool}");
     }
+}
+
+/// What the debug log says of the variable.
+fn decision(command: &mut Command) -> String {
+    let output = command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true").output();
+    let errors = stderr(&output.unwrap());
+    let mut lines = errors.lines();
+    let told = lines.find(|line| line.contains("RUBYOPT stays") || line.contains("RUBYOPT is now"));
+    told.unwrap_or_else(|| panic!("nothing told: {errors}"))
+        .to_owned()
+}
+
+#[test]
+fn programs_in_ruby_are_told_apart() {
+    let sink = Sink::start();
+    let scene = scene(&agent(), &sink);
+    let tools = [
+        "irb",
+        "erb",
+        "ri",
+        "rdoc",
+        "rubocop",
+        "rspec",
+        "puppet",
+        "facter",
+        "pumactl",
+        "vagrant",
+        "passenger-config",
+        "apt-listbugs",
+    ];
+    let servers = ["puma", "unicorn", "rackup", "sidekiq"];
+    for (program, is_tool) in tools
+        .map(|tool| (tool, true))
+        .into_iter()
+        .chain(servers.map(|server| (server, false)))
+    {
+        if !has(program) {
+            println!("skipped: {program}, which is absent");
+            continue;
+        }
+        let mut command = scene.command(program, "direct");
+        let told = decision(command.arg("--version").env("HOME", scene.folder.path()));
+        assert_eq!(told.contains("is left alone"), is_tool, "{program}: {told}");
+    }
+    // Rails' own script is often started by its path.
+    fs::create_dir(scene.path("bin")).unwrap();
+    let rails = scene.path("bin/rails");
+    fs::write(&rails, "puts defined?(TestAgent) ? 'agent' : 'none'").unwrap();
+    let rails = rails.to_str().unwrap();
+    for (arguments, wanted) in [
+        (&["server", "-p", "0"][..], true),
+        (&["s"], true),
+        (&["solid_queue:start"], true),
+        (&["runner", "1"], false),
+        (&["console"], false),
+        (&["db:migrate"], false),
+        (&["test"], false),
+        (&[], false),
+    ] {
+        let mut command = ruby(&scene, &[rails]);
+        assert_eq!(has_agent(command.args(arguments)), wanted, "{arguments:?}");
+    }
+}
+
+/// Command lines of Ruby with every kind of option; `SCRIPT` stands for a script's path.
+fn command_lines() -> Vec<Vec<&'static str>> {
+    let options: &[&[&str]] = &[
+        &[],
+        &["-a"],
+        &["-w"],
+        &["-W1"],
+        &["-W:no-deprecated"],
+        &["-v"],
+        &["--verbose"],
+        &["-d"],
+        &["-c"],
+        &["-wc"],
+        &["-h"],
+        &["--help"],
+        &["--version"],
+        &["--copyright"],
+        &["-y"],
+        &["--yydebug"],
+        &["--dump=insns"],
+        &["--dump", "insns"],
+        &["--dump=yydebug"],
+        &["-s"],
+        &["-l"],
+        &["-Ku"],
+        &["-U"],
+        &["-E", "UTF-8"],
+        &["-EUTF-8"],
+        &["--encoding", "utf-8"],
+        &["--external-encoding=utf-8"],
+        &["-I", "/c"],
+        &["-I/c"],
+        &["-r", "set"],
+        &["-rset"],
+        &["-wrset"],
+        &["-C", "/"],
+        &["-C/"],
+        &["-F:"],
+        &["-0"],
+        &["-x/"],
+        &["--disable=gems"],
+        &["--disable", "gems"],
+        &["--disable-gems"],
+        &["--disable=rubyopt"],
+        &["--disable", "rubyopt"],
+        &["--disable=all"],
+        &["--disable=all", "--enable=rubyopt"],
+        &["--enable=rubyopt"],
+        &["--enable", "frozen-string-literal"],
+        &["--jit"],
+        &["--"],
+        &["--no-such-option"],
+    ];
+    let programs: &[&[&str]] = &[&["SCRIPT"], &["-e", "puts 'ran'"], &[]];
+    let pairs = options
+        .iter()
+        .flat_map(|option| programs.iter().map(move |p| [*option, *p].concat()));
+    pairs.collect()
+}
+
+#[test]
+fn the_agent_is_loaded_where_a_program_runs_and_the_decision_says_so() {
+    if !has("ruby") {
+        skip!("no ruby");
+    }
+    let sink = Sink::start();
+    let folder = Scene::new();
+    let copy = copy_agent(&folder, "agent");
+    fs::write(copy.join("agent.rb"), "STDERR.puts 'loaded'").unwrap();
+    let scene = scene(&copy, &sink);
+    let script = scene.path("script.rb");
+    fs::write(&script, "#!ruby\nputs 'ran'\n").unwrap();
+    let script = script.to_str().unwrap();
+    for line in command_lines() {
+        let named = |word: &&'static str| if *word == "SCRIPT" { script } else { *word };
+        let arguments: Vec<&str> = line.iter().map(named).collect();
+        let mut command = ruby(&scene, &arguments);
+        let output = command
+            .env("OPENTELEMETRY_INJECTOR_DEBUG", "true")
+            .output()
+            .unwrap();
+        let (printed, told) = (stdout(&output), stderr(&output));
+        let loaded = told.lines().any(|line| line == "loaded");
+        let is_decided = told.contains("RUBYOPT is now");
+        if output.status.success() {
+            assert_eq!(loaded, is_decided, "{line:?}: {told}");
+        } else {
+            // Ruby ends before it loads anything where it finds no script.
+            assert!(is_decided || !loaded, "{line:?}: {told}");
+        }
+        let opted_out = told.contains("with --disable=rubyopt");
+        if printed.contains("ran\n") && !opted_out {
+            assert!(loaded, "{line:?}: {told}");
+        }
+    }
+}
+
+#[test]
+fn an_agent_is_silent_on_the_applications_output() {
+    if !has("ruby") {
+        skip!("no ruby");
+    }
+    let sink = Sink::start();
+    let folder = Scene::new();
+    let copy = copy_agent(&folder, "agent");
+    // As the official API: its logger is made of `$stdout` when it is first asked for.
+    let text = "puts 'loading'; $stdout.print 1; $stdout << 2; p 3; $stdout.flush\n\
+                require 'logger'\nmodule OpenTelemetry\n  def self.logger\n    \
+                @logger ||= Logger.new($stdout)\n  end\nend\n";
+    fs::write(copy.join("agent.rb"), text).unwrap();
+    let scene = scene(&copy, &sink);
+    let code =
+        "puts defined?(OpenTelemetry) ? 'agent' : 'none'; OpenTelemetry.logger.error('trouble')";
+    let mut command = ruby(&scene, &["-e", code]);
+    let told = outcome(command.output().unwrap());
+    assert_eq!(told, (Some(0), "agent\n".into(), String::new()));
+    let told = outcome(command.env("OTEL_LOG_LEVEL", "info").output().unwrap());
+    assert_eq!((told.0, told.1), (Some(0), "agent\n".into()));
+    assert!(
+        told.2.starts_with("loading\n12") && told.2.contains("trouble"),
+        "{}",
+        told.2
+    );
+}
+
+#[test]
+fn no_program_waits_for_a_collector_at_its_end() {
+    if !has("ruby") {
+        skip!("no ruby");
+    }
+    let sink = Sink::start();
+    let folder = Scene::new();
+    let copy = copy_agent(&folder, "agent");
+    // As the official SDK: it waits as long as it may.
+    let text = "class Provider\n  def shutdown(timeout: nil)\n    \
+                STDERR.puts 'has ' + (timeout || 600).ceil.to_s\n    sleep(timeout || 600)\n  end\n\
+                alias force_flush shutdown\nend\nmodule OpenTelemetry\n  PROVIDER = Provider.new\n  \
+                def self.tracer_provider; PROVIDER; end\n  def self.meter_provider; PROVIDER; end\nend\n\
+                at_exit { OpenTelemetry.tracer_provider.force_flush; \
+                OpenTelemetry.meter_provider.shutdown(timeout: 30) }\n";
+    fs::write(copy.join("agent.rb"), text).unwrap();
+    let scene = scene(&copy, &sink);
+    let mut command = ruby(&scene, &["-e", "puts defined?(Provider); exit 3"]);
+    let told = outcome(command.output().unwrap());
+    assert_eq!(
+        told,
+        (Some(3), "constant\n".into(), "has 1\nhas 0\n".into())
+    );
+}
+
+#[test]
+fn an_application_with_an_sdk_of_its_own_keeps_it() {
+    if !has("ruby") {
+        skip!("no ruby");
+    }
+    let sink = Sink::start();
+    let scene = scene(&agent(), &sink);
+    fs::write(scene.path("Gemfile"), "").unwrap();
+    let lock = |gem: &str| {
+        fs::write(
+            scene.path("Gemfile.lock"),
+            format!("GEM\n  specs:\n    {gem} (1.0)\n"),
+        )
+    };
+    let mut command = ruby(&scene, &["-e", INSIDE]);
+    command.current_dir(scene.folder.path());
+    lock("opentelemetry-api").unwrap();
+    assert!(has_agent(&mut command));
+    lock("opentelemetry-sdk").unwrap();
+    assert!(!has_agent(&mut command));
+    let mut below = ruby(&scene, &["-e", INSIDE]);
+    fs::create_dir(scene.path("below")).unwrap();
+    assert!(!has_agent(below.current_dir(scene.path("below"))));
+    let configuration = fs::read_to_string(&scene.configuration).unwrap();
+    let both = configuration.replace("[environment]", "allow_own_sdk = true\n[environment]");
+    scene.configure(&both);
+    assert!(has_agent(&mut command));
 }
 
 #[test]

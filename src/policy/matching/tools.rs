@@ -24,8 +24,8 @@ pub enum By {
     MainClass,
     /// The file name of the archive that is run (`java -jar`).
     Jar,
-    /// The main class, or the archive's file name, and the arguments behind it, with one blank
-    /// between them.
+    /// The main class, the archive's file name or the module, and the arguments behind it, with one
+    /// blank between them.
     Invocation,
     /// A system property of the JVM (`-DNAME=…`) that only this tool's launcher sets.
     Property,
@@ -299,6 +299,53 @@ const TOOLS: &[Tools] = &[
          dotnet-sonarscanner dotnet-sos dotnet-stack dotnet-svcutil dotnet-swagger dotnet-symbol \
          dotnet-trace ef fake fake-cli fantomas fsautocomplete gitversion husky minver minver-cli nbgv \
          nuke paket pwsh reportgenerator",
+    ),
+    tools(
+        Runtime::Ruby,
+        By::Script,
+        "a package manager",
+        "berks bundle bundle-audit bundler bundler-audit gem gem2deb pod",
+    ),
+    tools(
+        Runtime::Ruby,
+        By::Script,
+        "a test runner",
+        "cucumber guard kitchen m minitest parallel_cucumber parallel_rspec parallel_test rspec testrb \
+         turbo_tests",
+    ),
+    tools(
+        Runtime::Ruby,
+        By::Script,
+        "a tool written in Ruby",
+        "annotate apt-listbugs asciidoctor brakeman byebug cap chef-client chef-solo erb erb_lint \
+         erblint facter fastlane foreman fpm haml-lint hiera inspec irb jekyll knife kramdown nanoc \
+         ohai overcommit passenger-config passenger-memory-stats passenger-status pry pumactl puppet \
+         r10k racc rbs rdbg rdoc reek rerun ri ronn rougify rubocop ruby-lsp rubycritic sass sidekiqmon \
+         slimrb solargraph spring srb standardrb steep tapioca thor tilt typeprof vagrant whenever yard \
+         yardoc yri",
+    ),
+    // What `-s` and `-run` call, with the words behind it. Sources: OTP's `erlc.c`, `dialyzer.c`,
+    // `typer.c`, `ct_run.c` and `escript.c`; `edoc_generate`, `etop` and `cdv` of OTP 25; `ejabberdctl`
+    // 23.01; `yaws` 2.1.
+    tools(
+        Runtime::Erlang,
+        By::Invocation,
+        "a tool of Erlang",
+        "erl_compile\nerl_compile *\nerl_compile2 *\ndialyzer\ndialyzer *\ntyper\ntyper *\nct_run\n\
+         ct_run *\nescript *\nedoc_run *\netop\netop *\nobserver\nobserver *\ndebugger\ndebugger *\n\
+         crashdump_viewer\ncrashdump_viewer *\nsnmpc *",
+    ),
+    tools(
+        Runtime::Erlang,
+        By::Invocation,
+        "a tool that serves a node",
+        "ejabberd_ctl\nejabberd_ctl *\nyaws_ctl\nyaws_ctl *\nyaws printversion",
+    ),
+    tools(
+        Runtime::Erlang,
+        By::Invocation,
+        "a node that halts by itself",
+        "init stop\ninit stop *\nerlang halt\nerlang halt *",
     ),
 ];
 

@@ -4,9 +4,12 @@
 //! arguments. The agent's settings travel in the same way, because `os:getenv/1` reads a copy of
 //! `environ` and sees no hook; `src/boot/erlang/agent.script` gives them to the agent.
 
+mod elixir;
+mod expression;
 pub mod flags;
+mod lasting;
+mod own_sdk;
 
-use crate::process::file_name;
 use crate::runtimes::boot;
 use crate::settings::resource_attributes;
 use crate::{Configuration, Process, Reason, Runtime, settings};
@@ -42,15 +45,22 @@ pub fn value(
     let original = original.unwrap_or_default();
     let flags = flags::split(original)?;
     let arguments = process.arguments();
-    let (given, extra) = arguments.split_at(position(&arguments, b"-extra"));
-    if flags.iter().chain(given).any(|flag| flag == FLAG) {
+    let (line, extra) = arguments.split_at(position(&arguments, b"-extra"));
+    let line = line.get(1..).unwrap_or_default();
+    if flags.iter().chain(line).any(|flag| flag == FLAG) {
         return Err(Reason::AlreadyInjected);
     }
-    if configuration.processes.include_arguments.is_none() && is_tool(given, extra) {
-        return Err(Reason::BuiltInArgumentDenial("a tool of Erlang or Elixir"));
+    let given = given(&flags, line, process);
+    lasting::is_no_information(&given)?;
+    // Where the command line cannot be told, as in a configuration's check, nothing speaks against it.
+    if configuration.processes.include_arguments.is_none() && !arguments.is_empty() {
+        lasting::is_service(&given, extra)?;
     }
     if !erlang.allow_other_agents {
-        not_configured_by_hand(&flags, given, process)?;
+        not_configured_by_hand(&flags, line, process)?;
+    }
+    if !erlang.allow_own_sdk {
+        own_sdk::is_absent(&given, extra, process)?;
     }
     if !process.is_readable_file(&[agent.as_bytes(), APPLICATION.as_bytes()].concat()) {
         return Err(Reason::AgentUnreadable([agent, APPLICATION].concat()));
@@ -91,28 +101,24 @@ fn settings(process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8
         .collect()
 }
 
-/// Whether a command line starts no application: compilers and analysers (their flags are in
-/// OTP's `erlc.c`, `dialyzer.c`, `typer.c` and `ct_run.c`), build tools (scripts, which stand
-/// behind `-extra`), and what only talks to another node.
-fn is_tool(given: &[Vec<u8>], extra: &[Vec<u8>]) -> bool {
-    let starts_tool = |pair: &[Vec<u8>]| {
-        let [flag, module] = pair else { return false };
-        matches!(flag.as_slice(), b"-s" | b"-run")
-            && (module.starts_with(b"erl_compile")
-                || matches!(module.as_slice(), b"dialyzer" | b"typer" | b"ct_run"))
-    };
-    let is_tools_flag =
-        |flag: &Vec<u8>| matches!(flag.as_slice(), b"-make" | b"-compile" | b"-remsh");
-    let names_tool =
-        |word: &Vec<u8>| matches!(file_name(word), b"mix" | b"rebar3" | b"rebar" | b"nodetool");
-    let script = position(extra, b"-S");
-    given.windows(2).any(starts_tool)
-        || given.iter().any(is_tools_flag)
-        || extra.get(1).is_some_and(names_tool)
-        || extra.get(script + 1).is_some_and(names_tool)
-        || extra
+/// All that Erlang's launcher is given, in its order (`initial_argv_massage` in `erlexec.c`): a variable's
+/// `-extra` takes the rest of that variable.
+fn given(flags: &[Vec<u8>], line: &[Vec<u8>], process: &impl Process) -> Vec<Vec<u8>> {
+    let read = |flags: &[Vec<u8>]| {
+        flags
             .iter()
-            .any(|word| word == b"--remsh" || word == b"--rpc-eval")
+            .take_while(|flag| *flag != b"-extra")
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let mut given = read(flags);
+    given.extend_from_slice(line);
+    for name in OTHER_VARIABLES {
+        let value = process.variable(name).unwrap_or_default();
+        let flags = flags::split(&value).unwrap_or_default();
+        given.extend(read(&flags));
+    }
+    given
 }
 
 /// Where a word stands; behind the last one where it does not.
@@ -198,7 +204,7 @@ mod tests {
 
     #[test]
     fn applying_it_twice_changes_nothing() {
-        let (p, c) = (process(&["erl"]), configuration());
+        let (p, c) = (process(&["erl", "-noshell"]), configuration());
         let once = value(Some(b"+P 4096"), &p, &c).unwrap();
         assert_eq!(value(Some(&once), &p, &c), Err(Reason::AlreadyInjected));
         let p = process(&["beam.smp", "-opentelemetry_injector", "/x"]);
@@ -207,7 +213,7 @@ mod tests {
 
     #[test]
     fn without_an_agent_or_a_boot_file_nothing_changes() {
-        let (mut p, c) = (process(&["erl"]), configuration());
+        let (mut p, c) = (process(&["erl", "-noshell"]), configuration());
         assert_eq!(reason("'", &p, &c), Reason::UnmatchedQuote);
         p.readable.pop();
         assert!(matches!(reason("", &p, &c), Reason::BootFileMissing(_)));
@@ -219,79 +225,33 @@ mod tests {
     #[test]
     fn tools_are_left_alone_unless_arguments_are_included() {
         let mut c = configuration();
-        let tools: [&[&str]; 12] = [
-            &[
-                "erl",
-                "+A0",
-                "-s",
-                "erl_compile",
-                "compile_cmdline",
-                "-extra",
-                "a.erl",
-            ],
-            &["erl", "+B", "-run", "dialyzer", "plain_cl", "-extra"],
-            &["erl", "-run", "typer", "start"],
-            &["erl", "-sname", "ct", "-s", "ct_run", "script_start"],
-            &["erl", "-make"],
-            &[
-                "erl",
-                "-s",
-                "elixir",
-                "start_cli",
-                "-extra",
-                "/usr/bin/mix",
-                "test",
-            ],
-            &[
-                "erl",
-                "-user",
-                "x",
-                "-extra",
-                "--no-halt",
-                "+iex",
-                "-S",
-                "mix",
-            ],
-            &[
-                "erl",
-                "-run",
-                "escript",
-                "start",
-                "-extra",
-                "/x/rebar3",
-                "compile",
-            ],
-            &[
-                "erl",
-                "-run",
-                "escript",
-                "start",
-                "-extra",
-                "bin/nodetool",
-                "ping",
-            ],
-            &["erl", "-remsh", "a@b"],
-            &["erl", "-extra", "--no-halt", "+iex", "--remsh", "a@b"],
-            &["erl", "-extra", "--hidden", "--rpc-eval", "a@b", "x"],
-        ];
-        for arguments in tools {
-            let denied = reason("", &process(arguments), &c);
-            assert!(
-                matches!(denied, Reason::BuiltInArgumentDenial(_)),
-                "{arguments:?}"
-            );
-        }
-        let applications: [&[&str]; 4] = [
-            &["erl", "-s", "shop", "-extra", "--", "mix"],
-            &["erl", "-run", "escript", "start", "-extra", "./shop", "mix"],
-            &["erl", "-s", "elixir", "start_cli", "-extra", "-e", "mix"],
-            &["erl", "-extra", "-make"],
-        ];
-        for arguments in applications {
-            assert!(!flags("", &process(arguments), &c).is_empty());
-        }
-        c.processes.include_arguments = Some(vec!["*mix".into()]);
-        assert!(!flags("", &process(tools[5]), &c).is_empty());
+        let mix = process(&["erl", "-s", "elixir", "start_cli", "-extra", "mix", "test"]);
+        let denied = |reason: Reason| matches!(reason, Reason::BuiltInArgumentDenial(_));
+        assert!(denied(reason("", &mix, &c)));
+        let mut p = process(&["erl", "-noshell"]);
+        assert!(denied(reason("-eval halt().", &p, &c)));
+        assert!(!flags("-extra -eval halt().", &p, &c).is_empty());
+        p.variables
+            .insert("ERL_ZFLAGS".into(), "-s init stop".into());
+        assert!(denied(reason("", &p, &c)));
+        c.processes.include_arguments = Some(vec!["*".into()]);
+        assert!(!flags("", &mix, &c).is_empty());
+        let version = process(&["erl", "-version"]);
+        assert_eq!(
+            reason("", &version, &c),
+            Reason::InformationOnly("-version".into())
+        );
+    }
+
+    #[test]
+    fn an_application_with_an_sdk_keeps_it_unless_both_are_wanted() {
+        let mut c = configuration();
+        let mut p = process(&["erl", "-noshell", "-pa", "/own"]);
+        p.readable.push("/own/opentelemetry.app".into());
+        let place = b"/own/opentelemetry.app".to_vec();
+        assert_eq!(reason("", &p, &c), Reason::OwnSdk { place });
+        c.agent_mut(Runtime::Erlang).allow_own_sdk = true;
+        assert!(!flags("", &p, &c).is_empty());
     }
 
     #[test]
@@ -302,13 +262,13 @@ mod tests {
             Reason::OtherAgent { place, .. } => place,
             other => panic!("{other}"),
         };
-        assert_eq!(place(&process(&["erl"]), by_hand), VARIABLE);
+        assert_eq!(place(&process(&["erl", "-noshell"]), by_hand), VARIABLE);
         for name in OTHER_VARIABLES {
-            let mut p = process(&["erl"]);
+            let mut p = process(&["erl", "-noshell"]);
             p.variables.insert(name.into(), by_hand.into());
             assert_eq!(place(&p, ""), name);
         }
-        let p = process(&["erl", "-opentelemetry", "x", "y"]);
+        let p = process(&["erl", "-noshell", "-opentelemetry", "x", "y"]);
         assert_eq!(place(&p, ""), "command line");
         c.agent_mut(Runtime::Erlang).allow_other_agents = true;
         assert!(!flags(by_hand, &p, &c).is_empty());
@@ -316,7 +276,7 @@ mod tests {
 
     #[test]
     fn settings_are_the_ones_that_the_user_lacks() {
-        let (mut p, mut c) = (process(&["erl"]), configuration());
+        let (mut p, mut c) = (process(&["erl", "-noshell"]), configuration());
         c.environment.insert("OTEL_A".into(), "it's a b".into());
         c.environment.insert("OTEL_B".into(), "ours".into());
         for key in ["team", "tier"] {
@@ -332,7 +292,7 @@ mod tests {
 
     #[test]
     fn attributes_that_the_environment_tells_are_settings() {
-        let (mut p, c) = (process(&["erl"]), configuration());
+        let (mut p, c) = (process(&["erl", "-noshell"]), configuration());
         let name = "OTEL_INJECTOR_K8S_POD_NAME";
         p.variables.insert(name.into(), "shop-1".into());
         assert_eq!(

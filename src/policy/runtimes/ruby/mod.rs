@@ -4,44 +4,17 @@
 //! The boot file checks Ruby's version before it loads the agent. The agent's path and settings
 //! reach it through `ENV[]`, which asks libc's `getenv` each time.
 
+mod applications;
+mod command_line;
+mod own_sdk;
+
 use crate::matching::glob;
-use crate::matching::scripts::{self, CommandLine};
 use crate::reason::Lossy;
 use crate::runtimes::boot;
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{string::ToString, vec::Vec};
 
 const VARIABLE: &str = "RUBYOPT";
-
-/// `ruby --help`: short options that take the next argument where nothing follows the letter, and
-/// long ones that may be written without `=`.
-const COMMAND_LINE: CommandLine = CommandLine {
-    with_value: WITH_VALUE,
-    instead: &["-e"],
-};
-
-/// The same, of which the options behind `-e CODE` count as well.
-const OPTIONS: CommandLine = CommandLine {
-    with_value: WITH_VALUE,
-    instead: &[],
-};
-
-const WITH_VALUE: &[&str] = &[
-    "-e",
-    "-I",
-    "-r",
-    "-C",
-    "-E",
-    "--encoding",
-    "--external-encoding",
-    "--internal-encoding",
-    "--enable",
-    "--disable",
-];
-
-/// Programs in Ruby that are no applications. `bundle exec` is one: it runs what follows in its
-/// own process.
-const TOOLS: &[&str] = &["bundle", "bundler", "gem", "rake"];
 
 /// Features that start an agent of another vendor, as each vendor's guide gives them for `-r`.
 const AGENTS: &[(&str, &str)] = &[
@@ -74,16 +47,23 @@ pub fn value(
 ) -> Result<Vec<u8>, Reason> {
     let (ruby, agent) = Runtime::Ruby.agent(configuration)?;
     let arguments = process.arguments();
-    if opts_out(&arguments) {
+    let line = command_line::read(&arguments);
+    if line.ignores_rubyopt {
         return Err(Reason::Option("--disable=rubyopt"));
     }
-    is_application(&arguments, configuration)?;
+    if let Some(option) = line.information {
+        return Err(Reason::InformationOnly(Lossy(option).to_string()));
+    }
+    applications::is_application(line.script, configuration)?;
 
     let option = option(&boot::file(process, "ruby/boot.rb")?)?;
     let original = original.unwrap_or_default();
     if !ruby.allow_other_agents {
-        no_other_agent(&mut words(original), VARIABLE)?;
-        no_other_agent(&mut arguments.iter().map(Vec::as_slice), "command line")?;
+        no_other_agent(required(original), VARIABLE)?;
+        no_other_agent(line.required.iter().copied(), "command line")?;
+    }
+    if !ruby.allow_own_sdk {
+        own_sdk::is_absent(line.script, process)?;
     }
     if !process.is_readable_file(agent.as_bytes()) {
         return Err(Reason::AgentUnreadable(agent.into()));
@@ -143,75 +123,26 @@ fn is_blank(byte: &u8) -> bool {
     byte.is_ascii_whitespace() || *byte == b'\x0b'
 }
 
-fn is_application(arguments: &[Vec<u8>], configuration: &Configuration) -> Result<(), Reason> {
-    let [program, rest @ ..] = COMMAND_LINE.script(arguments) else {
-        return Ok(());
-    };
-    let outcome = scripts::is_no_tool(program, TOOLS, configuration);
-    let is_exec = |argument: &Vec<u8>| argument == b"exec";
-    match (&outcome, rest.iter().position(is_exec)) {
-        (Err(Reason::BuiltInArgumentDenial("bundle" | "bundler")), Some(exec)) => {
-            let mut executed = rest.iter().skip(exec + 1);
-            let executed = executed.find(|argument| !argument.starts_with(b"-"));
-            executed.map_or(outcome, |program| {
-                scripts::is_no_tool(program, TOOLS, configuration)
-            })
+/// The features that the variable has loaded by `-r`.
+fn required(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut words = words(value);
+    core::iter::from_fn(move || {
+        loop {
+            match words.next()?.strip_prefix(b"-r") {
+                Some(b"") => return words.next(),
+                Some(feature) => return Some(feature),
+                None => {}
+            }
         }
-        _ => outcome,
-    }
+    })
 }
 
-/// Whether Ruby does not look at the variable: `--disable=rubyopt`, in any of its spellings
-/// (`disable_option` in ruby.c); the last word on it counts.
-fn opts_out(arguments: &[Vec<u8>]) -> bool {
-    let script = OPTIONS.script(arguments);
-    let options = arguments.get(1..arguments.len() - script.len());
-    let mut opts_out = false;
-    let mut options = options.unwrap_or_default().iter();
-    while let Some(option) = options.next() {
-        let (disables, rest) = match (
-            option.strip_prefix(b"--disable"),
-            option.strip_prefix(b"--enable"),
-        ) {
-            (Some(rest), _) => (true, rest),
-            (_, Some(rest)) => (false, rest),
-            _ => continue,
-        };
-        let features = match rest {
-            [] => options.next().map_or(b"".as_slice(), Vec::as_slice),
-            [b'=' | b'-' | b'_', features @ ..] => features,
-            _ => continue,
-        };
-        if features.split(|byte| *byte == b',').any(is_rubyopt) {
-            opts_out = disables;
-        }
-    }
-    opts_out
-}
-
-/// Names of features may be cut short.
-fn is_rubyopt(feature: &[u8]) -> bool {
-    let is_its = |name: &[u8]| {
-        let beginning = name.get(..feature.len());
-        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(feature))
-    };
-    !feature.is_empty() && (is_its(b"rubyopt") || is_its(b"all"))
-}
-
-fn no_other_agent(
-    words: &mut dyn Iterator<Item = &[u8]>,
+fn no_other_agent<'a>(
+    mut features: impl Iterator<Item = &'a [u8]>,
     place: &'static str,
 ) -> Result<(), Reason> {
-    while let Some(word) = words.next() {
-        let feature = match word.strip_prefix(b"-r") {
-            Some(b"") => words.next(),
-            feature => feature,
-        };
-        if let Some(vendor) = feature.and_then(|feature| glob::find(AGENTS, feature)) {
-            return Err(Reason::OtherAgent { vendor, place });
-        }
-    }
-    Ok(())
+    let vendor = features.find_map(|feature| glob::find(AGENTS, feature));
+    vendor.map_or(Ok(()), |vendor| Err(Reason::OtherAgent { vendor, place }))
 }
 
 #[cfg(test)]
@@ -277,7 +208,6 @@ mod tests {
             let refused = Err(Reason::Option("--disable=rubyopt"));
             assert_eq!(text("", arguments) == refused, out, "{arguments}");
         }
-        assert!(!opts_out(&[]));
     }
 
     #[test]
@@ -339,6 +269,16 @@ mod tests {
             "ruby /usr/bin/rake",
             "ruby /usr/bin/bundle",
             "ruby /usr/bin/bundle exec rake db:migrate",
+            "ruby -S irb",
+            "ruby /usr/bin/irb3.1",
+            "ruby /usr/bin/bundle exec rails runner 1",
+            "ruby bin/rails",
+            "ruby bin/rails --tasks server",
+            "ruby bin/rails console",
+            "ruby bin/rails db:migrate server",
+            "ruby /usr/bin/puppet agent --test",
+            "ruby /usr/sbin/passenger-config about version",
+            "ruby -wS rubocop",
         ] {
             assert!(
                 matches!(text("", command), Err(Reason::BuiltInArgumentDenial(_))),
@@ -348,14 +288,46 @@ mod tests {
         for command in [
             "ruby -I rake app.rb gem",
             "ruby -e 1 rake",
+            "ruby -ne rake",
             "ruby - rake",
             "ruby /usr/bin/bundle exec --verbose puma",
+            "ruby /usr/bin/bundle exec --verbose rails s",
+            "ruby bin/rails server -p 3000",
+            "ruby bin/rails solid_queue:start",
+            "ruby /usr/bin/rake environment resque:work[2]",
+            "ruby /usr/bin/puma",
+            "ruby /usr/bin/unicorn -c x",
+            "ruby /usr/bin/sidekiq",
+            "ruby /usr/bin/rackup",
+            "ruby myrake",
+            "ruby rake.rb",
         ] {
             assert!(text("", command).is_ok(), "{command}");
         }
         let mut lifted = configuration();
         lifted.processes.include_arguments = Some(["*rake".into()].into());
         assert!(value(None, &process("ruby rake"), &lifted).is_ok());
+    }
+
+    #[test]
+    fn who_asks_ruby_for_information_gets_it_without_an_agent() {
+        for (command, option) in [("ruby --version", "--version"), ("ruby -wc a.rb", "-wc")] {
+            let told = Reason::InformationOnly(option.into());
+            assert_eq!(text("", command), Err(told));
+        }
+    }
+
+    #[test]
+    fn an_application_with_an_sdk_keeps_it_unless_both_are_wanted() {
+        let mut p = process("ruby a.rb");
+        p.readable.push("Gemfile".into());
+        let lock = "    opentelemetry-sdk (1.2.0)\n";
+        p.contents.insert("Gemfile.lock".into(), lock.into());
+        let mut c = configuration();
+        let place = b"Gemfile.lock".to_vec();
+        assert_eq!(value(None, &p, &c), Err(Reason::OwnSdk { place }));
+        c.agent_mut(Runtime::Ruby).allow_own_sdk = true;
+        assert!(value(None, &p, &c).is_ok());
     }
 
     #[test]
