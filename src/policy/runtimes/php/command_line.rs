@@ -57,37 +57,41 @@ const fn letter(shown: &str) -> u8 {
     }
 }
 
-const CLI: &[Known] = &[
+/// What the command line's program and the CGI's have in common.
+const SHARED: &[Known] = &[
     flag("-a", &["interactive"], NoPrepend),
-    value("-B", &["process-begin"], NoPrepend),
     flag("-C", &["no-chdir"], Nothing),
     value("-c", &["php-ini"], Nothing),
     value("-d", &["define"], Define),
-    value("-E", &["process-end"], NoPrepend),
     flag("-e", &["profile-info"], Nothing),
-    value("-F", &["process-file"], NoPrepend),
     value("-f", &["file"], Script),
-    value("-g", &["global"], Nothing),
     flag("-h", &["help"], NoPrepend),
     flag("-i", &["info"], NoPrepend),
     flag("-l", &["syntax-check"], NoPrepend),
     flag("-m", &["modules"], NoPrepend),
     flag("-n", &["no-php-ini"], NoPrepend),
     flag("-q", &["no-header"], Nothing),
-    value("-R", &["process-code"], NoPrepend),
-    flag("-H", &["hide-args"], Nothing),
-    value("-r", &["run"], NoPrepend),
     flag(
         "-s",
         &["syntax-highlight", "syntax-highlighting"],
         NoPrepend,
     ),
-    value("-S", &["server"], Nothing),
-    value("-t", &["docroot"], Nothing),
     flag("-w", &["strip"], NoPrepend),
     flag("-?", &["usage"], NoPrepend),
     flag("-v", &["version"], NoPrepend),
     value("-z", &["zend-extension"], Nothing),
+];
+
+const CLI: &[Known] = &[
+    value("-B", &["process-begin"], NoPrepend),
+    value("-E", &["process-end"], NoPrepend),
+    value("-F", &["process-file"], NoPrepend),
+    value("-g", &["global"], Nothing),
+    value("-R", &["process-code"], NoPrepend),
+    flag("-H", &["hide-args"], Nothing),
+    value("-r", &["run"], NoPrepend),
+    value("-S", &["server"], Nothing),
+    value("-t", &["docroot"], Nothing),
     value("--rf", &["rf", "rfunction"], NoPrepend),
     value("--rc", &["rc", "rclass"], NoPrepend),
     value("--re", &["re", "rextension"], NoPrepend),
@@ -98,28 +102,7 @@ const CLI: &[Known] = &[
 ];
 
 const CGI: &[Known] = &[
-    flag("-a", &["interactive"], NoPrepend),
     value("-b", &["bindpath"], Nothing),
-    flag("-C", &["no-chdir"], Nothing),
-    value("-c", &["php-ini"], Nothing),
-    value("-d", &["define"], Define),
-    flag("-e", &["profile-info"], Nothing),
-    value("-f", &["file"], Script),
-    flag("-h", &["help"], NoPrepend),
-    flag("-i", &["info"], NoPrepend),
-    flag("-l", &["syntax-check"], NoPrepend),
-    flag("-m", &["modules"], NoPrepend),
-    flag("-n", &["no-php-ini"], NoPrepend),
-    flag("-q", &["no-header"], Nothing),
-    flag(
-        "-s",
-        &["syntax-highlight", "syntax-highlighting"],
-        NoPrepend,
-    ),
-    flag("-w", &["strip"], NoPrepend),
-    flag("-?", &["usage"], NoPrepend),
-    flag("-v", &["version"], NoPrepend),
-    value("-z", &["zend-extension"], Nothing),
     value("-T", &["timing"], Nothing),
 ];
 
@@ -164,33 +147,37 @@ pub fn read<'a>(
     arguments: &'a [Vec<u8>],
 ) -> Result<Line<'a>, Reason> {
     let starts = |prefix: &str| program.starts_with(prefix.as_bytes());
-    let table = if starts("php-fpm") {
-        FPM
+    let tables: &[_] = if starts("php-fpm") {
+        &[FPM]
     } else if starts("php-cgi") {
-        CGI
+        &[SHARED, CGI]
     } else if starts("php") || !is_library() {
-        CLI
+        &[SHARED, CLI]
     } else {
         return Ok(Line::default());
     };
-    Reader::default().read(table, arguments.get(1..).unwrap_or_default())
+    let reader = Reader {
+        tables,
+        line: Line::default(),
+    };
+    reader.read(arguments.get(1..).unwrap_or_default())
 }
 
-#[derive(Default)]
 struct Reader<'a> {
+    tables: &'static [&'static [Known]],
     line: Line<'a>,
 }
 
 impl<'a> Reader<'a> {
-    fn read(mut self, table: &[Known], arguments: &'a [Vec<u8>]) -> Result<Line<'a>, Reason> {
+    fn read(mut self, arguments: &'a [Vec<u8>]) -> Result<Line<'a>, Reason> {
         let mut rest = arguments.iter().map(|argument| &argument[..]);
         while let Some(argument) = rest.next() {
             match argument {
                 // What follows are arguments of a script from stdin, or of the one of -f.
                 b"--" => break,
-                [b'-', b'-', name @ ..] => self.long(table, name, &mut rest)?,
+                [b'-', b'-', name @ ..] => self.long(name, &mut rest)?,
                 [b'-', letters @ ..] if !letters.is_empty() => {
-                    self.short(table, letters, &mut rest)?;
+                    self.short(letters, &mut rest)?;
                 }
                 script => {
                     self.line.script.get_or_insert(script);
@@ -201,16 +188,20 @@ impl<'a> Reader<'a> {
         Ok(self.line)
     }
 
+    fn known(&self, is: impl Fn(&Known) -> bool) -> Option<&'static Known> {
+        let mut all = self.tables.iter().flat_map(|table| table.iter());
+        all.find(|known| is(known))
+    }
+
     fn long(
         &mut self,
-        table: &[Known],
         text: &'a [u8],
         rest: &mut impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), Reason> {
         let end = text.iter().position(|byte| *byte == b'=');
         let (name, value) = text.split_at(end.unwrap_or(text.len()));
-        let is = |known: &&Known| known.names.iter().any(|known| known.as_bytes() == name);
-        match table.iter().find(is) {
+        let is = |known: &Known| known.names.iter().any(|known| known.as_bytes() == name);
+        match self.known(is) {
             Some(known) if known.takes_value => {
                 let value = value.strip_prefix(b"=").or_else(|| rest.next());
                 self.take(known, value)
@@ -222,13 +213,12 @@ impl<'a> Reader<'a> {
 
     fn short(
         &mut self,
-        table: &[Known],
         mut letters: &'a [u8],
         rest: &mut impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), Reason> {
         while let [letter, behind @ ..] = letters {
             letters = behind;
-            let Some(known) = table.iter().find(|known| known.letter == *letter) else {
+            let Some(known) = self.known(|known| known.letter == *letter) else {
                 continue;
             };
             if !known.takes_value {
@@ -351,8 +341,9 @@ mod tests {
 
     #[test]
     fn no_letter_stands_twice_in_a_table() {
-        for table in [CLI, CGI, FPM] {
-            let mut letters: Vec<_> = table.iter().map(|known| known.letter).collect();
+        for tables in [[SHARED, CLI], [SHARED, CGI], [FPM, &[]]] {
+            let all = tables.iter().flat_map(|table| table.iter());
+            let mut letters: Vec<_> = all.map(|known| known.letter).collect();
             letters.retain(|letter| *letter != 0);
             let count = letters.len();
             letters.sort_unstable();
