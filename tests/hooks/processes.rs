@@ -404,6 +404,62 @@ fn an_interpreter_of_another_language_sees_its_own_environment() {
 }
 
 #[test]
+fn a_program_that_is_no_runtime_has_nothing_to_hand_on() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let launcher = scene.path("launcher");
+    succeed(Command::new("cp").args([&program, &launcher]));
+    let reason = "neither the program's name nor a library shows that it runs Java";
+    assert_skipped(&ask(&scene, &launcher, |_| {}), reason);
+    let named = format!(
+        "[jvm]\nagent_path = \"{}\"\n[processes]\ninclude = [\"{}\"]\n",
+        scene.agent, "launch*"
+    );
+    scene.configure(&named);
+    assert!(is_injected(&scene, &ask(&scene, &launcher, |_| {})));
+    // A pattern for a folder says only which runtimes are wanted.
+    scene.configure(&named.replace("launch*", &format!("{}/*", scene.folder.path().display())));
+    assert_skipped(&ask(&scene, &launcher, |_| {}), reason);
+    assert!(is_injected(&scene, &ask(&scene, &program, |_| {})));
+}
+
+#[test]
+fn a_launcher_hands_the_users_value_on_and_what_it_starts_is_injected_once() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let launcher = scene.path("launcher");
+    succeed(Command::new("mv").args([&scene.compile("hand_on"), &launcher]));
+    let mut command = scene.command(&launcher, "direct");
+    command.args([NAME, "-Dhanded.on "]).arg(&program).arg(NAME);
+    let wanted = format!("{NAME}={} -Dhanded.on \n", scene.injected());
+    assert_eq!(succeed(&mut command), wanted);
+}
+
+#[test]
+fn a_program_is_known_behind_the_dynamic_loader() {
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let loader = Path::new("/lib64/ld-linux-x86-64.so.2");
+    if !loader.exists() {
+        skip!("no {}", loader.display());
+    }
+    let through_loader = |words: &[&str]| {
+        let mut command = scene.command(loader, "direct");
+        command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+        command.args(["--inhibit-cache"]).arg(&program).args(words);
+        command.output().unwrap()
+    };
+    let output = through_loader(&[NAME]);
+    assert!(is_injected(&scene, &output), "{}", stderr(&output));
+    let output = through_loader(&["-Xshare:dump", NAME]);
+    let errors = stderr(&output);
+    assert!(
+        errors.contains("does not run with an agent and -Xshare:dump"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn settings_with_long_names_are_the_users() {
     let scene = Scene::new();
     let program = scene.compile("ask");

@@ -1,5 +1,6 @@
 //! Real JVMs with the real OpenTelemetry Java agent.
 
+use opentelemetry_injector_policy::runtimes::jvm::launcher;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fs;
@@ -387,4 +388,149 @@ fn a_program_that_loads_libjvm_itself_is_injected() {
         assert_eq!(stdout(&output), "otel.service.name=embedded\n", "{errors}");
         assert!(errors.contains("Picked up"), "{errors}");
     }
+}
+
+/// The options that a help text shows with a value in the next argument.
+fn options_with_value(help: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in help.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(option), Some(value)) = (words.next(), words.next()) else {
+            continue;
+        };
+        if option.starts_with('-') && value.starts_with('<') {
+            found.push(option.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_launchers_options_with_a_value_are_known() {
+    let jdks = jdks();
+    if jdks.is_empty() {
+        skip!("no JDK");
+    }
+    for jdk in jdks {
+        for help in ["--help", "--help-extra"] {
+            let help = succeed(Command::new(jdk.join("bin/java")).arg(help));
+            let options = options_with_value(&help);
+            assert!(options.len() > 4, "{help}");
+            for option in options {
+                let known = launcher::WITH_VALUE.split(' ').any(|known| known == option);
+                assert!(known, "{} of {}", option, jdk.display());
+            }
+        }
+    }
+}
+
+/// Runs `Inside` with words of the launcher in front, in the scene's folder; a JVM that is left alone
+/// has no agent, and says nothing.
+fn is_left_alone(scene: &Scene, jdk: &Path, jar: &Path, words: &[&str], variable: Option<&str>) {
+    let mut command = java(scene, jdk, "direct", jar);
+    command.args(words).current_dir(scene.folder.path());
+    if let Some(value) = variable {
+        command.env("JDK_JAVA_OPTIONS", value);
+    }
+    let output = command.arg("Inside").output().unwrap();
+    let told = stdout(&output) + &stderr(&output);
+    assert!(output.status.success(), "{words:?}: {told}");
+    assert!(!told.contains("[error]"), "{words:?}: {told}");
+    assert_eq!(
+        facts(&stdout(&output))["agent"],
+        "false",
+        "{words:?}: {told}"
+    );
+}
+
+#[test]
+fn options_that_forbid_an_agent_are_found_wherever_they_stand() {
+    let Some(agent) = agent() else {
+        skip!("no Java agent in .cache: scripts/fetch-java-agent fetches it");
+    };
+    for jdk in jdks() {
+        let scene = scene(&agent, None, "");
+        let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+        let jar = scene.path("inside.jar");
+        let mut archiver = Command::new(jdk.join("bin/jar"));
+        succeed(
+            archiver
+                .arg("cf")
+                .arg(&jar)
+                .arg("-C")
+                .arg(&classes)
+                .arg("."),
+        );
+        for (name, content) in [
+            (
+                "arguments",
+                "-Dtest.x=\"a \\\n b\" -XX:ArchiveClassesAtExit=one",
+            ),
+            ("flags", "# comment\nArchiveClassesAtExit=two\n"),
+            (
+                "vm-options",
+                "-Dtest.x='a\nb' -XX:ArchiveClassesAtExit=three",
+            ),
+        ] {
+            fs::write(scene.path(name), content).unwrap();
+        }
+        for (words, variable) in [
+            (&["@arguments"][..], None),
+            (&[], Some("@arguments")),
+            (&["-XX:Flags=flags"], None),
+            (&["-XX:VMOptionsFile=vm-options"], None),
+            (&[], Some("-XX:VMOptionsFile=vm-options")),
+        ] {
+            is_left_alone(&scene, &jdk, &jar, words, variable);
+        }
+        assert!(scene.path("two").exists());
+        // An archive that was made without an agent cannot be used with one by newer JVMs.
+        let release = fs::read_to_string(jdk.join("release")).unwrap();
+        if release.contains("JAVA_VERSION=\"25") {
+            is_left_alone(&scene, &jdk, &jar, &["-XX:SharedArchiveFile=two"], None);
+            is_left_alone(&scene, &jdk, &jar, &["-XX:AOTCacheOutput=cache"], None);
+            is_left_alone(&scene, &jdk, &jar, &["-XX:AOTCache=cache"], None);
+            is_left_alone(
+                &scene,
+                &jdk,
+                &jar,
+                &["-XX:AOTCache=cache", "-XX:AOTMode=on"],
+                None,
+            );
+        }
+    }
+}
+
+#[test]
+fn a_source_files_launch_is_left_alone_in_silence() {
+    let Some(agent) = agent() else {
+        skip!("no Java agent in .cache: scripts/fetch-java-agent fetches it");
+    };
+    for jdk in jdks() {
+        let scene = scene(&agent, None, "");
+        let source = root().join("tests/java/Inside.java");
+        for words in [&["--source", "17"][..], &[]] {
+            let mut command = scene.command(jdk.join("bin/java"), "direct");
+            let output = command.args(words).arg(&source).output().unwrap();
+            let told = (facts(&stdout(&output))["agent"].clone(), stderr(&output));
+            assert_eq!(told, ("false".to_owned(), String::new()));
+        }
+    }
+}
+
+#[test]
+fn a_jdk_tool_that_the_configuration_names_gets_the_agent() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    let scene = scene(&agent, None, "[processes]\ninclude = [\"jar\"]\n");
+    let mut command = scene.command(jdk.join("bin/jar"), "direct");
+    let output = command.arg("--version").output().unwrap();
+    let errors = stderr(&output);
+    assert!(output.status.success(), "{errors}");
+    assert!(
+        errors.contains("opentelemetry-javaagent - version"),
+        "{errors}"
+    );
+    assert!(!errors.contains("JDK tool detected"), "{errors}");
 }

@@ -20,7 +20,7 @@ pub enum By {
     Module,
     /// Code on the command line (`-c`, `-e`).
     Code,
-    /// The class whose `main` is run, without the module in front of it.
+    /// The class whose `main` is run, also behind the module that it is in, or the module.
     MainClass,
     /// The file name of the archive that is run (`java -jar`).
     Jar,
@@ -76,13 +76,14 @@ const TOOLS: &[Tools] = &[
          jwebserver keytool native2ascii orbd pack200 policytool rmic rmid rmiregistry schemagen \
          serialver servertool tnameserv unpack200 wsgen wsimport xjc",
     ),
-    // The modules of the same, by `java -m MODULE/CLASS`, and what jshell starts.
+    // The classes and modules of the same, as the agent tells them (`isJdkToolMainClass` in its
+    // AgentInitializer, 2.31): it refuses to start in them.
     tools(
         Runtime::Jvm,
         By::MainClass,
         "a JDK tool",
-        "com.sun.tools.* sun.tools.* jdk.tools.* jdk.jfr.internal.tool.* jdk.javadoc.internal.* \
-         jdk.jpackage.* jdk.internal.jshell.* jdk.jshell.* sun.security.tools.* sun.jvm.hotspot.*",
+        "java.* jdk.* sun.* com.sun.tools.* com.sun.corba.se.* com.sun.javafx.tools.* \
+         com.sun.java.util.jar.pack.*",
     ),
     // `mvn`, `mvnd`: their scripts. The class that Maven's script starts is others' as well.
     tools(
@@ -383,16 +384,17 @@ fn names(row: &Tools, text: &[u8]) -> bool {
     let is_path = matches!(row.by, By::Executable | By::Script | By::Jar | By::Assembly);
     let text = match row.by {
         By::Module => text.split(|byte| *byte == b'.').next().unwrap_or(text),
-        By::MainClass => text.rsplit(|byte| *byte == b'/').next().unwrap_or(text),
         _ => text,
     };
+    // A class with its module in front of it.
+    let class = text.rsplit(|byte| *byte == b'/').next().unwrap_or(text);
     let mut patterns = row.names.split(row.by.separator()).map(str::as_bytes);
     patterns.any(|pattern| {
         if is_path {
             glob::matches_path(pattern, text)
                 || row.by == By::Script && glob::matches_path(pattern, without_version(text))
         } else {
-            glob::matches(pattern, text)
+            glob::matches(pattern, text) || row.by == By::MainClass && glob::matches(pattern, class)
         }
     })
 }

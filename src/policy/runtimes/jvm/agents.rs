@@ -20,19 +20,27 @@ const AGENTS: &[Agent] = &[
             "splunk-otel-javaagent*",
             "hypertrace-agent*",
             "solarwinds-apm-agent*",
+            // The OpenTelemetry operator's /otel-auto-instrumentation-java/javaagent.jar, and others'
+            // folders that tell what their file's name does not.
+            "*/*otel*/*agent*.jar",
+            "*/*opentelemetry*/*agent*.jar",
         ],
     },
     Agent {
         vendor: "Datadog",
-        files: &["dd-java-agent*"],
+        files: &["dd-java-agent*", "*/*datadog*/*agent*.jar"],
     },
     Agent {
         vendor: "New Relic",
-        files: &["newrelic*.jar"],
+        files: &["newrelic*.jar", "*/*newrelic*/*agent*.jar"],
     },
     Agent {
         vendor: "Elastic",
-        files: &["elastic-apm-agent*", "apm-agent-attach*"],
+        files: &[
+            "elastic-apm-agent*",
+            "apm-agent-attach*",
+            "*/elastic/apm/*agent*.jar",
+        ],
     },
     Agent {
         vendor: "Application Insights",
@@ -40,16 +48,16 @@ const AGENTS: &[Agent] = &[
     },
     Agent {
         vendor: "SkyWalking",
-        files: &["skywalking-agent*"],
+        files: &["skywalking-agent*", "*/*skywalking*/*agent*.jar"],
     },
     Agent {
         vendor: "Dynatrace",
-        files: &["liboneagent*", "oneagent*.jar"],
+        files: &["liboneagent*", "oneagent*.jar", "*/dynatrace/*agent*"],
     },
     Agent {
         vendor: "AppDynamics",
         files: &[
-            "*/*appdynamics*/javaagent.jar",
+            "*/*appdynamics*/*agent*.jar",
             "*/*appagent*/javaagent.jar",
             "*/*appserveragent*/javaagent.jar",
         ],
@@ -62,19 +70,40 @@ const AGENTS: &[Agent] = &[
         vendor: "Pinpoint",
         files: &["pinpoint-bootstrap*", "pinpoint-agent*"],
     },
+    Agent {
+        vendor: "Glowroot",
+        files: &["glowroot*.jar"],
+    },
+    Agent {
+        vendor: "inspectIT",
+        files: &["inspectit-ocelot-agent*"],
+    },
+    Agent {
+        vendor: "Scouter",
+        files: &["scouter.agent*.jar"],
+    },
+    Agent {
+        vendor: "Stackify",
+        files: &["stackify-java-apm*.jar"],
+    },
 ];
 
-/// The path that an option loads an agent from: `-javaagent:PATH[=…]` or `-agentpath:PATH[=…]`.
+/// The path that an option loads an agent from: `-javaagent:PATH[=…]`, `-agentpath:PATH[=…]`, or the
+/// name of a library, `-agentlib:NAME[=…]`.
 pub fn agent_file(option: &[u8]) -> Option<&[u8]> {
     let rest = option
         .strip_prefix(b"-javaagent:")
-        .or_else(|| option.strip_prefix(b"-agentpath:"))?;
+        .or_else(|| option.strip_prefix(b"-agentpath:"))
+        .or_else(|| option.strip_prefix(b"-agentlib:"))?;
     rest.split(|byte| *byte == b'=').next()
 }
 
 /// The vendor of the agent that an option loads, where it is a known one.
 pub fn vendor(option: &[u8]) -> Option<&'static str> {
-    let file = agent_file(option)?.to_ascii_lowercase();
+    let mut file = agent_file(option)?.to_ascii_lowercase();
+    if option.starts_with(b"-agentlib:") {
+        file = [b"lib", file.as_slice(), b".so"].concat();
+    }
     let is_of = |agent: &&Agent| {
         let mut patterns = agent.files.iter();
         patterns.any(|pattern| glob::matches_path(pattern.as_bytes(), &file))
@@ -108,6 +137,16 @@ mod tests {
             ),
             ("-javaagent:/opt/instana-java-agent.jar", "Instana"),
             ("-javaagent:/p/pinpoint-bootstrap.jar", "Pinpoint"),
+            (
+                "-javaagent:/otel-auto-instrumentation-java/javaagent.jar",
+                "OpenTelemetry",
+            ),
+            ("-javaagent:/opt/OpenTelemetry/agent.jar=x", "OpenTelemetry"),
+            ("-agentlib:oneagentloader=server=x", "Dynatrace"),
+            (
+                "-javaagent:/newrelic-instrumentation/agent.jar",
+                "New Relic",
+            ),
         ] {
             assert_eq!(vendor(option.as_bytes()), Some(name), "{option}");
         }
@@ -117,6 +156,8 @@ mod tests {
     fn other_java_agents_are_not() {
         for option in [
             "-javaagent:/x/jacocoagent.jar",
+            "-javaagent:/srv/hotel/jacoco.jar",
+            "-javaagent:/hotel-agents.jar",
             "-agentlib:jdwp=transport=dt_socket",
             "-Dx=-javaagent:dd-java-agent.jar",
             "/x/dd-java-agent.jar",

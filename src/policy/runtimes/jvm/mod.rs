@@ -8,16 +8,20 @@ pub mod launcher;
 mod option_files;
 pub mod options;
 
-use crate::process::directory;
+use crate::matching::tools::{self, By};
+use crate::process::{directory, file_name};
+use crate::runtimes::jvm::launcher::{Launch, Main};
 use crate::settings::resource_attributes;
 use crate::{Configuration, Process, Reason, Runtime, settings};
 use alloc::{string::String, vec::Vec};
 
 const VARIABLE: &str = "JAVA_TOOL_OPTIONS";
 
-/// Variables that hold options besides `JAVA_TOOL_OPTIONS`: the launcher's (JDK 9 and later) and
-/// HotSpot's own.
-const OTHER_VARIABLES: [&str; 2] = ["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"];
+/// The launcher's own variable with options (JDK 9 and later); no other program reads it.
+const LAUNCHERS_VARIABLE: &str = "JDK_JAVA_OPTIONS";
+
+/// HotSpot's other variable: what is in it comes last.
+const LAST_VARIABLE: &str = "_JAVA_OPTIONS";
 
 /// JDK 8's HotSpot copies the variable into a buffer of 1024 bytes and ignores it where it does
 /// not fit (`OPTION_BUFFER_SIZE` in its `arguments.cpp`).
@@ -42,45 +46,118 @@ pub fn value(
         });
     }
     let options = options::split(original)?;
-    let arguments = process.arguments();
-    let launch = launcher::launch(process.started_as(), &arguments);
-    if let Some(option) = launch.information {
-        return Err(Reason::InformationOnly(shown(option)));
+    let is_launched = Runtime::Jvm.is_launched(process);
+    let mut is_tool = tools::kind(Runtime::Jvm, By::Executable, process.executable()).is_some();
+    let on_command_line = if is_launched {
+        let launch = launcher::launch(process);
+        if let Some(option) = launch.information {
+            return Err(Reason::InformationOnly(shown(&option)));
+        }
+        is_tool |= is_refused_by_agents(&launch.runs);
+        no_tool(&launch, configuration)?;
+        launch.options
+    } else {
+        // An embedder's arguments are its own, but some hand options of the JVM on.
+        process.arguments()
+    };
+    let places = everywhere(&options, on_command_line, is_launched, process);
+    for (place, options) in &places {
+        look_at(options, place, agent, jvm.allow_other_agents)?;
     }
-    let on_command_line = option_files::with_arguments(launch.options, process);
-    for (place, options) in everywhere(&options, &on_command_line, process) {
-        look_at(&options, place, agent, jvm.allow_other_agents)?;
-    }
+    uses_no_archive(&places, library.as_deref(), process)?;
     if !process.is_readable_file(agent.as_bytes()) {
         return Err(Reason::AgentUnreadable(agent.into()));
     }
     if let Some(library) = &library {
         has_instrument_library(library, process)?;
     }
-    let value = compose(original, &options, agent, process, configuration);
+    let mut value = compose(original, &options, agent, process, configuration);
+    if is_tool && !is_decided(ENABLED, &options, process, configuration) {
+        // Whoever has named a tool in the configuration wants the agent to start in it.
+        push_property(&mut value, &property_name(ENABLED), b"true");
+    }
     if value.len() > JDK8_LIMIT && library.is_some_and(|library| is_jdk8(&library)) {
         return Err(Reason::TooLong(JDK8_LIMIT));
     }
     Ok(value)
 }
 
+/// The agent's switch. Since 2.31 it refuses to start in tools of the JDK, with a line on stderr, unless
+/// this says otherwise (`AgentInitializer.shouldSkipJdkTool`).
+const ENABLED: &str = "OTEL_JAVAAGENT_ENABLED";
+
+/// Whether somebody has said something of a setting.
+fn is_decided(
+    name: &str,
+    options: &[Vec<u8>],
+    process: &impl Process,
+    configuration: &Configuration,
+) -> bool {
+    process.variable(name).is_some()
+        || configuration.environment.contains_key(name)
+        || property(options, &property_name(name)).is_some()
+}
+
+/// Whether the agent takes what is run for a tool of the JDK (`AgentInitializer.isJdkToolMainClass`):
+/// the source launcher is one.
+fn is_refused_by_agents(runs: &Main) -> bool {
+    match runs {
+        Main::Class(name) => tools::kind(Runtime::Jvm, By::MainClass, name) == Some("a JDK tool"),
+        Main::Source(_) => true,
+        Main::Jar(_) | Main::Nothing => false,
+    }
+}
+
+/// Leaves tools alone, by what the launcher runs.
+fn no_tool(launch: &Launch, configuration: &Configuration) -> Result<(), Reason> {
+    let refuse = |by, text: &[u8]| tools::refuse(Runtime::Jvm, by, text, configuration);
+    let definitions = launch
+        .options
+        .iter()
+        .filter_map(|option| option.strip_prefix(b"-D"));
+    for definition in definitions {
+        let name = definition.split(|byte| *byte == b'=').next();
+        refuse(By::Property, name.unwrap_or_default())?;
+    }
+    let name = match &launch.runs {
+        Main::Class(class) => {
+            refuse(By::MainClass, class)?;
+            class.as_slice()
+        }
+        Main::Jar(path) => {
+            refuse(By::Jar, path)?;
+            file_name(path)
+        }
+        Main::Source(_) if configuration.processes.include_arguments.is_none() => {
+            return Err(Reason::BuiltInArgumentDenial("a source file's launch"));
+        }
+        Main::Source(_) | Main::Nothing => return Ok(()),
+    };
+    let invocation = [&[name.to_vec()][..], &launch.arguments].concat();
+    refuse(By::Invocation, &invocation.join(&b' '))
+}
+
 /// Every place that a JVM takes options from, with its options.
 fn everywhere(
     in_value: &[Vec<u8>],
-    on_command_line: &[Vec<u8>],
+    on_command_line: Vec<Vec<u8>>,
+    is_launched: bool,
     process: &impl Process,
 ) -> [(&'static str, Vec<Vec<u8>>); 4] {
     let in_variable = |name| {
         let value = process.variable(name).unwrap_or_default();
         // With an unmatched quote the JVM stops by itself, whatever we do.
-        (name, options::split(&value).unwrap_or_default())
+        options::split(&value).unwrap_or_default()
     };
-    let [launcher, hotspot] = OTHER_VARIABLES.map(in_variable);
+    let launchers = match is_launched {
+        true => launcher::with_files_of_variable(in_variable(LAUNCHERS_VARIABLE), process),
+        false => Vec::new(),
+    };
     let places = [
         (VARIABLE, in_value.to_vec()),
-        launcher,
-        hotspot,
-        ("command line", on_command_line.to_vec()),
+        (LAUNCHERS_VARIABLE, launchers),
+        (LAST_VARIABLE, in_variable(LAST_VARIABLE)),
+        ("command line", on_command_line),
     ];
     places.map(|(place, options)| (place, option_files::with_vm_options(options, process)))
 }
@@ -109,24 +186,46 @@ fn look_at(
 /// Options for writing or requiring an archive of classes, with which HotSpot refuses an agent
 /// (JDK 17 and 25: "Must enable AllowArchivingWithJavaAgent", "Unable to use AOT cache").
 fn forbids_agents(option: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 10] = [
-        b"-Xshare:dump",
-        b"-XX:+DumpSharedSpaces",
-        b"-XX:+DynamicDumpSharedSpaces",
-        b"-XX:ArchiveClassesAtExit=",
-        b"-XX:+RecordDynamicDumpInfo",
-        b"-XX:+AutoCreateSharedArchive",
-        b"-XX:AOTMode=on",
-        b"-XX:AOTMode=create",
-        b"-XX:AOTMode=record",
-        b"-XX:AOTC",
-    ];
-    // An AOT cache that is only used, without AOTMode=on, is left out by the JVM itself.
-    let is_used = option.starts_with(b"-XX:AOTCache=");
-    !is_used
-        && BEGINNINGS
+    const BEGINNINGS: &str = "-Xshare:dump -XX:+DumpSharedSpaces -XX:+DynamicDumpSharedSpaces \
+        -XX:ArchiveClassesAtExit= -XX:+RecordDynamicDumpInfo -XX:+AutoCreateSharedArchive \
+        -XX:AOTMode=on -XX:AOTMode=create -XX:AOTMode=record -XX:AOTCacheOutput= \
+        -XX:AOTConfiguration";
+    let mut beginnings = BEGINNINGS.split(' ');
+    beginnings.any(|beginning| option.starts_with(beginning.as_bytes()))
+}
+
+/// Since JDK 22 an archive belongs to the modules that it was made with, and an agent adds one: the JVM
+/// prints errors on stdout, and does not use the archive ("Mismatched values for property
+/// jdk.module.addmods", seen with 25). 17 says and loses nothing.
+fn uses_no_archive(
+    places: &[(&str, Vec<Vec<u8>>)],
+    library: Option<&[u8]>,
+    process: &impl Process,
+) -> Result<(), Reason> {
+    let uses_one = |option: &&Vec<u8>| {
+        let beginnings = [&b"-XX:AOTCache="[..], b"-XX:SharedArchiveFile="];
+        beginnings
             .iter()
             .any(|beginning| option.starts_with(beginning))
+    };
+    let mut options = places.iter().flat_map(|(_, options)| options);
+    match options.find(uses_one) {
+        Some(option) if version(library, process).is_none_or(|version| version >= 22) => {
+            Err(Reason::IncompatibleOption(shown(option)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The JDK's first number, from the file `release` that every JDK since 7 has in its folder.
+fn version(library: Option<&[u8]>, process: &impl Process) -> Option<u32> {
+    // HOME/lib/server/libjvm.so, of JDK 8 HOME/jre/lib/amd64/server/libjvm.so.
+    let home = directory(directory(directory(library?)));
+    let release = process.content(&[home, b"/release"].concat())?;
+    let mut lines = release.split(|byte| *byte == b'\n');
+    let version = lines.find_map(|line| line.strip_prefix(b"JAVA_VERSION=\""))?;
+    let number = version.split(|byte| !byte.is_ascii_digit()).next()?;
+    core::str::from_utf8(number).ok()?.parse().ok()
 }
 
 fn shown(option: &[u8]) -> String {
@@ -311,21 +410,130 @@ mod tests {
             p.arguments.insert(1, option.into());
             assert_eq!(reason("", &p, &c), wanted);
         }
-        for option in [&b"-XX:AOTMode=auto"[..], b"-XX:AOTCache=x", b"-Xshare:auto"] {
+        for option in [
+            &b"-XX:AOTMode=auto"[..],
+            b"-XX:AOTMode=off",
+            b"-Xshare:auto",
+        ] {
             assert!(value(Some(option), &process(), &c).is_ok());
         }
     }
 
     #[test]
-    fn a_launcher_that_only_informs_gets_none() {
+    fn an_archive_is_used_without_agent_where_it_would_be_lost_with_one() {
+        let c = configuration();
+        for (version, is_kept) in [("17.0.15", true), ("25.0.3", false), ("22", false)] {
+            let mut p = process();
+            let release = ["A=\"b\"\nJAVA_VERSION=\"", version, "\"\n"].concat();
+            p.contents.insert("/jdk/release".into(), release);
+            for option in ["-XX:SharedArchiveFile=x", "-XX:AOTCache=x"] {
+                let outcome = value(Some(option.as_bytes()), &p, &c);
+                assert_eq!(outcome.is_ok(), is_kept, "{version} {option}");
+            }
+            assert!(value(None, &p, &c).is_ok());
+        }
+        assert!(value(Some(b"-XX:AOTCache=x"), &process(), &c).is_err());
+    }
+
+    #[test]
+    fn options_are_found_in_every_file_that_names_some() {
+        let c = configuration();
+        let files = [
+            ("args", "-Da=\"b \\\n c\" -Xshare:dump"),
+            ("flags", "ArchiveClassesAtExit=x"),
+            ("vm", "-javaagent:/dd-java-agent.jar"),
+        ];
+        let fixture = |line: &str, variable: &str| {
+            let mut p = process();
+            p.arguments = line.split(' ').map(String::from).collect();
+            p.contents = files
+                .map(|(name, content)| (name.into(), content.into()))
+                .into();
+            p.variables
+                .insert(LAUNCHERS_VARIABLE.into(), variable.into());
+            p
+        };
+        for (line, variable) in [
+            ("java @args Main", ""),
+            ("java Main", "@args"),
+            ("java Main", "-Dx '@args'"),
+            ("java --source 17 -XX:Flags=flags App", ""),
+            ("java -XX:VMOptionsFile=vm Main", ""),
+            ("java Main", "-XX:VMOptionsFile=vm"),
+        ] {
+            assert!(
+                value(None, &fixture(line, variable), &c).is_err(),
+                "{line} {variable}"
+            );
+        }
+        // Nobody but the launcher reads its variable.
+        let mut embedder = fixture("shop", "@args");
+        embedder.executable = "/opt/shop/bin/shop".into();
+        assert!(value(None, &embedder, &c).is_ok());
+        assert!(value(None, &fixture("java Main @args", ""), &c).is_ok());
+    }
+
+    #[test]
+    fn a_launcher_that_only_informs_gets_none_and_an_embedder_has_options_of_its_own() {
         let mut p = process();
         let line = |words: &str| words.split(' ').map(String::from).collect();
-        p.arguments = line("java -cp -jar -version");
+        p.arguments = line("java -Da=b -version");
         let wanted = Reason::InformationOnly("-version".into());
         assert_eq!(reason("", &p, &configuration()), wanted);
         for application in ["java -jar x -version", "java Main --version", "java"] {
             p.arguments = line(application);
             assert!(value(None, &p, &configuration()).is_ok(), "{application}");
+        }
+        p.executable = "/opt/shop/bin/shop".into();
+        for option in ["-d", "-h", "-X", "--version"] {
+            p.arguments = vec!["shop".into(), option.into()];
+            assert!(value(None, &p, &configuration()).is_ok(), "{option}");
+        }
+    }
+
+    #[test]
+    fn tools_are_left_alone_and_agree_with_the_agent_where_they_are_wanted() {
+        let mut c = configuration();
+        let fixture = |line: &str| {
+            let mut p = process();
+            p.arguments = line.split(' ').map(String::from).collect();
+            p.readable.push("App.java".into());
+            p
+        };
+        let enabled = " -Dotel.javaagent.enabled=true";
+        for (line, is_jdks) in [
+            ("java App.java", true),
+            ("java -m jdk.httpserver", true),
+            ("java -m jdk.compiler/com.sun.tools.javac.Main x", true),
+            (
+                "java -Dmaven.multiModuleProjectDirectory=/x org.codehaus.Launcher",
+                false,
+            ),
+            ("java -cp x org.apache.tools.ant.launch.Launcher", false),
+            ("java -jar /x/surefirebooter1.jar", false),
+            ("java org.apache.catalina.startup.Bootstrap stop", false),
+        ] {
+            c.processes.include_arguments = None;
+            let left = value(None, &fixture(line), &c);
+            assert!(
+                matches!(left, Err(Reason::BuiltInArgumentDenial(_))),
+                "{line}"
+            );
+            c.processes.include_arguments = Some(vec!["*".into()]);
+            let told = text(None, &fixture(line), &c);
+            assert_eq!(told.ends_with(enabled), is_jdks, "{line}");
+        }
+        let mut tool = fixture("javac x");
+        tool.executable = "/jdk/bin/javac".into();
+        assert!(text(None, &tool, &c).ends_with(enabled));
+        tool.variables.insert(ENABLED.into(), "false".into());
+        assert!(!text(None, &tool, &c).contains("enabled"));
+        c.processes.include_arguments = None;
+        for line in [
+            "java org.apache.catalina.startup.Bootstrap start",
+            "java App.java2",
+        ] {
+            assert!(value(None, &fixture(line), &c).is_ok(), "{line}");
         }
     }
 
@@ -361,7 +569,7 @@ mod tests {
             other => panic!("{other}"),
         };
         assert_eq!(place(&process(), datadog), ("Datadog", VARIABLE));
-        for name in OTHER_VARIABLES {
+        for name in [LAUNCHERS_VARIABLE, LAST_VARIABLE] {
             let mut p = process();
             p.variables.insert(name.into(), datadog.into());
             assert_eq!(place(&p, ""), ("Datadog", name));

@@ -1,75 +1,124 @@
 //! Options of a JVM that stand in files.
 //!
-//! Sources: java(1), "java Command-Line Argument Files"; `Arguments::parse_vm_options_file` in
-//! HotSpot's `arguments.cpp`. Neither kind of file may name another of its kind.
+//! Sources: `nextToken` in the launcher's `args.c`; `Arguments::parse_vm_options_file` and
+//! `Arguments::process_settings_file` in HotSpot's `arguments.cpp`, JDK 17 to 25. No kind of file may
+//! name another of its kind. A `.hotspotrc` in the working directory is read where
+//! `-XX:Flags=.hotspotrc` names it, and not otherwise.
 
 use crate::Process;
-use crate::runtimes::jvm::{launcher, options};
+use crate::runtimes::jvm::options;
 use alloc::vec::Vec;
 
-/// The launcher's options, with what the files hold that are named by `@FILE` among them.
-pub fn with_arguments(options: &[Vec<u8>], process: &impl Process) -> Vec<Vec<u8>> {
-    let named = options
-        .iter()
-        .take_while(|option| *option != b"--disable-@files")
-        .filter(|_| launcher::is_launcher(process.started_as()));
-    // `@@` is the application's own `@`.
-    let names = named.filter_map(|option| option.strip_prefix(b"@"));
-    let mut names = names.filter(|name| !name.starts_with(b"@"));
-    [options.to_vec(), in_files(&mut names, process)].concat()
-}
-
-/// Options with those in the file that `-XX:VMOptionsFile=` names.
-pub fn with_vm_options(options: Vec<Vec<u8>>, process: &impl Process) -> Vec<Vec<u8>> {
-    let mut names = options
-        .iter()
-        .filter_map(|option| option.strip_prefix(b"-XX:VMOptionsFile="));
-    let found = in_files(&mut names, process);
-    [options, found].concat()
-}
-
-fn in_files(names: &mut dyn Iterator<Item = &[u8]>, process: &impl Process) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    for content in names.filter_map(|name| process.content(name)) {
-        found.extend(words(&content));
+/// Options with those in the files that `-XX:VMOptionsFile=` and `-XX:Flags=` name.
+pub fn with_vm_options(mut options: Vec<Vec<u8>>, process: &impl Process) -> Vec<Vec<u8>> {
+    // The former may name the latter.
+    for (option, read) in [
+        (
+            &b"-XX:VMOptionsFile="[..],
+            vm_options as fn(&[u8]) -> Vec<Vec<u8>>,
+        ),
+        (b"-XX:Flags=", flags),
+    ] {
+        let names = options.iter().filter_map(|word| word.strip_prefix(option));
+        let contents: Vec<_> = names.filter_map(|name| process.content(name)).collect();
+        options.extend(contents.iter().flat_map(|content| read(content)));
     }
-    found
+    options
 }
 
-/// The words of a file. Lines that begin with `#` are comments; a quote that is closed in another line
-/// counts for nothing here: the words are looked at and passed on to nobody.
-fn words(content: &[u8]) -> Vec<Vec<u8>> {
+/// The words of an argument file (`@FILE`). A quote ends with its line, unless a backslash stands
+/// before the line's end; within quotes a backslash escapes.
+pub fn arguments(content: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
-    for line in content.split(|byte| *byte == b'\n') {
-        match options::split(line) {
-            _ if line.trim_ascii_start().starts_with(b"#") => {}
-            Ok(found) => words.extend(found),
-            Err(_) => {
-                let found = line.split(u8::is_ascii_whitespace);
-                words.extend(found.filter(|word| !word.is_empty()).map(<[u8]>::to_vec));
+    let mut word: Option<Vec<u8>> = None;
+    let mut quote = None;
+    let mut bytes = content.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match (byte, quote) {
+            (b'\n' | b'\r', _) | (b' ' | b'\t' | b'\x0c', None) => {
+                words.extend(word.take());
+                quote = None;
             }
+            // What stands before it in the same word is lost.
+            (b'#', None) => {
+                word = None;
+                while bytes.next_if(|byte| !b"\n\r".contains(byte)).is_some() {}
+            }
+            (b'"' | b'\'', None) => {
+                quote = Some(byte);
+                word.get_or_insert_default();
+            }
+            (_, Some(mark)) if byte == mark => quote = None,
+            (b'\\', Some(_)) => match bytes.next() {
+                // The quote goes on in the next line, behind its blanks.
+                Some(b'\n' | b'\r') => {
+                    while bytes
+                        .next_if(|byte| b" \t\n\r\x0c".contains(byte))
+                        .is_some()
+                    {}
+                }
+                Some(escaped) => word.get_or_insert_default().push(unescaped(escaped)),
+                None => {}
+            },
+            _ => word.get_or_insert_default().push(byte),
         }
     }
+    words.extend(word);
     words
+}
+
+fn unescaped(byte: u8) -> u8 {
+    match byte {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'f' => b'\x0c',
+        other => other,
+    }
+}
+
+/// The options in a file for `-XX:VMOptionsFile=`, which are read like those in a variable. With an
+/// unmatched quote the JVM stops by itself, whatever we do.
+fn vm_options(content: &[u8]) -> Vec<Vec<u8>> {
+    options::split(content).unwrap_or_default()
+}
+
+/// The flags in a file for `-XX:Flags=`, with what stands before them on a command line.
+fn flags(content: &[u8]) -> Vec<Vec<u8>> {
+    let mut flags = Vec::new();
+    for line in content.split(|byte| *byte == b'\n') {
+        let mut rest = line.trim_ascii_start();
+        while !rest.is_empty() && !rest.starts_with(b"#") {
+            let (flag, behind) = flag(rest);
+            flags.push([b"-XX:", flag.as_slice()].concat());
+            rest = behind.trim_ascii_start();
+        }
+    }
+    flags
+}
+
+/// The first flag of a line, and what is behind it. Quotes end with the line; one that a flag begins
+/// with is a character of it.
+fn flag(line: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut flag = Vec::new();
+    let mut quote = None;
+    for (index, &byte) in line.iter().enumerate() {
+        match (byte, quote) {
+            (_, None) if byte.is_ascii_whitespace() => {
+                return (flag, line.get(index..).unwrap_or_default());
+            }
+            (b'"' | b'\'', None) if index > 0 => quote = Some(byte),
+            (_, Some(mark)) if byte == mark => quote = None,
+            _ => flag.push(byte),
+        }
+    }
+    (flag, b"")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::process::fixture::Fixture;
-
-    fn process(executable: &str) -> Fixture {
-        let contents = [
-            ("a", "# -Dcomment\n-Da=\"b c\" -Dd\r\n\t-De=\"f\ng\""),
-            ("b", "-XX:VMOptionsFile=a -Dh"),
-        ];
-        let contents = contents.map(|(name, content)| (name.into(), content.into()));
-        Fixture {
-            executable: executable.into(),
-            contents: contents.into(),
-            ..Fixture::default()
-        }
-    }
 
     fn texts(options: &[&str]) -> Vec<Vec<u8>> {
         options
@@ -79,29 +128,49 @@ mod tests {
     }
 
     #[test]
-    fn argument_files_are_read_where_the_launcher_reads_them() {
-        let java = process("/usr/bin/java");
-        let read = |options: &[&str]| with_arguments(&texts(options), &java);
-        let content = ["-Da=b c", "-Dd", "-De=\"f", "g\""];
-        assert_eq!(read(&["@a"]), texts(&[&["@a"], &content[..]].concat()));
-        for unread in [
-            &["@@a"][..],
-            &["--disable-@files", "@a"],
-            &["@missing"],
-            &["-Da=@a"],
+    fn argument_files_are_read_as_the_launcher_reads_them() {
+        for (content, wanted) in [
+            (
+                "# -Dcomment\n-Da=\"b c\" -Dd\r\n\t-De",
+                &["-Da=b c", "-Dd", "-De"][..],
+            ),
+            ("-Da=\"b \\\n   c\" 'd\\'e'", &["-Da=b c", "d'e"]),
+            ("\"a b\nc\" d", &["a b", "c d"]),
+            ("-Da=\\b \"C:\\\\x\\ty\"", &["-Da=\\b", "C:\\x\ty"]),
+            ("a #b\nc", &["a", "c"]),
+            ("\"\" a", &["", "a"]),
+            ("", &[]),
         ] {
-            assert_eq!(read(unread), texts(unread));
+            assert_eq!(arguments(content.as_bytes()), texts(wanted), "{content:?}");
         }
-        let other = with_arguments(&texts(&["@a"]), &process("/usr/bin/server"));
-        assert_eq!(other, texts(&["@a"]));
     }
 
     #[test]
-    fn the_file_of_vm_options_is_read_wherever_it_is_named() {
-        let java = process("/usr/bin/java");
-        let options = with_vm_options(with_arguments(&texts(&["@b"]), &java), &java);
-        for option in ["-Dh", "-Da=b c", "-Dd"] {
-            assert!(options.contains(&option.as_bytes().to_vec()), "{option}");
-        }
+    fn vm_options_and_flags_are_read_wherever_they_are_named() {
+        let contents = [
+            ("v", "-Da='b\nc' -XX:Flags=f"),
+            (
+                "f",
+                "# comment\n+DumpSharedSpaces Name='x y' # z\n  -Other\n",
+            ),
+        ];
+        let java = Fixture {
+            contents: contents
+                .map(|(name, content)| (name.into(), content.into()))
+                .into(),
+            ..Fixture::default()
+        };
+        let options = with_vm_options(texts(&["-XX:VMOptionsFile=v"]), &java);
+        let wanted = [
+            "-XX:VMOptionsFile=v",
+            "-Da=b\nc",
+            "-XX:Flags=f",
+            "-XX:+DumpSharedSpaces",
+            "-XX:Name=x y",
+            "-XX:-Other",
+        ];
+        assert_eq!(options, texts(&wanted));
+        let missing = texts(&["-XX:Flags=missing", "-XX:Flags="]);
+        assert_eq!(with_vm_options(missing.clone(), &java), missing);
     }
 }
