@@ -173,7 +173,12 @@ fn a_jdk_tool_is_denied_unless_it_is_included() {
         "[jvm]\nagent_path = \"{}\"\n[processes]\ninclude = [\"jcmd\"]\n",
         scene.agent
     ));
-    assert!(is_injected(&scene, &ask(&scene, &tool, |_| {})));
+    // Without this, newer agents refuse to start in a JDK tool.
+    let wanted = format!(
+        "{NAME}={} -Dotel.javaagent.enabled=true\n",
+        scene.injected()
+    );
+    assert_eq!(stdout(&ask(&scene, &tool, |_| {})), wanted);
 }
 
 #[test]

@@ -398,7 +398,7 @@ fn options_with_value(help: &str) -> Vec<String> {
         let (Some(option), Some(value)) = (words.next(), words.next()) else {
             continue;
         };
-        if option.starts_with('-') && value.starts_with('<') {
+        if option.starts_with('-') && !option.contains('<') && value.starts_with('<') {
             found.push(option.to_owned());
         }
     }
@@ -450,7 +450,7 @@ fn options_that_forbid_an_agent_are_found_wherever_they_stand() {
     };
     for jdk in jdks() {
         let scene = scene(&agent, None, "");
-        let classes = compile(&scene, &jdk, "tests/java/Inside.java");
+        let classes = compile(&scene, &jdk, "tests/programs/java/Inside.java");
         let jar = scene.path("inside.jar");
         let mut archiver = Command::new(jdk.join("bin/jar"));
         succeed(
@@ -508,7 +508,7 @@ fn a_source_files_launch_is_left_alone_in_silence() {
     };
     for jdk in jdks() {
         let scene = scene(&agent, None, "");
-        let source = root().join("tests/java/Inside.java");
+        let source = root().join("tests/programs/java/Inside.java");
         for words in [&["--source", "17"][..], &[]] {
             let mut command = scene.command(jdk.join("bin/java"), "direct");
             let output = command.args(words).arg(&source).output().unwrap();

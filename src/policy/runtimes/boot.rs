@@ -5,7 +5,8 @@
 //! environment: names that begin with [`PREFIX`] are answered to a process in which an agent has
 //! been injected, and to no other.
 
-use crate::{Configuration, Process, Reason, Runtime, settings};
+use crate::runtimes::handed_on;
+use crate::{Configuration, Process, Reason, Runtime, Variable, settings};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -104,6 +105,10 @@ pub enum Question {
     AllowOwnSdk,
     /// `…PHP_PREPEND`: the path of PHP's boot file.
     PhpPrepend,
+    /// `…USERS_VALUE`: the user's part of the runtime's variable, where our part stands in the
+    /// environment because a parent has handed it on. A boot file puts it back; where it is empty, it
+    /// takes the variable away.
+    UsersValue,
 }
 
 impl Question {
@@ -116,6 +121,7 @@ impl Question {
             b"ALLOW_OTHER_AGENTS" => Some(Self::AllowOtherAgents),
             b"ALLOW_OWN_SDK" => Some(Self::AllowOwnSdk),
             b"PHP_PREPEND" => Some(Self::PhpPrepend),
+            b"USERS_VALUE" => Some(Self::UsersValue),
             _ => None,
         }
     }
@@ -142,8 +148,16 @@ impl Question {
             Self::AllowOwnSdk if runtime.agent(configuration)?.0.allow_own_sdk => Ok(b"1".to_vec()),
             Self::AllowOwnSdk => Err(Reason::DisabledBy("allow_own_sdk")),
             Self::PhpPrepend => file(process, PHP_PREPEND),
+            Self::UsersValue => users_value(runtime, process).ok_or(Reason::SetByUser),
         }
     }
+}
+
+fn users_value(runtime: Runtime, process: &impl Process) -> Option<Vec<u8>> {
+    let mut variables = Variable::ALL.into_iter();
+    let variable = variables.find(|variable| variable.runtime() == runtime)?;
+    let value = process.variable(variable.name())?;
+    handed_on::users_part(variable, &value, process)
 }
 
 /// The path of a boot file, for example `nodejs/register.js`.
