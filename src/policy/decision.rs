@@ -1,7 +1,7 @@
 //! Whether a process is injected at all, before any variable is asked for.
 
 use crate::config::Processes;
-use crate::config::{overrides, sources};
+use crate::config::{overrides, rules, sources};
 use crate::matching::{glob, tools};
 use crate::{Configuration, Files, Process, Reason, Runtime};
 use alloc::string::String;
@@ -28,16 +28,21 @@ pub fn prepare(
 }
 
 fn decide(process: &impl Process, configuration: &Configuration) -> Result<(), Reason> {
-    if !configuration.enabled {
+    // Without rules the switch stands before all that costs a look.
+    if !configuration.enabled && configuration.rules.is_empty() {
         return Err(Reason::DisabledBy("enabled"));
     }
     by_executable(process, &configuration.processes)?;
     by_arguments(process, &configuration.processes)?;
+    rules::may_inject(process, configuration)?;
     any_agent(configuration)
 }
 
 /// Whether any runtime has an agent; otherwise the first reason for it.
 fn any_agent(configuration: &Configuration) -> Result<(), Reason> {
+    if rules::may_bring_agent(configuration) {
+        return Ok(());
+    }
     let outcomes = Runtime::ALL.map(|runtime| runtime.agent(configuration).map(|_| ()));
     if outcomes.iter().any(Result::is_ok) {
         return Ok(());

@@ -36,6 +36,15 @@ pub trait Process {
     /// it may not read it or it is longer than a configuration may be.
     fn content(&self, path: &[u8]) -> Option<Vec<u8>>;
 
+    /// The path of the working directory (`/proc/PID/cwd`); empty where it cannot be told.
+    fn working_directory(&self) -> Vec<u8>;
+
+    /// The control groups (`/proc/PID/cgroup`, cgroups(7)); empty where they cannot be told.
+    fn control_groups(&self) -> Vec<u8>;
+
+    /// The number of the effective user at the process's start (AT_EUID, getauxval(3)): free of cost.
+    fn user(&self) -> Option<u32>;
+
     /// Whether `path` is a folder.
     fn is_folder(&self, path: &[u8]) -> bool;
 
@@ -99,6 +108,7 @@ pub fn directory(path: &[u8]) -> &[u8] {
 pub(crate) mod fixture {
     use super::Process;
     use alloc::{string::String, vec::Vec};
+    use core::cell::Cell;
     use std::collections::BTreeMap;
 
     #[derive(Default)]
@@ -113,10 +123,22 @@ pub(crate) mod fixture {
         /// `None`: as the executable.
         pub started_as: Option<String>,
         pub exports: Vec<String>,
+        pub working_directory: String,
+        pub control_groups: String,
+        pub user: Option<u32>,
+        /// How often the system has been asked: what is free of cost does not count.
+        pub asked: Cell<usize>,
+    }
+
+    impl Fixture {
+        fn ask(&self) {
+            self.asked.set(self.asked.get() + 1);
+        }
     }
 
     impl Process for Fixture {
         fn executable(&self) -> &[u8] {
+            self.ask();
             self.executable.as_bytes()
         }
         fn started_as(&self) -> &[u8] {
@@ -126,6 +148,7 @@ pub(crate) mod fixture {
                 .as_bytes()
         }
         fn command_line(&self) -> Vec<Vec<u8>> {
+            self.ask();
             self.arguments
                 .iter()
                 .map(|a| a.clone().into_bytes())
@@ -138,9 +161,21 @@ pub(crate) mod fixture {
             self.readable.iter().any(|file| file.as_bytes() == path)
         }
         fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+            self.ask();
             let path = core::str::from_utf8(path).ok()?;
             let content = self.contents.get(path)?;
             Some(content.clone().into_bytes())
+        }
+        fn working_directory(&self) -> Vec<u8> {
+            self.ask();
+            self.working_directory.clone().into_bytes()
+        }
+        fn control_groups(&self) -> Vec<u8> {
+            self.ask();
+            self.control_groups.clone().into_bytes()
+        }
+        fn user(&self) -> Option<u32> {
+            self.user
         }
         fn is_folder(&self, path: &[u8]) -> bool {
             self.folders.iter().any(|folder| folder.as_bytes() == path)

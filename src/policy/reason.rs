@@ -1,5 +1,6 @@
 //! Why a process, or one variable of it, is left as it is.
 
+use crate::config::rules::Place;
 use crate::config::sources::FileProblem;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
@@ -30,6 +31,8 @@ pub enum Reason {
     },
     /// This key of the configuration is false.
     DisabledBy(&'static str),
+    /// The rule at this place of the configuration leaves the process alone.
+    Rule(Place),
     /// `processes.include` (or `include_arguments`) is given and nothing in it matches.
     NotIncluded(&'static str),
     /// A pattern of `processes.exclude` (or `exclude_arguments`) matches.
@@ -142,6 +145,7 @@ impl fmt::Display for Reason {
                 write!(f, "{}{problem}", Lossy(path))
             }
             Self::DisabledBy(key) => write!(f, "{key} = false in the configuration"),
+            Self::Rule(place) => write!(f, "the rule at {place} has enabled = false"),
             Self::NotIncluded(key) => write!(f, "{key} is given and does not match"),
             Self::Excluded { key, pattern } => write!(f, "{key} has \"{pattern}\", which matches"),
             Self::NoAgentConfigured => f.write_str("no agent_path in the configuration"),

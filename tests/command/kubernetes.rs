@@ -62,9 +62,14 @@ impl Pod {
 
     fn field(&self, path: &Yaml) -> String {
         let path = path.as_str().unwrap();
-        let label = path.strip_prefix("metadata.labels['");
+        // What a pod lacks is an empty value.
+        let bracketed = |kind: &str| path.strip_prefix(kind)?.strip_suffix("']");
+        if bracketed("metadata.annotations['").is_some() {
+            return String::new();
+        }
+        let label = bracketed("metadata.labels['");
         let value = match (label, path) {
-            (Some(label), _) => self.labels[label.trim_end_matches("']")].as_str(),
+            (Some(label), _) => Some(self.labels[label].as_str().unwrap_or_default()),
             (_, "metadata.name") => Some("shop-7d4b9"),
             (_, "metadata.namespace") => Some("default"),
             (_, "metadata.uid") => Some("0a-1b"),
@@ -147,7 +152,8 @@ fn what_the_init_containers_copy_is_what_the_application_loads() {
                   -Dotel.exporter.otlp.endpoint=http://collector.observability:4318 \
                   -Dotel.resource.attributes=k8s.node.name=node-1,k8s.namespace.name=default,\
                   k8s.pod.name=shop-7d4b9,k8s.pod.uid=0a-1b,k8s.container.name=shop,\
-                  service.name=shop,service.version=1.0,service.namespace=store,\
-                  deployment.environment.name=production\n";
+                  service.name=shop,service.version=1.0,\
+                  deployment.environment.name=production,service.namespace=default,\
+                  service.instance.id=default.shop-7d4b9.shop\n";
     assert_eq!(answer, wanted);
 }

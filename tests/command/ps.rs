@@ -58,8 +58,8 @@ fn runtimes_are_listed_with_decision_version_and_age() {
             .collect::<Vec<_>>()
     };
     let version = format!("{}*", env!("CARGO_PKG_VERSION"));
-    assert_eq!(line(injected.id())[2..5], ["JVM", "yes", &version]);
-    assert_eq!(line(left_alone.id())[2..6], ["JVM", "no", "-", "not"]);
+    assert_eq!(line(injected.id())[2..6], ["JVM", "-", "yes", &version]);
+    assert_eq!(line(left_alone.id())[2..7], ["JVM", "-", "no", "-", "not"]);
     assert!(text.starts_with("PID "), "{text}");
     assert!(!text.contains('\u{1b}'), "{text}");
 }

@@ -48,6 +48,9 @@ fn look_at_problems(text: &str) {
     assert_eq!(problems, keys::read(text, &mut twice));
     assert_eq!(once, twice);
     assert_eq!(problems, keys::read(text, &mut twice));
+    // Rules add up.
+    let rules = twice.rules.split_off(once.rules.len());
+    assert_eq!(once.rules, rules);
     assert_eq!(once, twice, "reading a text again changes something");
 }
 

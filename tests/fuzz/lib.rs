@@ -5,6 +5,7 @@ pub mod added;
 pub mod configuration;
 pub mod fields;
 pub mod glob;
+pub mod identity;
 pub mod kernel_answers;
 pub mod merges;
 pub mod preload_file;
@@ -12,3 +13,4 @@ pub mod proc_files;
 #[path = "../../src/cli/machine/proc_formats.rs"]
 pub mod proc_formats;
 pub mod process;
+pub mod rules;

@@ -16,6 +16,14 @@ pub struct Plain {
     pub variables: BTreeMap<String, Vec<u8>>,
     /// The folder of the boot files.
     pub boot_folder: Vec<u8>,
+    /// What every file holds; `None` where none can be read.
+    pub content: Option<Vec<u8>>,
+    /// Its working directory.
+    pub working_directory: Vec<u8>,
+    /// Its control groups.
+    pub control_groups: Vec<u8>,
+    /// Its user's number.
+    pub user: Option<u32>,
     /// The libraries that it has loaded.
     pub libraries: Vec<&'static str>,
 }
@@ -37,7 +45,16 @@ impl Process for Plain {
         true
     }
     fn content(&self, _path: &[u8]) -> Option<Vec<u8>> {
-        None
+        self.content.clone()
+    }
+    fn working_directory(&self) -> Vec<u8> {
+        self.working_directory.clone()
+    }
+    fn control_groups(&self) -> Vec<u8> {
+        self.control_groups.clone()
+    }
+    fn user(&self) -> Option<u32> {
+        self.user
     }
     fn is_folder(&self, _path: &[u8]) -> bool {
         true

@@ -1,7 +1,9 @@
 //! The fuzz targets' properties, on the committed corpus and on what a few simple changes make of
 //! it: without the nightly compiler, and the same in every run.
 
-use crate::targets::{configuration, glob, kernel_answers, merges, preload_file, proc_files};
+use crate::targets::{
+    configuration, glob, identity, kernel_answers, merges, preload_file, proc_files, rules,
+};
 use opentelemetry_injector_policy::Runtime;
 use std::fs;
 use support::root;
@@ -59,6 +61,16 @@ fn the_preload_files_editor_holds_its_word() {
 #[test]
 fn the_pattern_matcher_holds_its_word() {
     replay("glob", glob::look_at);
+}
+
+#[test]
+fn service_names_hold_their_word() {
+    replay("identity", identity::look_at);
+}
+
+#[test]
+fn rules_hold_their_word() {
+    replay("rules", rules::look_at);
 }
 
 #[test]

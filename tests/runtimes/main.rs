@@ -2,6 +2,7 @@
 
 mod dotnet;
 mod erlang;
+mod identity;
 mod jvm;
 mod nodejs;
 mod php;

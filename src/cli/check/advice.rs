@@ -2,7 +2,7 @@
 
 use crate::check::similar_names;
 use opentelemetry_injector_policy::config::keys::{
-    ConfigurationError, ConfigurationErrorKind, KEYS, SECTIONS, line_and_column, meaning,
+    ConfigurationError, ConfigurationErrorKind, KEYS, RULE_KEYS, SECTIONS, line_and_column, meaning,
 };
 use opentelemetry_injector_policy::config::sources::FileProblem;
 
@@ -13,8 +13,14 @@ const FREE_TABLES: [&str; 2] = ["environment", "resource_attributes"];
 /// be. Nothing where no key is known.
 pub fn about(problem: &ConfigurationError) -> Option<String> {
     let key = match problem.kind {
-        ConfigurationErrorKind::UnknownKey => similar_names::key(&problem.key)?,
+        ConfigurationErrorKind::UnknownKey | ConfigurationErrorKind::UnknownMatch => {
+            similar_names::key(&problem.key)?
+        }
         _ => problem.key.as_str(),
+    };
+    let key = match key.strip_prefix("rule.") {
+        Some(name) if FREE_TABLES.iter().any(|table| name.starts_with(*table)) => name,
+        _ => key,
     };
     let table = key.split('.').next().unwrap_or(key);
     let key = if FREE_TABLES.contains(&table) {
@@ -37,7 +43,10 @@ pub fn for_text(problem: &ConfigurationError, text: &str) -> String {
             let before = text.get(..problem.span.start).unwrap_or_default();
             syntax(message, there, before.ends_with('['))
         }
-        ConfigurationErrorKind::UnknownKey => unknown_key(key),
+        ConfigurationErrorKind::UnknownKey | ConfigurationErrorKind::UnknownMatch => {
+            unknown_key(key)
+        }
+        ConfigurationErrorKind::Empty => "give at least one pattern, or leave the key out".into(),
         ConfigurationErrorKind::NotOtelName => not_otel_name(key),
         ConfigurationErrorKind::WrongType { expected, found } => {
             wrong_type(key, expected, found, there)
@@ -96,6 +105,9 @@ fn syntax(message: &str, there: &str, is_header: bool) -> String {
 }
 
 fn unknown_key(key: &str) -> String {
+    if key.starts_with("rule.") {
+        return unknown_rule_key(key);
+    }
     if let Some(meant) = similar_names::key(key) {
         return match meant.split_once('.') {
             Some((section, name)) if similar_names::split(key).1 == name => {
@@ -110,6 +122,20 @@ fn unknown_key(key: &str) -> String {
     } else {
         format!("the sections are {}", sections().join(", "))
     }
+}
+
+/// In a rule the tables are the rule's own: `match.user` is written, not `rule.match.user`.
+fn unknown_rule_key(key: &str) -> String {
+    let holder = similar_names::split(key).0;
+    if let Some(meant) = similar_names::key(key) {
+        let shown = meant.strip_prefix("rule.").unwrap_or(meant);
+        return format!("did you mean `{shown}`?");
+    }
+    let keys = RULE_KEYS
+        .into_iter()
+        .filter(|known| similar_names::split(known).0 == holder);
+    let keys: Vec<_> = keys.map(|known| similar_names::split(known).1).collect();
+    format!("it takes {}", keys.join(", "))
 }
 
 fn keys_of(section: &str) -> Vec<&'static str> {
@@ -143,6 +169,8 @@ fn wrong_type(key: &str, expected: &str, found: &str, there: &str) -> String {
         },
         ("a list of strings", "a string") => format!("write `[{there}]`"),
         ("a list of strings", _) => "write strings between brackets: `[\"one\", \"two\"]`".into(),
+        ("tables under [[rule]]", _) => "write each rule below a line `[[rule]]`".into(),
+        ("a string or a list of strings", _) => "write a pattern: `\"…\"`".into(),
         ("a table", _) => format!("write its keys below a line `[{key}]`"),
         (_, "a list" | "a table") => "write one string: `\"one,two\"`".into(),
         _ => format!("write `{}`", quoted(there)),

@@ -5,6 +5,7 @@ pub mod agent_files;
 pub mod closed_files;
 pub mod diagnostics;
 pub mod report;
+pub mod rule_flaws;
 pub mod similar_names;
 
 use crate::check::report::Report;

@@ -2,10 +2,10 @@
 
 use crate::check::closed_files::Closed;
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
-use crate::check::{advice, agent_files, closed_files};
+use crate::check::{advice, agent_files, closed_files, rule_flaws};
 use crate::machine::configuration_files::FileSystem;
 use opentelemetry_injector_policy::config::keys::{self, ConfigurationError};
-use opentelemetry_injector_policy::config::sources::{FileProblem, drop_ins};
+use opentelemetry_injector_policy::config::sources::{FileProblem, drop_ins, read_text};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{Configuration, Files, Reason, Runtime};
 use serde_json::{Value, json};
@@ -58,6 +58,9 @@ impl Report {
         if report.untold.is_empty() {
             report.read_drop_ins();
             report.judge_agents();
+            report
+                .diagnostics
+                .extend(rule_flaws::find(&report.configuration));
             report.closed = closed_files::find(&report.files);
             let closed = report.closed.iter().map(Closed::diagnostic);
             report.diagnostics.extend(closed);
@@ -122,7 +125,7 @@ impl Report {
     }
 
     fn read_text(&mut self, path: &[u8], text: &str) {
-        for problem in keys::read(text, &mut self.configuration) {
+        for problem in read_text(path, text, &mut self.configuration) {
             self.is_unusable |= problem.kind.is_fatal();
             self.diagnostics.push(of_text(path, text, &problem));
         }
@@ -165,7 +168,10 @@ impl Report {
                 self.diagnostics.extend(diagnostic);
             }
         }
-        let may_be_elsewhere = self.is_unusable || !self.untold.is_empty();
+        let mut rules = self.configuration.rules.iter();
+        let may_be_elsewhere = self.is_unusable
+            || !self.untold.is_empty()
+            || rules.any(|rule| rule.agent_path.is_some());
         if !any && !may_be_elsewhere {
             self.diagnostics.push(agent_files::none(&self.path));
         }

@@ -1,6 +1,6 @@
 //! What somebody meant who wrote a name that does not exist.
 
-use opentelemetry_injector_policy::config::keys::{KEYS, SECTIONS};
+use opentelemetry_injector_policy::config::keys::{KEYS, RULE_KEYS, SECTIONS};
 
 /// How alike two names are at least (Jaro-Winkler, from 0 to 1) where one is taken for the other.
 const ALIKE: f64 = 0.82;
@@ -8,7 +8,11 @@ const ALIKE: f64 = 0.82;
 /// The key or section that an unknown key was meant to be.
 pub fn key(unknown: &str) -> Option<&'static str> {
     let (section, word) = split(unknown);
-    let candidates = || KEYS.into_iter().chain(SECTIONS);
+    if section == "rule" || section.starts_with("rule.") {
+        let candidates = RULE_KEYS.into_iter().filter(|key| split(key).0 == section);
+        return nearest(word, candidates, |key| split(key).1);
+    }
+    let candidates = || KEYS.into_iter().chain(SECTIONS).chain(["rule"]);
     // A name that several sections have says nothing about a key of yet another section.
     let may_be_meant = |candidate: &&str| {
         let (its_section, its_name) = split(candidate);
@@ -70,6 +74,10 @@ mod tests {
             ("jmv", "jvm"),
             ("rbuy", "ruby"),
             ("logging", "log"),
+            ("rules", "rule"),
+            ("rule.match.exectuable", "rule.match.executable"),
+            ("rule.enabeld", "rule.enabled"),
+            ("rule.agent", "rule.agent_path"),
             ("env", "environment"),
             ("resources", "resource_attributes"),
         ] {

@@ -1,6 +1,7 @@
 //! `opentelemetry-injector config show`: what all files together say, and where each key stands.
 
 use crate::check::report::{Origin, Report};
+use crate::config::rules;
 use crate::config::values::{Value, all, place};
 use crate::machine::possible_process::PossibleProcess;
 use crate::output::{print, print_json, printable};
@@ -74,7 +75,10 @@ pub fn show(arguments: &Arguments) -> ExitCode {
     let printed = if arguments.json {
         print_json(&in_json(&report, &shown))
     } else {
-        print(&in_toml(&shown, Style::of_stdout()))
+        let style = Style::of_stdout();
+        let rules = report.configuration.rules.iter();
+        let rules = rules.map(|rule| rules::in_toml(rule, |text| style.faint(&printable(text))));
+        print(&(in_toml(&shown, style) + &rules.collect::<String>()))
     };
     match printed {
         Ok(()) => ExitCode::SUCCESS,
@@ -125,5 +129,6 @@ fn in_json(report: &Report, shown: &[Shown]) -> Json {
     json!({
         "files": files.collect::<Vec<_>>(),
         "keys": keys.collect::<Vec<_>>(),
+        "rules": report.configuration.rules.iter().map(rules::in_json).collect::<Vec<_>>(),
     })
 }

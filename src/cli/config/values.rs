@@ -46,6 +46,8 @@ pub fn of(key: &str, configuration: &Configuration) -> Option<Value> {
     let list = |list: &Vec<String>| (!list.is_empty()).then(|| Value::List(list.clone()));
     let value = match key {
         "enabled" => Value::Boolean(c.enabled),
+        "service_name" => Value::Text(c.service_name.as_text().into()),
+        "injector_version" => Value::Boolean(c.injector_version),
         "nodejs.esm" => Value::Boolean(c.nodejs_esm),
         "dotnet.profiler" => Value::Boolean(c.dotnet_profiler),
         "processes.include" => Value::List(c.processes.include.clone()?),
@@ -128,12 +130,15 @@ fn in_toml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use opentelemetry_injector_policy::config::ServiceName;
     use opentelemetry_injector_policy::config::keys::read;
 
     /// A configuration with a value for every key, none of them the default.
     fn full() -> Configuration {
         let mut configuration = Configuration::default();
         configuration.enabled = false;
+        configuration.service_name = ServiceName::Given("shop".into());
+        configuration.injector_version = true;
         configuration.nodejs_esm = true;
         configuration.dotnet_profiler = true;
         configuration.engine = Engine::Gum;

@@ -7,17 +7,19 @@ use crate::explain::explained_process::{ExplainedProcess, Loading, runtime};
 use crate::explain::explanation::{Answer, Check, Explanation, Mark, Step, Verdict};
 use crate::explain::remedies;
 use crate::explain::running_process::GUM;
+use crate::explain::service::Service;
 use crate::explain::shell_scripts;
 use crate::explain::verdict;
 use crate::output::names;
-use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::config::sources::drop_ins;
+use opentelemetry_injector_policy::config::{overrides, rules};
 use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::process::directory;
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{
     Configuration, Process, Reason, Runtime, Variable, decision, settings,
 };
+use std::borrow::Cow;
 
 /// The steps that are not reached where an earlier one has decided.
 const BEFORE_CONFIGURATION: [Check; 2] = [Check::KillSwitch, Check::Configuration];
@@ -48,6 +50,7 @@ struct Explainer<'s> {
     steps: Vec<Step>,
     variables: Vec<Answer>,
     settings: Vec<String>,
+    service: Option<Service>,
     changes: Vec<String>,
     help: Vec<String>,
 }
@@ -62,6 +65,7 @@ impl<'s> Explainer<'s> {
             steps: Vec::new(),
             variables: Vec::new(),
             settings: Vec::new(),
+            service: None,
             changes: Vec::new(),
             help: Vec::new(),
         }
@@ -190,6 +194,8 @@ impl<'s> Explainer<'s> {
         };
         self.passed(Check::Runtime, names::runtime(runtime));
         self.answer(runtime);
+        let facts = &self.process.facts;
+        self.service = Some(Service::of(runtime, facts, &self.configuration));
         match self.variables.first().map(|answer| answer.value.clone()) {
             // By hand, or by the hook in a launcher that hands its arguments on (Erlang's).
             Some(Err(reason @ Reason::AlreadyInjected)) => {
@@ -240,9 +246,11 @@ impl<'s> Explainer<'s> {
 
     fn agent(&mut self, runtime: Runtime) {
         let facts = &self.process.facts;
-        let agent = self.configuration.agent(runtime).agent_path.clone();
+        let applied = rules::applied(&self.configuration, runtime, facts);
+        let applied = applied.unwrap_or(Cow::Borrowed(&self.configuration));
+        let agent = applied.agent(runtime).agent_path.clone();
         let agent = agent.unwrap_or_default();
-        let lines = settings::lines(runtime, facts, &self.configuration);
+        let lines = settings::lines(runtime, facts, &applied);
         let lines = String::from_utf8_lossy(&lines).into_owned();
         self.settings = lines.lines().map(String::from).collect();
         let key = format!("{}.agent_path", runtime.section());
@@ -334,6 +342,7 @@ impl<'s> Explainer<'s> {
             verdict,
             variables: self.variables,
             settings: self.settings,
+            service: self.service,
             changes: self.changes,
             help: self.help,
         }

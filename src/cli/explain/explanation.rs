@@ -1,6 +1,7 @@
 //! What there is to say of a process.
 
 use crate::config::key_places::Place;
+use crate::explain::service::Service;
 use opentelemetry_injector_policy::{Reason, Runtime, Variable};
 
 /// All of it.
@@ -15,6 +16,8 @@ pub struct Explanation {
     pub variables: Vec<Answer>,
     /// The agent's settings that the process lacks and gets, `NAME=value` each.
     pub settings: Vec<String>,
+    /// The service, where the runtime is known.
+    pub service: Option<Service>,
     /// What has changed since the process was started.
     pub changes: Vec<String>,
     /// What to do, in this order.

@@ -3,6 +3,7 @@
 use crate::config::key_places::Place;
 use crate::explain::explained_process::{ExplainedProcess, Live, Loading, Object, Replacement};
 use crate::explain::explanation::{Answer, Explanation, Mark, Step, Verdict};
+use crate::explain::service::Service;
 use crate::output::names;
 use opentelemetry_injector_policy::Runtime;
 use opentelemetry_injector_policy::reason::Lossy;
@@ -26,6 +27,10 @@ pub fn explanation(process: &ExplainedProcess, explanation: &Explanation) -> Val
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect::<serde_json::Map<_, _>>()
         .into();
+    value["service"] = explanation
+        .service
+        .as_ref()
+        .map_or(Value::Null, Service::json);
     value["values_are_those_of_a_new_process"] = explanation.is_of_now().into();
     value["next"] = explanation.help.clone().into();
     value
@@ -46,6 +51,7 @@ pub fn summary(process: &ExplainedProcess, explanation: &Explanation) -> Value {
     json!({
         "process": process.live.as_ref().map(live),
         "runtime": explanation.runtime.map(Runtime::section),
+        "service_name": explanation.service.as_ref().and_then(|service| service.name.clone()),
         "verdict": verdict,
         "reason": reason,
         "would_be_injected_after_restart": after_restart,

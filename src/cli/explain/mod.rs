@@ -10,7 +10,9 @@ pub mod json;
 pub mod planned_process;
 pub mod remedies;
 pub mod resolved_command;
+pub mod rule_matches;
 pub mod running_process;
+pub mod service;
 pub mod shell_scripts;
 pub mod verdict;
 pub mod wrappers;
@@ -21,6 +23,7 @@ use crate::explain::explainer::explain as explained;
 use crate::explain::explanation::{Explanation, Mark, Verdict};
 use crate::explain::resolved_command::Way;
 use crate::explain::running_process::Unreadable;
+use crate::explain::service::Service;
 use crate::machine::proc_files;
 use crate::output::names;
 use crate::output::{self, Style, print, print_json, printable};
@@ -42,6 +45,9 @@ pub struct Arguments {
     /// The number of a live process
     #[arg(long, value_name = "N")]
     pid: Option<u32>,
+    /// Tell of each rule of the configuration which running processes it matches
+    #[arg(long, conflicts_with = "pid")]
+    rules: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -50,8 +56,8 @@ pub struct Arguments {
     config: Option<PathBuf>,
     /// A command and its arguments
     #[arg(
-        required_unless_present = "pid",
-        conflicts_with = "pid",
+        required_unless_present_any = ["pid", "rules"],
+        conflicts_with_all = ["pid", "rules"],
         trailing_var_arg = true
     )]
     command: Vec<OsString>,
@@ -76,6 +82,7 @@ Environment:
 Examples:
   opentelemetry-injector explain --pid 4711
   opentelemetry-injector explain --json --pid 4711
+  opentelemetry-injector explain --rules
   opentelemetry-injector explain -- java -jar shop.jar
   LD_PRELOAD=/opt/opentelemetry/libopentelemetry_injector.so \\
     opentelemetry-injector explain -- ./start-shop.sh";
@@ -85,10 +92,13 @@ pub const ASK_OTHERWISE: &str =
     "ask as root (in a container: from the host), or as the user whose process it is";
 
 const NOT_INJECTED: u8 = 1;
-const CANNOT_TELL: u8 = 2;
+pub const CANNOT_TELL: u8 = 2;
 
 /// Runs the command.
 pub fn explain(arguments: &Arguments) -> ExitCode {
+    if arguments.rules {
+        return rule_matches::tell(arguments.config.as_deref(), arguments.json);
+    }
     let (mut process, way) = match process(arguments) {
         Ok(found) => found,
         Err(message) => {
@@ -143,6 +153,9 @@ fn text(process: &ExplainedProcess, way: &Way, explanation: &Explanation, style:
     heading(&mut text, process, way, explanation, style);
     steps(&mut text, explanation, style);
     answers(&mut text, process, explanation, style);
+    if let Some(service) = &explanation.service {
+        self::service(&mut text, service, style);
+    }
     if !explanation.changes.is_empty() {
         let _ = writeln!(text, "\nSince the process was started:");
         for change in &explanation.changes {
@@ -254,6 +267,26 @@ fn answers(text: &mut String, process: &ExplainedProcess, explanation: &Explanat
     }
     for setting in &explanation.settings {
         let _ = writeln!(text, "  {}", printable(setting));
+    }
+}
+
+fn service(text: &mut String, service: &Service, style: Style) {
+    let source = printable(&service.source);
+    let _ = match &service.name {
+        Some(name) => writeln!(
+            text,
+            "\nService: {} ({source})",
+            style.strong(&printable(name))
+        ),
+        None => writeln!(text, "\nService: no name ({source})"),
+    };
+    for (place, keys) in &service.rules {
+        let keys = if keys.is_empty() {
+            "nothing that counts".into()
+        } else {
+            keys.join(", ")
+        };
+        let _ = writeln!(text, "  rule {}: {}", printable(place), printable(&keys));
     }
 }
 

@@ -75,6 +75,9 @@ fn facts(resolved: &ResolvedCommand) -> ProcessFacts {
     facts.started_as = resolved.started_as.clone();
     facts.arguments = resolved.arguments.clone();
     facts.environment = resolved.environment.clone();
+    let own = ProcFiles::own();
+    facts.user = own.identity().ok().map(|identity| identity.user);
+    facts.control_groups = fs::read(own.path("cgroup")).unwrap_or_default();
     facts
 }
 

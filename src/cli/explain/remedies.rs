@@ -66,6 +66,7 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
             )
         }
         Reason::DisabledBy(key) => format!("set {key} = true{there}"),
+        Reason::Rule(place) => format!("see the rule at {place}: it leaves such processes alone"),
         Reason::Excluded { key, .. } => format!("take the pattern out of {key}{there}"),
         Reason::NotIncluded(key) => format!("add a pattern to {key}{there}"),
         Reason::BuiltInDenial(_) => {

@@ -16,7 +16,7 @@ use crate::machine::visible_files::VisibleFiles;
 use crate::status::confinement::is_noexec;
 use opentelemetry_injector_policy::Process;
 use opentelemetry_injector_policy::process::{directory, file_name};
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
@@ -73,6 +73,8 @@ pub fn read(process: u32) -> Result<ExplainedProcess, Unreadable> {
         .map(|mapped| below(&root, &mapped.path))
         .collect();
     facts.linked = program.linked;
+    facts.user = vector.user;
+    facts.control_groups = fs::read(files.path("cgroup")).unwrap_or_default();
 
     let variable = facts.variable(LD_PRELOAD);
     let entry = preload_sources::entry(variable.as_deref(), &facts.visible, &program.loader);

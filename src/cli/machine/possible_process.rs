@@ -50,6 +50,18 @@ impl Process for PossibleProcess {
         None
     }
 
+    fn working_directory(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn control_groups(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn user(&self) -> Option<u32> {
+        None
+    }
+
     fn is_folder(&self, path: &[u8]) -> bool {
         Path::new(OsStr::from_bytes(path)).is_dir()
     }

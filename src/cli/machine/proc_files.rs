@@ -25,6 +25,21 @@ pub fn is_mounted() -> bool {
     statfs("/proc").is_ok_and(|system| system.f_type == PROC_SUPER_MAGIC)
 }
 
+/// The numbers of all processes, in order.
+///
+/// # Errors
+/// As readdir(3) of `/proc`.
+pub fn processes() -> io::Result<Vec<u32>> {
+    let names = fs::read_dir("/proc")?
+        .flatten()
+        .map(|entry| entry.file_name());
+    let mut processes: Vec<u32> = names
+        .filter_map(|name| name.to_str()?.parse().ok())
+        .collect();
+    processes.sort_unstable();
+    Ok(processes)
+}
+
 /// The folder of one process.
 pub struct ProcFiles {
     folder: PathBuf,

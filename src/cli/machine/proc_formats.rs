@@ -15,6 +15,7 @@ use std::time::Duration;
 const TICKS: u64 = 100;
 
 /// The auxiliary vector's entries (getauxval(3)).
+const AT_EUID: u64 = 12;
 const AT_SECURE: u64 = 23;
 const AT_EXECFN: u64 = 31;
 
@@ -50,6 +51,8 @@ pub struct Mapped {
 /// The auxiliary vector, as far as it matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuxiliaryVector {
+    /// AT_EUID.
+    pub user: Option<u32>,
     /// AT_SECURE.
     pub secure: Option<bool>,
     /// The address of the path that the program was started by.
@@ -125,6 +128,7 @@ pub fn auxiliary_vector(content: &[u8]) -> AuxiliaryVector {
         let (kind, value) = entry.split_at(8);
         let word = |bytes: &[u8]| bytes.try_into().map(u64::from_ne_bytes).unwrap_or(0);
         match word(kind) {
+            AT_EUID => vector.user = u32::try_from(word(value)).ok(),
             AT_SECURE => vector.secure = Some(word(value) != 0),
             AT_EXECFN => vector.started_as = Some(word(value)),
             _ => {}

@@ -26,6 +26,10 @@ pub struct ProcessFacts {
     pub linked: Option<Runtime>,
     /// See [`Process::boot_folder`].
     pub boot_folder: Vec<u8>,
+    /// See [`Process::control_groups`].
+    pub control_groups: Vec<u8>,
+    /// See [`Process::user`].
+    pub user: Option<u32>,
     /// The file system.
     pub visible: VisibleFiles,
     /// The files that decisions have asked for, found or not.
@@ -43,6 +47,8 @@ impl ProcessFacts {
             libraries: Vec::new(),
             linked: None,
             boot_folder: Vec::new(),
+            control_groups: Vec::new(),
+            user: None,
             visible,
             asked: RefCell::default(),
         }
@@ -118,6 +124,18 @@ impl Process for ProcessFacts {
 
     fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
         self.visible.content(path).ok()
+    }
+
+    fn working_directory(&self) -> Vec<u8> {
+        self.visible.folder().to_vec()
+    }
+
+    fn control_groups(&self) -> Vec<u8> {
+        self.control_groups.clone()
+    }
+
+    fn user(&self) -> Option<u32> {
+        self.user
     }
 
     fn is_folder(&self, path: &[u8]) -> bool {

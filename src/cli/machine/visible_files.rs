@@ -64,6 +64,11 @@ impl VisibleFiles {
         }
     }
 
+    /// The folder that relative paths begin in.
+    pub fn folder(&self) -> &[u8] {
+        self.folder.as_os_str().as_bytes()
+    }
+
     /// The file at a path, symbolic links followed.
     ///
     /// # Errors

@@ -11,8 +11,6 @@ use crate::machine::proc_files;
 use crate::output::names;
 use crate::output::{Style, print, print_json, printable, table, terminal_width};
 use serde_json::{Value, json};
-use std::fs;
-use std::io;
 use std::process::ExitCode;
 
 /// List every process that could be instrumented: whether it is, and if not, why.
@@ -50,7 +48,7 @@ pub fn ps(arguments: &Arguments) -> ExitCode {
         complain(&proc_files::NOT_MOUNTED);
         return CANNOT_TELL.into();
     }
-    let processes = match processes() {
+    let processes = match proc_files::processes() {
         Ok(processes) => processes,
         Err(error) => {
             complain(&format_args!("/proc: {error}"));
@@ -91,25 +89,15 @@ pub fn ps(arguments: &Arguments) -> ExitCode {
 
 type Found = (ExplainedProcess, Explanation);
 
-/// The numbers of all processes, in order.
-fn processes() -> io::Result<Vec<u32>> {
-    let names = fs::read_dir("/proc")?
-        .flatten()
-        .map(|entry| entry.file_name());
-    let mut processes: Vec<u32> = names
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .collect();
-    processes.sort_unstable();
-    Ok(processes)
-}
-
 fn list(found: &[Found], hidden: usize) -> Value {
     let summaries = found.iter();
     let summaries = summaries.map(|(process, explanation)| json::summary(process, explanation));
     json!({"processes": summaries.collect::<Vec<_>>(), "not_permitted": hidden})
 }
 
-const HEADINGS: [&str; 6] = ["PID", "USER", "RUNTIME", "INJECTED", "OBJECT", "WHY"];
+const HEADINGS: [&str; 7] = [
+    "PID", "USER", "RUNTIME", "SERVICE", "INJECTED", "OBJECT", "WHY",
+];
 
 fn text(found: &[Found]) -> String {
     let mut rows = vec![HEADINGS.map(String::from).to_vec()];
@@ -145,12 +133,18 @@ fn row(process: &ExplainedProcess, explanation: &Explanation) -> Vec<String> {
     } else {
         ""
     };
+    let service = explanation.service.as_ref();
     vec![
         live.map_or(String::new(), |live| live.process.to_string()),
         live.map_or(String::new(), |live| names::user(live.user)),
         explanation
             .runtime
             .map_or(String::new(), |runtime| names::runtime(runtime).into()),
+        printable(
+            service
+                .and_then(|service| service.name.as_deref())
+                .unwrap_or("-"),
+        ),
         injected.into(),
         format!("{version}{stale}"),
         printable(&why),

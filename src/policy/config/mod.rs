@@ -2,9 +2,11 @@
 
 pub mod keys;
 pub mod overrides;
+pub mod rules;
 pub mod sources;
 
 use crate::Runtime;
+use crate::config::rules::Rule;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 /// What all configuration files together say.
@@ -12,6 +14,12 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 pub struct Configuration {
     /// False: no process is injected.
     pub enabled: bool,
+    /// `service_name`: what services are called.
+    pub service_name: ServiceName,
+    /// `injector_version`: true tells by a resource attribute what has injected the process.
+    pub injector_version: bool,
+    /// `[[rule]]`, in the order in which they count.
+    pub rules: Vec<Rule>,
     /// The agents, by [`Runtime`].
     agents: [Agent; Runtime::ALL.len()],
     /// `nodejs.esm`: true loads Node's hook for ECMAScript modules as well.
@@ -28,6 +36,38 @@ pub struct Configuration {
     pub engine: Engine,
     /// What is told, and where.
     pub log: Log,
+}
+
+/// What a service is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServiceName {
+    /// As the user says, else as it was started ([`crate::settings::identity`]).
+    #[default]
+    Auto,
+    /// As the user says.
+    Off,
+    /// As the user says, else so.
+    Given(String),
+}
+
+impl ServiceName {
+    /// What a text in the configuration means.
+    pub fn from_text(text: String) -> Self {
+        match text.as_str() {
+            "auto" => Self::Auto,
+            "off" | "" => Self::Off,
+            _ => Self::Given(text),
+        }
+    }
+
+    /// The text that means it.
+    pub fn as_text(&self) -> &str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+            Self::Given(name) => name,
+        }
+    }
 }
 
 /// A runtime's section: `[jvm]`, `[nodejs]`, …
@@ -149,6 +189,9 @@ impl Default for Configuration {
     fn default() -> Self {
         Self {
             enabled: true,
+            service_name: ServiceName::default(),
+            injector_version: false,
+            rules: Vec::new(),
             agents: Default::default(),
             nodejs_esm: false,
             dotnet_profiler: false,

@@ -123,7 +123,7 @@ fn load_one(
     let text = String::from_utf8(content)
         .map_err(|error| FileProblem::NotUtf8(error.utf8_error().valid_up_to()))
         .map_err(|problem| reason(path, problem))?;
-    let problems = keys::read(&text, configuration);
+    let problems = read_text(path, &text, configuration);
     match problems.into_iter().find(|problem| problem.kind.is_fatal()) {
         None => Ok(()),
         Some(problem) => {
@@ -136,6 +136,21 @@ fn load_one(
             Err(reason(path, problem))
         }
     }
+}
+
+/// Reads one file's text into a configuration; later texts win key by key, and rules keep their order.
+/// See [`keys::read`].
+pub fn read_text(
+    path: &[u8],
+    text: &str,
+    configuration: &mut Configuration,
+) -> Vec<ConfigurationError> {
+    let before = configuration.rules.len();
+    let problems = keys::read(text, configuration);
+    for rule in configuration.rules.iter_mut().skip(before) {
+        rule.place.path = path.to_vec();
+    }
+    problems
 }
 
 fn reason(path: &[u8], problem: FileProblem) -> Reason {

@@ -1,5 +1,6 @@
 //! The names whose answers may change, and the value of each.
 
+use crate::config::rules;
 use crate::runtimes::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby};
 use crate::settings;
 use crate::{Configuration, Process, Reason, Runtime};
@@ -83,6 +84,7 @@ impl Variable {
         configuration: &Configuration,
     ) -> Result<Vec<u8>, Reason> {
         self.runtime().proof(process, configuration)?;
+        let configuration = &*rules::applied(configuration, self.runtime(), process)?;
         match self {
             Self::JavaToolOptions => jvm::value(original, process, configuration),
             Self::NodeOptions => nodejs::value(original, process, configuration),
@@ -99,9 +101,12 @@ impl Variable {
     /// Entries (`NAME=value`) that the process's environment gets when this variable has been
     /// answered with the agent, for runtimes that read nothing but their own copy of `environ`.
     pub fn entries(self, process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8>> {
-        match self {
-            Self::DotnetStartupHooks => dotnet::entries(process, configuration),
-            _ => Vec::new(),
+        if self != Self::DotnetStartupHooks {
+            return Vec::new();
+        }
+        match rules::applied(configuration, Runtime::Dotnet, process) {
+            Ok(configuration) => dotnet::entries(process, &configuration),
+            Err(_) => Vec::new(),
         }
     }
 }
@@ -173,14 +178,17 @@ impl Watched<'_> {
         process: &impl Process,
         configuration: &Configuration,
     ) -> Result<Vec<u8>, Reason> {
-        match (self, activated) {
-            (Self::Activation(variable), _) => variable.value(original, process, configuration),
-            (Self::Setting(name), Some(runtime)) => {
-                settings::value(name, original, runtime, process, configuration)
+        let runtime = match (self, activated) {
+            (Self::Activation(variable), _) => {
+                return variable.value(original, process, configuration);
             }
-            (Self::Question(question), Some(runtime)) => {
-                question.answer(runtime, process, configuration)
-            }
+            (_, Some(runtime)) => runtime,
+            (_, None) => return Err(Reason::NotActivated),
+        };
+        let configuration = &*rules::applied(configuration, runtime, process)?;
+        match self {
+            Self::Setting(name) => settings::value(name, original, runtime, process, configuration),
+            Self::Question(question) => question.answer(runtime, process, configuration),
             _ => Err(Reason::NotActivated),
         }
     }

@@ -2,8 +2,11 @@
 //! not set.
 
 pub mod added;
+pub mod identity;
 pub mod resource_attributes;
 
+use crate::config::ServiceName;
+use crate::config::rules::{Rule, SERVICE_NAME};
 use crate::settings::resource_attributes::{has_key, merge, with_environment};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
@@ -45,7 +48,7 @@ pub fn missing<'c>(
     let names_service = || has_key(&with_environment(user_attributes, process), b"service.name");
     let is_missing = |name: &str| match name {
         resource_attributes::VARIABLE => false,
-        "OTEL_SERVICE_NAME" if names_service() => false,
+        SERVICE_NAME if names_service() => false,
         _ => process.variable(name).is_none_or(|value| value.is_empty()),
     };
     let settings = configuration.environment.iter();
@@ -58,7 +61,12 @@ pub fn missing<'c>(
 /// Whether `[environment]`, `[resource_attributes]`, a default, or the environment's own
 /// `OTEL_INJECTOR_…` (which are not looked at here) may say anything of a name.
 pub fn is_configured(name: &str, runtime: Runtime, configuration: &Configuration) -> bool {
+    let of_rule = |rule: &Rule| {
+        rule.environment.contains_key(name) || name == SERVICE_NAME && rule.names().is_some()
+    };
     configuration.environment.contains_key(name)
+        || configuration.rules.iter().any(of_rule)
+        || name == SERVICE_NAME && matches!(configuration.service_name, ServiceName::Given(_))
         || name == resource_attributes::VARIABLE
         || default(name, runtime).is_some()
 }
@@ -77,7 +85,8 @@ pub fn value(
     let user_attributes = process.variable(resource_attributes::VARIABLE);
     let user_attributes = user_attributes.unwrap_or_default();
     if name == resource_attributes::VARIABLE {
-        return merge(&user_attributes, process, configuration).ok_or(Reason::SetByUser);
+        return merge(&user_attributes, false, runtime, process, configuration)
+            .ok_or(Reason::SetByUser);
     }
     if original.is_some_and(|value| !value.is_empty()) {
         return Err(Reason::SetByUser);

@@ -8,9 +8,13 @@
 //! 1. the list in `OTEL_INJECTOR_RESOURCE_ATTRIBUTES`,
 //! 2. the variables of [`FROM_ENVIRONMENT`],
 //! 3. the configuration's `[resource_attributes]`,
-//! 4. the list that the configuration gives under `[environment]`.
+//! 4. the list that the configuration gives under `[environment]`,
+//! 5. what the process's start tells ([`crate::settings::identity`]).
 
-use crate::{Configuration, Process};
+use crate::config::ServiceName;
+use crate::config::rules::SERVICE_NAME;
+use crate::settings::identity::Identity;
+use crate::{Configuration, Process, Runtime};
 use alloc::{string::String, vec::Vec};
 
 /// The variable that holds the list.
@@ -19,31 +23,98 @@ pub const VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 /// A list of attributes, encoded as in [`VARIABLE`], that whoever starts the process adds.
 pub const LIST_FROM_ENVIRONMENT: &str = "OTEL_INJECTOR_RESOURCE_ATTRIBUTES";
 
-/// Variables that hold one plain value each, and its key. Names and keys are those of the
-/// OpenTelemetry operator's injector; Kubernetes fills them in by its downward API.
-pub const FROM_ENVIRONMENT: [(&str, &str); 7] = [
+/// Variables that hold one plain value each, and its key; of two for one key the first counts. Most
+/// names and keys are those of the OpenTelemetry operator's injector; Kubernetes fills them in by its
+/// downward API. A service's name comes from an annotation, then from the labels
+/// `app.kubernetes.io/instance` and `app.kubernetes.io/name` (semantic conventions, "Specify resource
+/// attributes using Kubernetes annotations").
+pub const FROM_ENVIRONMENT: [(&str, &str); 15] = [
     ("OTEL_INJECTOR_K8S_NAMESPACE_NAME", "k8s.namespace.name"),
     ("OTEL_INJECTOR_K8S_POD_NAME", "k8s.pod.name"),
     ("OTEL_INJECTOR_K8S_POD_UID", "k8s.pod.uid"),
     ("OTEL_INJECTOR_K8S_CONTAINER_NAME", "k8s.container.name"),
+    ("OTEL_INJECTOR_K8S_DEPLOYMENT_NAME", "k8s.deployment.name"),
+    ("OTEL_INJECTOR_K8S_REPLICASET_NAME", "k8s.replicaset.name"),
+    ("OTEL_INJECTOR_K8S_STATEFULSET_NAME", "k8s.statefulset.name"),
+    ("OTEL_INJECTOR_K8S_DAEMONSET_NAME", "k8s.daemonset.name"),
+    ("OTEL_INJECTOR_K8S_CRONJOB_NAME", "k8s.cronjob.name"),
+    ("OTEL_INJECTOR_K8S_JOB_NAME", "k8s.job.name"),
     ("OTEL_INJECTOR_SERVICE_NAME", "service.name"),
+    ("OTEL_INJECTOR_K8S_APP_INSTANCE", "service.name"),
+    ("OTEL_INJECTOR_K8S_APP_NAME", "service.name"),
     ("OTEL_INJECTOR_SERVICE_VERSION", "service.version"),
     ("OTEL_INJECTOR_SERVICE_NAMESPACE", "service.namespace"),
 ];
 
+/// The attribute that tells what has injected a process, where `injector_version` is true.
+pub const INJECTOR_VERSION: &str = "opentelemetry.injector.version";
+
+/// Variables by which a declarative configuration is named: the agent then takes its resource from
+/// there, and from nothing else.
+const CONFIGURATION_FILES: [&str; 2] = ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"];
+
 /// The user's list with everybody else's attributes behind it. `None` where nobody adds any.
+/// `is_named` says that the service has a name in a way of the runtime's own.
 pub fn merge(
     user: &[u8],
+    is_named: bool,
+    runtime: Runtime,
     process: &impl Process,
     configuration: &Configuration,
 ) -> Option<Vec<u8>> {
     let mut list = with_environment(user, process);
+    // Its keys differ from each other: only those before them are looked at, or many would take long.
+    let before = list.clone();
     for (key, value) in &configuration.resource_attributes {
-        add(&mut list, key.as_bytes(), &encode(value.as_bytes()));
+        if !has_key(&before, key.as_bytes()) {
+            append(&mut list, key.as_bytes(), &encode(value.as_bytes()));
+        }
     }
     let defaults = configuration.environment.get(VARIABLE);
     add_list(&mut list, defaults.map_or(b"", |list| list.as_bytes()));
+    if configuration.injector_version {
+        let version = env!("CARGO_PKG_VERSION");
+        add(&mut list, INJECTOR_VERSION.as_bytes(), version.as_bytes());
+    }
+    let is_named = is_named || has_name(&list, process, configuration);
+    for (key, told) in derived(is_named, runtime, process, configuration).attributes() {
+        add(&mut list, key.as_bytes(), &encode(told.value.as_bytes()));
+    }
     (list.len() > user.len()).then_some(list)
+}
+
+/// Whether the user, the environment or the configuration names the service; `list` are the
+/// attributes that they give.
+pub fn has_name(list: &[u8], process: &impl Process, configuration: &Configuration) -> bool {
+    let of_user = process
+        .variable(SERVICE_NAME)
+        .is_some_and(|name| !name.is_empty());
+    let of_configuration = configuration.environment.get(SERVICE_NAME);
+    of_user
+        || of_configuration.is_some_and(|name| !name.is_empty())
+        || has_key(list, b"service.name")
+}
+
+/// What is derived for a process. Of a service that has a name, only the rest.
+pub fn derived(
+    is_named: bool,
+    runtime: Runtime,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Identity {
+    let is_set = |name: &&str| {
+        process
+            .variable(name)
+            .is_some_and(|value| !value.is_empty())
+    };
+    if configuration.service_name == ServiceName::Off || CONFIGURATION_FILES.iter().any(is_set) {
+        return Identity::default();
+    }
+    let mut identity = Identity::derive(runtime, process, is_named);
+    if is_named {
+        identity.name = None;
+    }
+    identity
 }
 
 /// The user's list with what the process's environment tells behind it.
@@ -90,6 +161,39 @@ pub fn has_key(list: &[u8], key: &[u8]) -> bool {
     })
 }
 
+/// The value of a key, decoded; `None` where the list has none.
+pub fn value_of(list: &[u8], key: &str) -> Option<Vec<u8>> {
+    let mut items = list.split(|byte| *byte == b',');
+    items.find_map(|item| {
+        let mut parts = item.splitn(2, |byte| *byte == b'=');
+        let name = parts.next()?.trim_ascii();
+        (name == key.as_bytes()).then(|| decode(parts.next().unwrap_or_default().trim_ascii()))
+    })
+}
+
+/// What [`encode`] made; a `%` that begins nothing stays.
+fn decode(value: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut rest = value;
+    while let Some((byte, after)) = rest.split_first() {
+        let digits = after
+            .get(..2)
+            .and_then(|digits| core::str::from_utf8(digits).ok());
+        let code = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (byte, code) {
+            (b'%', Some(code)) => {
+                plain.push(code);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                plain.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    plain
+}
+
 fn append(list: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     if !list.trim_ascii_end().is_empty() && !list.trim_ascii_end().ends_with(b",") {
         list.push(b',');
@@ -124,7 +228,13 @@ mod tests {
 
     /// Merged for a process whose environment tells nothing.
     fn merge(user: &[u8], configuration: &Configuration) -> Option<Vec<u8>> {
-        super::merge(user, &Fixture::default(), configuration)
+        super::merge(
+            user,
+            false,
+            Runtime::Ruby,
+            &Fixture::default(),
+            configuration,
+        )
     }
 
     fn configuration(attributes: &[(&str, &str)]) -> Configuration {
@@ -143,6 +253,17 @@ mod tests {
         assert_eq!(merge(b"a=1,b=2", &ours), None);
         assert_eq!(merge(b"", &ours).unwrap(), b"a=ours,b=ours");
         assert_eq!(merge(b"c=1,", &ours).unwrap(), b"c=1,a=ours,b=ours");
+    }
+
+    #[test]
+    fn many_attributes_of_the_configuration_stay_cheap() {
+        let mut ours = Configuration::default();
+        for number in 0..20_000 {
+            let key = std::format!("key.{number}");
+            ours.resource_attributes.insert(key, "x".into());
+        }
+        let list = merge(b"key.7=theirs", &ours).unwrap();
+        assert_eq!(list.split(|byte| *byte == b',').count(), 20_000);
     }
 
     #[test]
@@ -168,7 +289,13 @@ mod tests {
         for (name, value) in variables {
             process.variables.insert((*name).into(), (*value).into());
         }
-        let list = super::merge(user.as_bytes(), &process, configuration);
+        let list = super::merge(
+            user.as_bytes(),
+            false,
+            Runtime::Ruby,
+            &process,
+            configuration,
+        );
         String::from_utf8(list.unwrap_or_else(|| b"(none)".to_vec())).unwrap()
     }
 
@@ -178,7 +305,10 @@ mod tests {
         assert_eq!(
             merged("", &variables, &Configuration::default()),
             "k8s.namespace.name=x,k8s.pod.name=x,k8s.pod.uid=x,k8s.container.name=x,\
-             service.name=x,service.version=x,service.namespace=x"
+             k8s.deployment.name=x,k8s.replicaset.name=x,k8s.statefulset.name=x,\
+             k8s.daemonset.name=x,k8s.cronjob.name=x,k8s.job.name=x,\
+             service.name=x,service.version=x,service.namespace=x,\
+             service.instance.id=x.x.x"
         );
     }
 

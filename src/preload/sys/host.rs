@@ -65,6 +65,24 @@ impl Process for Host {
         file_system::content(path, |_| None).ok()
     }
 
+    fn working_directory(&self) -> Vec<u8> {
+        let mut buffer = [0; libc::PATH_MAX as usize];
+        match kernel::read_link(c"/proc/self/cwd", &mut buffer) {
+            // Its mark for a folder that is gone stays: no path of ours is below it.
+            Ok(path) => path.to_vec(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn control_groups(&self) -> Vec<u8> {
+        kernel::read_all(c"/proc/self/cgroup").unwrap_or_default()
+    }
+
+    fn user(&self) -> Option<u32> {
+        // SAFETY: getauxval(3) has no requirements.
+        u32::try_from(unsafe { libc::getauxval(libc::AT_EUID) }).ok()
+    }
+
     fn is_folder(&self, path: &[u8]) -> bool {
         let is_folder = |status: libc::stat| status.st_mode & libc::S_IFMT == libc::S_IFDIR;
         CString::new(path).is_ok_and(|path| kernel::status_of(&path).is_ok_and(is_folder))

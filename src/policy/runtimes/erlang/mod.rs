@@ -88,7 +88,8 @@ pub fn value(
 fn settings(process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8>> {
     let user = process.variable(resource_attributes::VARIABLE);
     let user = user.unwrap_or_default();
-    let attributes = resource_attributes::merge(&user, process, configuration);
+    let attributes =
+        resource_attributes::merge(&user, false, Runtime::Erlang, process, configuration);
     let added = attributes
         .as_deref()
         .and_then(|list| list.get(user.len()..));
@@ -297,7 +298,7 @@ mod tests {
         p.variables.insert(name.into(), "shop-1".into());
         assert_eq!(
             flags("", &p, &c)[3],
-            "OTEL_RESOURCE_ATTRIBUTES=k8s.pod.name=shop-1"
+            "OTEL_RESOURCE_ATTRIBUTES=k8s.pod.name=shop-1,service.name=shop"
         );
     }
 }

@@ -272,7 +272,14 @@ fn compose(
             push_property(&mut value, &name, setting.as_bytes());
         }
     }
-    let attributes = resource_attributes::merge(&user_attributes, process, configuration);
+    let is_named = property(options, "otel.service.name").is_some();
+    let attributes = resource_attributes::merge(
+        &user_attributes,
+        is_named,
+        Runtime::Jvm,
+        process,
+        configuration,
+    );
     if let (Some(list), None) = (&attributes, in_value) {
         push_property(&mut value, "otel.resource.attributes", list);
     }

@@ -5,7 +5,7 @@
 //! reach it through `ENV[]`, which asks libc's `getenv` each time.
 
 mod applications;
-mod command_line;
+pub mod command_line;
 mod own_sdk;
 
 use crate::matching::glob;

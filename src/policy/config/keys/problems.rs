@@ -1,0 +1,103 @@
+//! What is wrong with a text.
+
+use super::text::DEEPEST;
+use alloc::string::String;
+use core::fmt;
+use core::ops::Range;
+
+/// One thing that is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationError {
+    /// Where: bytes of the text.
+    pub span: Range<usize>,
+    /// The key, as far as it is known.
+    pub key: String,
+    /// What.
+    pub kind: ConfigurationErrorKind,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigurationErrorKind {
+    /// Not TOML; the parser's own words.
+    Syntax(String),
+    /// No such key. The only kind that a process ignores.
+    UnknownKey,
+    /// A name below `[environment]` that is not `OTEL_` and letters, digits or underscores. Ignored
+    /// like an unknown key.
+    NotOtelName,
+    /// The value has another type than the key takes.
+    WrongType {
+        /// What the key takes.
+        expected: &'static str,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// None of the values that the key takes.
+    NotOneOf(&'static [&'static str]),
+    /// A path that does not begin with `/` would mean another file in every working directory.
+    NotAbsolute,
+    /// No variable and no path can hold a NUL character.
+    Nul,
+    /// A resource attribute's key that cannot be written in `OTEL_RESOURCE_ATTRIBUTES`.
+    BadAttributeKey,
+    /// No such key in a rule's `match`. Without it the rule would be for other processes than meant.
+    UnknownMatch,
+    /// A list of patterns without any: nothing would match.
+    Empty,
+    /// Lists, tables or parts of a key within one another, deeper than any key takes.
+    TooDeep,
+}
+
+impl ConfigurationErrorKind {
+    /// Whether a process that meets it injects nothing.
+    pub fn is_fatal(&self) -> bool {
+        !matches!(self, Self::UnknownKey | Self::NotOtelName)
+    }
+
+    /// Whether the key is wrong, and not its value.
+    pub fn is_about_name(&self) -> bool {
+        !self.is_fatal() || matches!(self, Self::BadAttributeKey | Self::UnknownMatch)
+    }
+}
+
+impl fmt::Display for ConfigurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        match &self.kind {
+            ConfigurationErrorKind::Syntax(message) => f.write_str(message),
+            ConfigurationErrorKind::UnknownKey => write!(f, "unknown key `{key}`"),
+            ConfigurationErrorKind::NotOtelName => {
+                write!(f, "`{key}` is not OTEL_ and letters, digits or underscores")
+            }
+            ConfigurationErrorKind::WrongType { expected, found } => {
+                write!(f, "`{key}` takes {expected}, not {found}")
+            }
+            ConfigurationErrorKind::NotOneOf(names) => {
+                write!(f, "`{key}` takes ")?;
+                for (index, name) in names.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { ", " };
+                    write!(f, "{separator}\"{name}\"")?;
+                }
+                Ok(())
+            }
+            ConfigurationErrorKind::UnknownMatch => write!(f, "unknown key `{key}`"),
+            ConfigurationErrorKind::Empty => {
+                write!(f, "`{key}` is an empty list: nothing would match")
+            }
+            ConfigurationErrorKind::NotAbsolute => write!(f, "`{key}` takes an absolute path"),
+            ConfigurationErrorKind::TooDeep => {
+                write!(f, "brackets and dots go deeper than {DEEPEST}")
+            }
+            ConfigurationErrorKind::Nul => write!(f, "`{key}` holds a NUL character"),
+            ConfigurationErrorKind::BadAttributeKey => {
+                write!(
+                    f,
+                    "`{key}` holds a character that no attribute's key may have (, = % blank)"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for ConfigurationError {}

@@ -1,0 +1,100 @@
+//! Reads the values that keys take.
+
+use super::ConfigurationErrorKind;
+use alloc::{string::String, vec::Vec};
+use core::ops::Range;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// Characters with a meaning of their own in `OTEL_RESOURCE_ATTRIBUTES` (W3C Baggage).
+pub fn is_outside_attribute_keys(character: char) -> bool {
+    character.is_whitespace() || character.is_control() || ",=%;\"\\".contains(character)
+}
+
+pub fn boolean(value: &DeValue<'_>) -> Result<bool, ConfigurationErrorKind> {
+    value
+        .as_bool()
+        .ok_or_else(|| wrong_type("true or false", value))
+}
+
+pub fn text(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKind> {
+    let text = value
+        .as_str()
+        .ok_or_else(|| wrong_type("a string", value))?;
+    match text.contains('\0') {
+        true => Err(ConfigurationErrorKind::Nul),
+        false => Ok(text.into()),
+    }
+}
+
+pub fn absolute_path(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKind> {
+    let path = text(value)?;
+    match path.starts_with('/') {
+        true => Ok(path),
+        false => Err(ConfigurationErrorKind::NotAbsolute),
+    }
+}
+
+pub fn patterns(value: &DeValue<'_>) -> Result<Vec<String>, ConfigurationErrorKind> {
+    let array = value.as_array();
+    let array = array.ok_or_else(|| wrong_type("a list of strings", value))?;
+    let item = |item: &DeValue<'_>| match text(item) {
+        Err(ConfigurationErrorKind::WrongType { found, .. }) => {
+            Err(ConfigurationErrorKind::WrongType {
+                expected: "strings as items",
+                found,
+            })
+        }
+        other => other,
+    };
+    array.iter().map(|value| item(value.get_ref())).collect()
+}
+
+/// The place of the first item of a list that is no string.
+pub fn wrong_item(value: &Spanned<DeValue<'_>>) -> Option<Range<usize>> {
+    let mut items = value.get_ref().as_array()?.iter();
+    items
+        .find(|item| text(item.get_ref()).is_err())
+        .map(Spanned::span)
+}
+
+pub fn one_of<T>(
+    value: &DeValue<'_>,
+    names: &'static [&'static str],
+    from_name: fn(&[u8]) -> Option<T>,
+) -> Result<T, ConfigurationErrorKind> {
+    let name = text(value)?;
+    from_name(name.as_bytes()).ok_or(ConfigurationErrorKind::NotOneOf(names))
+}
+
+pub fn wrong_type(expected: &'static str, value: &DeValue<'_>) -> ConfigurationErrorKind {
+    let found = match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    ConfigurationErrorKind::WrongType { expected, found }
+}
+
+/// One text, or a list of at least one: patterns of a rule.
+pub fn one_or_more(value: &DeValue<'_>) -> Result<Vec<String>, ConfigurationErrorKind> {
+    match value {
+        DeValue::String(_) => Ok([text(value)?].into()),
+        DeValue::Array(items) if items.is_empty() => Err(ConfigurationErrorKind::Empty),
+        DeValue::Array(_) => patterns(value),
+        _ => Err(wrong_type("a string or a list of strings", value)),
+    }
+}
+
+/// Whether a name below `environment` is one of the agents' settings.
+pub fn environment_name(name: &str) -> Result<(), ConfigurationErrorKind> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    match name.starts_with("OTEL_") && name.bytes().all(fits) {
+        true => Ok(()),
+        false => Err(ConfigurationErrorKind::NotOtelName),
+    }
+}

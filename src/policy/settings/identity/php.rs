@@ -1,0 +1,50 @@
+//! PHP: FPM's pool, `composer.json` above a script, the script's folder.
+
+use super::files::Reader;
+use super::{Named, Told, names, paths};
+use crate::Process;
+use crate::process::{directory, file_name};
+use crate::runtimes::php::command_line;
+
+const MANIFEST: &str = "composer.json";
+
+/// What FPM writes over a worker's command line (`fpm_env_setproctitle` in fpm_env.c).
+const POOL: &[u8] = b"php-fpm: pool ";
+
+/// The name of what a PHP process runs.
+pub fn named(process: &impl Process) -> Option<Named> {
+    let arguments = process.arguments();
+    let own_name = arguments.first()?;
+    if let Some(pool) = own_name.strip_prefix(POOL) {
+        let pool = pool.split(|byte| *byte == b'\0').next().unwrap_or_default();
+        return Some((Told::new(names::usable(pool)?, "FPM's pool", pool), None));
+    }
+    // A server may serve many applications: what it runs first must not name the others.
+    let program = file_name(process.executable());
+    if !program.starts_with(b"php")
+        || program.starts_with(b"php-fpm")
+        || own_name.starts_with(b"php-fpm")
+    {
+        return None;
+    }
+    let reader = Reader::new(process);
+    let folder_of = |option: &[u8]| {
+        let at = arguments.iter().position(|argument| argument == option)?;
+        arguments.get(at + 1)
+    };
+    if folder_of(b"-S").is_some() {
+        let root = folder_of(b"-t").map_or(&b"."[..], |folder| folder);
+        let root = paths::absolute(root, process);
+        let alone = || Some((paths::of_folder(&root, "document root")?, None));
+        return reader.manifest(&root, MANIFEST).or_else(alone);
+    }
+    // Code on the command line is no program; FPM's and Apache's lines are looked at above.
+    let line = command_line::read(program, || false, &arguments).ok()?;
+    let script = line.script?;
+    let script = paths::absolute(script, process);
+    let alone = || Some((paths::of_program(&script, process, "script")?, None));
+    match names::usable(file_name(&script)) {
+        Some(_) => alone(),
+        None => reader.manifest(directory(&script), MANIFEST).or_else(alone),
+    }
+}

@@ -1,0 +1,187 @@
+//! Python: the application that a server is given, the module behind `-m`, Django's project, the
+//! script.
+
+use super::files::Reader;
+use super::servers::{application, value_of};
+use super::{Told, names, paths};
+use crate::Process;
+use crate::process::{directory, file_name};
+use crate::runtimes::python::command_line::{CommandLine, Program};
+use alloc::vec::Vec;
+
+/// Programs that are given the application as an argument of its own.
+const SERVERS: &str = "gunicorn uvicorn hypercorn daphne granian waitress-serve sanic dramatiq arq \
+                       huey_consumer huey_consumer.py taskiq streamlit fastapi chainlit locust bokeh \
+                       mod_wsgi-express nameko saq procrastinate";
+
+/// Programs that are given it by an option: the options, and the variable that stands for them.
+const BY_OPTION: &[(&str, &[&str], &str)] = &[
+    ("celery", &["-A", "--app"], "CELERY_APP"),
+    ("flask", &["-A", "--app"], "FLASK_APP"),
+    ("quart", &["-A", "--app"], "QUART_APP"),
+    ("faust", &["-A", "--app"], ""),
+    ("litestar", &["--app"], "LITESTAR_APP"),
+    (
+        "uwsgi",
+        &["--module", "-w", "--wsgi", "--wsgi-file", "--file"],
+        "UWSGI_MODULE",
+    ),
+];
+
+/// Options by which a server is told its name, and which servers.
+const NAMES: &[(&str, &[&str])] = &[
+    ("gunicorn", &["-n", "--name"]),
+    ("uwsgi", &["--name", "--procname-prefix", "--procname"]),
+];
+
+const SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
+
+/// The name of what a Python process runs.
+pub fn name(process: &impl Process) -> Option<Told> {
+    let arguments = process.arguments();
+    let (program, at) = match CommandLine::parse(&arguments).program {
+        Program::Code(_) => return None,
+        Program::Module(module) => (module, position(&arguments, module)?),
+        Program::Script(script) => (script, position(&arguments, script)?),
+        // A server with a Python inside.
+        Program::Unknown if is_uwsgi(&arguments) => (arguments.first()?.as_slice(), 0),
+        Program::Unknown => return None,
+    };
+    let is_module = matches!(CommandLine::parse(&arguments).program, Program::Module(_));
+    let rest = arguments.get(at + 1..).unwrap_or_default();
+    let kind = file_name(program);
+    let given = of_server(kind, rest, process);
+    if is_server(kind) {
+        return given.or_else(|| paths::of_working_directory(process));
+    }
+    if matches!(kind, b"manage.py" | b"django-admin" | b"django") {
+        return django(program, rest, process);
+    }
+    match is_module {
+        true => of_module(program, process),
+        false => paths::of_program(program, process, "script"),
+    }
+}
+
+fn position(arguments: &[Vec<u8>], program: &[u8]) -> Option<usize> {
+    // `-mshop` holds its module in the same argument.
+    arguments
+        .iter()
+        .position(|argument| argument.ends_with(program))
+}
+
+fn is_uwsgi(arguments: &[Vec<u8>]) -> bool {
+    let own_name = arguments.first().map(|name| file_name(name));
+    own_name.is_some_and(|name| name.starts_with(b"uwsgi"))
+}
+
+fn is_server(kind: &[u8]) -> bool {
+    let mut names = SERVERS.split_ascii_whitespace();
+    names.any(|name| name.as_bytes() == kind) || by_option(kind).is_some()
+}
+
+fn by_option(kind: &[u8]) -> Option<(&'static [&'static str], &'static str)> {
+    let is_its =
+        |name: &str| name.as_bytes() == kind || name == "uwsgi" && kind.starts_with(b"uwsgi");
+    let row = BY_OPTION.iter().find(|(name, _, _)| is_its(name));
+    row.map(|(_, options, variable)| (*options, *variable))
+}
+
+/// What a server's command line tells.
+fn of_server(kind: &[u8], rest: &[Vec<u8>], process: &impl Process) -> Option<Told> {
+    let own = NAMES
+        .iter()
+        .find(|(name, _)| kind.starts_with(name.as_bytes()));
+    if let Some((_, options)) = own
+        && let Some(name) = value_of(rest, options)
+        && let Some(usable) = names::usable(name)
+    {
+        return Some(Told::new(usable, "name of the server", name));
+    }
+    let Some((options, variable)) = by_option(kind) else {
+        return of_application(application(rest)?, process);
+    };
+    let from_variable = process.variable(variable).filter(|value| !value.is_empty());
+    let given = value_of(rest, options).map(Vec::from).or(from_variable);
+    match given {
+        Some(given) => of_application(&given, process),
+        None if kind.starts_with(b"uwsgi") => uwsgi_file(rest),
+        None => None,
+    }
+}
+
+/// `uwsgi --ini /etc/uwsgi/apps-enabled/shop.ini`.
+fn uwsgi_file(rest: &[Vec<u8>]) -> Option<Told> {
+    let is_file = |argument: &&Vec<u8>| {
+        [&b".ini"[..], b".yml", b".yaml", b".json", b".xml", b".toml"]
+            .iter()
+            .any(|ending| argument.ends_with(ending))
+    };
+    let file = rest.iter().find(is_file)?;
+    let path = file.strip_prefix(b"--ini=").unwrap_or(file);
+    Some(Told::new(
+        names::usable(file_name(path))?,
+        "configuration file",
+        path,
+    ))
+}
+
+/// A module with an attribute, or a file.
+fn of_application(given: &[u8], process: &impl Process) -> Option<Told> {
+    if given.contains(&b'/') || given.ends_with(b".py") {
+        let path = given.split(|byte| *byte == b':').next()?;
+        return paths::of_program(path, process, "application");
+    }
+    let module = given.split(|byte| *byte == b':').next()?;
+    of_module_named(module, given, "application", process)
+}
+
+fn of_module(module: &[u8], process: &impl Process) -> Option<Told> {
+    of_module_named(module, module, "module", process)
+}
+
+/// The last part of a module's name that means something, else the working directory.
+fn of_module_named(
+    module: &[u8],
+    shown: &[u8],
+    source: &'static str,
+    process: &impl Process,
+) -> Option<Told> {
+    let folder = process.working_directory();
+    let parts = module.rsplit(|byte| *byte == b'.');
+    let name = names::best(parts.chain(paths::folders(&folder)))?;
+    Some(Told::new(name, source, shown))
+}
+
+/// Django's project: the package of its settings.
+fn django(program: &[u8], rest: &[Vec<u8>], process: &impl Process) -> Option<Told> {
+    let given = value_of(rest, &["--settings"]).map(Vec::from);
+    let given = given.or_else(|| process.variable(SETTINGS));
+    let path = paths::absolute(program, process);
+    let module = given.or_else(|| settings_in(&Reader::new(process).read(&path)?));
+    let module = module.unwrap_or_default();
+    let parts = module.rsplit(|byte| *byte == b'.');
+    let of_project = names::best(parts);
+    if let Some(name) = of_project {
+        return Some(Told::new(name, "Django's settings", module));
+    }
+    paths::of_folder(directory(&path), "Django's folder")
+}
+
+/// The module that `manage.py` sets:
+/// `os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')`.
+fn settings_in(content: &[u8]) -> Option<Vec<u8>> {
+    let at = content
+        .windows(SETTINGS.len())
+        .position(|window| window == SETTINGS.as_bytes())?;
+    let rest = content.get(at + SETTINGS.len()..)?;
+    let is_quote = |byte: &u8| matches!(byte, b'"' | b'\'');
+    // Behind the quote that ends the name.
+    let mut parts = rest.splitn(4, is_quote);
+    let between = parts.nth(1)?;
+    let module = parts.next()?;
+    let is_assigned = between
+        .iter()
+        .all(|byte| byte.is_ascii_whitespace() || b",]=".contains(byte));
+    is_assigned.then(|| module.to_vec())
+}
