@@ -2,5 +2,4 @@
 
 pub mod command_line;
 pub mod glob;
-pub mod scripts;
 pub mod tools;
