@@ -26,7 +26,7 @@ pub struct CommandLine<'a> {
     /// What is run.
     pub program: Program<'a>,
     /// The option with which no `sitecustomize` of `PYTHONPATH` is imported: `-S` leaves every one
-    /// out, `-E` and `-I` the variable.
+    /// out, `-E` and `-I` the variable, and with others Python prints something and ends.
     pub opts_out: Option<&'static str>,
 }
 
@@ -39,10 +39,11 @@ const GRAMMAR: Grammar = Grammar {
 };
 
 impl<'a> CommandLine<'a> {
-    /// Reads the arguments, the program's own name first.
-    pub fn parse(arguments: &'a [Vec<u8>]) -> Self {
+    /// Reads the arguments, the program's own name first. `is_python`: whatever that name is, it is
+    /// Python's own program.
+    pub fn parse(arguments: &'a [Vec<u8>], is_python: bool) -> Self {
         let own_name = file_name(arguments.first().map_or(b"", Vec::as_slice));
-        if !Runtime::Python.launches(own_name) {
+        if !is_python && !Runtime::Python.launches(own_name) {
             return Self {
                 program: Program::Unknown,
                 opts_out: None,
@@ -62,11 +63,16 @@ impl<'a> CommandLine<'a> {
     }
 }
 
+/// Options that leave our boot file out, or with which Python starts nothing (`python --help-all` of
+/// 3.11 to 3.13).
+const WITHOUT_BOOT: &str =
+    "-S -E -I -h -? -V --help --help-all --help-env --help-xoptions --version";
+
 /// The last of the options that leave our boot file out.
 fn opts_out(options: &[Vec<u8>]) -> Option<&'static str> {
     let mut found = None;
     GRAMMAR.each(options, |name, _| {
-        found = command_line::find("-S -E -I", name).or(found);
+        found = command_line::find(WITHOUT_BOOT, name).or(found);
     });
     found
 }
@@ -78,7 +84,7 @@ mod tests {
     fn check(arguments: &[&str], opts_out: Option<&'static str>, program: Program<'_>) {
         let owned: Vec<Vec<u8>> = arguments.iter().map(|a| a.as_bytes().to_vec()).collect();
         let wanted = CommandLine { program, opts_out };
-        assert_eq!(CommandLine::parse(&owned), wanted, "{arguments:?}");
+        assert_eq!(CommandLine::parse(&owned, false), wanted, "{arguments:?}");
     }
 
     #[test]
@@ -103,6 +109,12 @@ mod tests {
         check(&["python", "-bI", "a"], Some("-I"), Program::Script(b"a"));
         let isolated = ["python", "-W", "error", "-E", "-mpip", "-S"];
         check(&isolated, Some("-E"), Program::Module(b"pip"));
+        check(&["python", "-VV", "a"], Some("-V"), Program::Script(b"a"));
+        check(
+            &["python", "--help-env"],
+            Some("--help-env"),
+            Program::Unknown,
+        );
         let pycs = ["python", "--check-hash-based-pycs", "never", "a"];
         check(&pycs, None, Program::Script(b"a"));
     }

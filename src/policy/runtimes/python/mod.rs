@@ -51,7 +51,12 @@ pub fn value(
         return Err(Reason::BuiltInDenial(kind));
     }
     let arguments = process.arguments();
-    let command_line = CommandLine::parse(&arguments);
+    // A copy by another name reads the same options.
+    let exports_its_function = Runtime::Python
+        .function()
+        .is_some_and(|f| process.exports(f));
+    let is_python = exports_its_function || Runtime::Python.is_launched(process);
+    let command_line = CommandLine::parse(&arguments, is_python);
     if let Some(option) = command_line.opts_out {
         return Err(Reason::Option(option));
     }
@@ -90,6 +95,12 @@ pub fn without_ours(value: &[u8], boot_folder: &[u8]) -> Vec<u8> {
         .filter(|entry| *entry != boot_folder)
         .collect();
     kept.join(&b':')
+}
+
+/// Whether a process runs Python's own program, whatever its name is: a copy reads the same options.
+pub fn is_program(process: &impl Process) -> bool {
+    let exports = |function| process.exports(function);
+    Runtime::Python.is_launched(process) || Runtime::Python.function().is_some_and(exports)
 }
 
 fn entries(value: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -237,6 +248,15 @@ mod tests {
             let refused = outcome("", &["python3", option, "a.py"]);
             assert_eq!(refused, Err(Reason::Option(name)));
         }
+    }
+
+    #[test]
+    fn a_python_by_another_name_reads_the_same_options() {
+        let mut worker = process(&["worker", "-I", "a.py"]);
+        worker.executable = "/opt/worker".into();
+        worker.exports = vec!["Py_Main".into()];
+        let left = value(None, &worker, &configuration("/agent/{version}"));
+        assert_eq!(left, Err(Reason::Option("-I")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{Told, names, paths};
 use crate::Process;
 use crate::process::{directory, file_name};
 use crate::runtimes::python::command_line::{CommandLine, Program};
+use crate::runtimes::python::is_program;
 use alloc::vec::Vec;
 
 /// Programs that are given the application as an argument of its own.
@@ -39,7 +40,7 @@ const SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
 /// The name of what a Python process runs.
 pub fn name(process: &impl Process) -> Option<Told> {
     let arguments = process.arguments();
-    let (program, at) = match CommandLine::parse(&arguments).program {
+    let (program, at) = match CommandLine::parse(&arguments, is_program(process)).program {
         Program::Code(_) => return None,
         Program::Module(module) => (module, position(&arguments, module)?),
         Program::Script(script) => (script, position(&arguments, script)?),
@@ -47,7 +48,10 @@ pub fn name(process: &impl Process) -> Option<Told> {
         Program::Unknown if is_uwsgi(&arguments) => (arguments.first()?.as_slice(), 0),
         Program::Unknown => return None,
     };
-    let is_module = matches!(CommandLine::parse(&arguments).program, Program::Module(_));
+    let is_module = matches!(
+        CommandLine::parse(&arguments, is_program(process)).program,
+        Program::Module(_)
+    );
     let rest = arguments.get(at + 1..).unwrap_or_default();
     let kind = file_name(program);
     let given = of_server(kind, rest, process);

@@ -1,0 +1,286 @@
+//! Command lines of each runtime.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// What lines of a runtime are made of.
+pub struct Table {
+    /// Programs without which nothing can be compared.
+    pub needs: &'static [&'static str],
+    program: &'static str,
+    /// The arguments that make it print its options; where it lists none, `values` holds whole options.
+    help: &'static [&'static str],
+    /// Values of options that need one: `OPTION VALUE`, a line each.
+    values: &'static str,
+    /// Options that wait, serve, or run something else for ever.
+    left_out: &'static [&'static str],
+    /// What stands behind the options: the application.
+    application: &'static [&'static str],
+    /// Lines of special interest.
+    more: &'static str,
+}
+
+/// One option, with its value where it takes one.
+type Option_ = Vec<String>;
+
+impl Table {
+    /// All lines: without an option, each option alone, before and behind the application, pairs of options,
+    /// some behind programs that start a command, and those of special interest.
+    pub fn lines(&self, pairs: usize) -> Vec<Vec<String>> {
+        let options = self.options();
+        let mut lines = vec![self.line(&[])];
+        for (index, option) in options.iter().enumerate() {
+            lines.push(self.line(&[option]));
+            // Behind the application it is the application's own: a few show that.
+            if index.is_multiple_of(4) {
+                lines.push([self.line(&[]), option.clone()].concat());
+            }
+        }
+        let mut random = Random(1);
+        for _ in 0..pairs {
+            let [one, other] = [(); 2].map(|()| &options[random.below(options.len())]);
+            lines.push(self.line(&[one, other]));
+        }
+        for wrapper in [
+            "nice -n 1",
+            "timeout 60",
+            "setsid -w",
+            "nohup",
+            "stdbuf -oL",
+            "env -u A",
+            "/lib64/ld-linux-x86-64.so.2 --inhibit-cache",
+        ] {
+            let option = &options[random.below(options.len())];
+            let mut line = [words(wrapper), self.line(&[option])].concat();
+            if wrapper.starts_with("/lib64") {
+                if !std::path::Path::new("/lib64/ld-linux-x86-64.so.2").exists() {
+                    continue;
+                }
+                line[2] = format!("/usr/bin/{}", line[2]);
+            }
+            lines.push(line);
+        }
+        lines.extend(self.more.lines().map(words));
+        let mut seen = BTreeSet::new();
+        lines.retain(|line| seen.insert(line.clone()));
+        lines
+    }
+
+    fn line(&self, options: &[&Option_]) -> Vec<String> {
+        let mut line = vec![self.program.to_owned()];
+        options
+            .iter()
+            .for_each(|option| line.extend_from_slice(option));
+        line.extend(self.application.iter().map(|word| (*word).to_owned()));
+        line
+    }
+
+    /// The options that the runtime itself lists.
+    fn options(&self) -> Vec<Option_> {
+        if self.help.is_empty() {
+            return self.values.lines().map(words).collect();
+        }
+        let mut options = BTreeSet::new();
+        for arguments in self.help {
+            let output = Command::new(self.program).args(words(arguments)).output();
+            let output = output.expect("the runtime starts");
+            let text = [output.stdout, output.stderr].concat();
+            for line in String::from_utf8_lossy(&text).lines() {
+                for (name, takes_value) in listed(line) {
+                    options.extend(self.forms(&name, takes_value));
+                }
+            }
+        }
+        assert!(options.len() > 5, "{} lists no options", self.program);
+        options.into_iter().collect()
+    }
+
+    /// How an option is written: with its value behind it, joined by `=`, or attached to a letter.
+    fn forms(&self, name: &str, takes_value: bool) -> Vec<Option_> {
+        if self.left_out.contains(&name) {
+            return Vec::new();
+        }
+        let values = self.values.lines().map(str::trim);
+        let value = values
+            .filter_map(|line| line.split_once(' '))
+            .find(|(option, _)| *option == name);
+        match value {
+            Some((_, value)) if name.starts_with("--") => {
+                vec![
+                    vec![name.into(), value.into()],
+                    vec![format!("{name}={value}")],
+                ]
+            }
+            Some((_, value)) => vec![
+                vec![name.into(), value.into()],
+                vec![format!("{name}{value}")],
+            ],
+            None if takes_value => Vec::new(),
+            None => vec![vec![name.into()]],
+        }
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_ascii_whitespace().map(String::from).collect()
+}
+
+/// The options in one line of a help text, and whether each takes a value.
+fn listed(line: &str) -> Vec<(String, bool)> {
+    let line = line.trim_start();
+    if !line.starts_with('-') {
+        return Vec::new();
+    }
+    let end = line
+        .find("  ")
+        .or_else(|| line.find('\t'))
+        .unwrap_or(line.len());
+    let mut found = Vec::new();
+    for part in line[..end].split([',', '|']) {
+        let part = part.trim();
+        let end = part.find([' ', '=', '[', '<', ':']).unwrap_or(part.len());
+        let (name, value) = part.split_at(end);
+        let is_option = name.len() > 1 && name.starts_with('-') && name != "--";
+        if is_option
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        {
+            let value = value.trim_start();
+            found.push((
+                name.into(),
+                !value.is_empty() && !value.starts_with(['[', ':']),
+            ));
+        }
+    }
+    found
+}
+
+/// The same numbers at each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        // Knuth's MMIX generator.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % end
+    }
+}
+
+pub const JVM: Table = Table {
+    needs: &["java", "javac"],
+    program: "java",
+    help: &["--help", "-X"],
+    values: "-cp .\n-classpath .\n--class-path .\n--module-path .\n-p .\n--add-modules java.base\n\
+             -d java.base\n--describe-module java.base\n--add-reads java.base=ALL-UNNAMED\n\
+             --add-exports java.base/sun.nio.ch=ALL-UNNAMED\n--add-opens java.base/java.lang=ALL-UNNAMED\n\
+             --limit-modules java.base\n--source 17\n",
+    left_out: &["-jar", "-m", "--module", "-Xdebug", "-Xcomp"],
+    application: &["App"],
+    more: "java -jar app.jar\njava -jar app.jar -version\njava App -version\njava App.java\njava -version App\n\
+           java --source 17 App.java\njava -Xshare:dump\njava -XX:ArchiveClassesAtExit=x.jsa App\n\
+           java -Xshare:off App\njava -XX:+UseSerialGC -Xmx64m App\njavac -version\njava\n\
+           java -XshowSettings:vm -version\njava --dry-run App\njava @nothing App\njps -V\n",
+};
+
+pub const NODEJS: Table = Table {
+    needs: &["node"],
+    program: "node",
+    help: &["--help"],
+    values: "--conditions x\n-C x\n--dns-result-order ipv4first\n--max-http-header-size 9000\n\
+             --unhandled-rejections warn\n--stack-trace-limit 9\n--title x\n--icu-data-dir /x\n\
+             --require ./app.js\n-r ./app.js\n--import ./app.js\n--input-type commonjs\n\
+             --disable-warning x\n--trace-event-categories v8\n--allow-fs-read *\n--secure-heap 2\n\
+             --v8-pool-size 2\n--experimental-default-type commonjs\n--diagnostic-dir .\n\
+             --heapsnapshot-near-heap-limit 1\n--redirect-warnings w.txt\n--es-module-specifier-resolution node\n\
+             --network-family-autoselection-attempt-timeout 300\n--tls-cipher-list x\n--env-file /dev/null\n",
+    left_out: &[
+        "-i",
+        "--interactive",
+        "--watch",
+        "--watch-path",
+        "--inspect-brk",
+        "--inspect-wait",
+        "--inspect",
+        "--inspect-port",
+        "--debug-port",
+        "--watch-preserve-output",
+        "--prof-process",
+        "--build-snapshot",
+        "--build-snapshot-config",
+        "--experimental-sea-config",
+        "--node-snapshot",
+        "--test",
+    ],
+    application: &["app.js"],
+    more: "node -e 1\nnode -p 1\nnode --version\nnode -v\nnode --help\nnode --v8-options\nnode -c app.js\n\
+           node --check app.js\nnode --completion-bash\nnode app.js --permission\n\
+           node --experimental-permission app.js\nnode --experimental-permission --allow-fs-read=* app.js\n\
+           node --dns-result-order ipv4first --experimental-permission app.js\nnode --jitless app.js\nnpm --version\n",
+};
+
+pub const PYTHON: Table = Table {
+    needs: &["python3"],
+    program: "python3",
+    help: &["--help"],
+    values: "-W ignore\n-X utf8\n--check-hash-based-pycs default\n-m this\n-c 1\n",
+    left_out: &[],
+    application: &["app.py"],
+    more: "python3 -c 1\npython3 -m this\npython3 -\npython3 -I -c 1\npython3 -Ic 1\npython3 -bBdI app.py\n\
+           python3 app.py -I\npython3 -c 1 -S\npython3 -X dev -E app.py\npython3 -W ignore -S app.py\n\
+           python3 -Wignore -s app.py\npython3 -m pip --version\npython3 -m venv --help\npython3 -VV\n\
+           python3 --help-env\npython3 --help-all\npython3 -m json.tool --help\npython3 -m unittest --help\n",
+};
+
+pub const RUBY: Table = Table {
+    needs: &["ruby"],
+    program: "ruby",
+    help: &["-h", "--help"],
+    values: "-C .\n-E UTF-8\n-e 1\n-F x\n-I .\n-r set\n--encoding UTF-8\n--external-encoding UTF-8\n\
+             --internal-encoding UTF-8\n--disable gems\n--enable frozen-string-literal\n--backtrace-limit 3\n\
+             --dump insns\n-W 1\n-T 1\n",
+    left_out: &["-x", "-i"],
+    application: &["app.rb"],
+    more: "ruby -e 1\nruby --version\nruby -v\nruby -v app.rb\nruby -h\nruby --help\nruby --copyright\n\
+           ruby --dump=yydebug app.rb\nruby --dump insns app.rb\nruby -c app.rb\nruby --disable=rubyopt app.rb\n\
+           ruby --disable-all app.rb\nruby --disable-rubyopt app.rb\nruby app.rb --version\nruby -y app.rb\nruby -wc app.rb\n\
+           ruby --yjit app.rb\nruby --disable=gems,rubyopt app.rb\nruby --enable=all app.rb\n\
+           irb --version\ngem --version\nrake --version\nri --version\nrdoc --version\n",
+};
+
+pub const PHP: Table = Table {
+    needs: &["php"],
+    program: "php",
+    help: &["--help"],
+    values: "-c /etc/php\n-d a=1\n-f app.php\n-r 1;\n-B 1;\n-R 1;\n-E 1;\n-F app.php\n-z app.php\n--rf strlen\n\
+             --rc stdClass\n--re json\n--rz opcache\n--ri json\n",
+    left_out: &["-a", "-S", "-t"],
+    application: &["app.php"],
+    more: "php -w app.php\nphp -s app.php\nphp --rf strlen\nphp -R 1;\nphp -B 1;\nphp -r1;\nphp -r 1;\nphp -l app.php\nphp -n app.php\nphp -i\n\
+           php --ini\nphp -m\nphp -v\nphp -d auto_prepend_file= app.php\nphp -d auto_prepend_file=none app.php\n\
+           php -dauto_prepend_file=/dev/null app.php\nphp -q app.php\nphp -qn app.php\nphp -Hl app.php\nphp app.php -n\n\
+           php -- app.php\nphp -f app.php -- -n\nphp --syntax-check app.php\nphp --strip app.php\nphp --run 1;\n\
+           phpdbg -V\n",
+};
+
+/// Erlang's manual page erl(1) of OTP 25; it has no list to print.
+pub const ERLANG: Table = Table {
+    needs: &["erl", "erlc"],
+    program: "erl",
+    help: &[],
+    values: "-noshell\n-noinput\n-hidden\n-mode embedded\n-mode interactive\n-smp auto\n-connect_all false\n\
+             -pa .\n-pz .\n-path .\n-env A b\n-boot start_sasl\n-boot no_dot_erlang\n-config nothing\n\
+             -kernel logger_level none\n-setcookie x\n-heart\n-init_debug\n-start_epmd false\n-nocookie\n+S 1\n+A 1\n\
+             +P 2048\n+K true\n+Bd\n+W i\n+c false\n+hms 300\n+sbt u\n+V\n-version\n-emu_args_exit\n-man erl\n-compile\n\
+             -eval 1\n-s erlang now\n-run erlang now\n-s init stop\n-run init stop\n-s erlang halt\n-make\n-remsh x@y\n\
+             -extra -noshell\n-- a\n-emu_type emu\n-emu_flavor jit\n-args_file /dev/null\n-sname n1\n-rsh ssh\n-code_path_choice strict\n",
+    left_out: &[],
+    application: &["-noshell"],
+    more: "erl -noshell -s timer sleep 1000\nerl -noshell -eval timer:sleep(1000)\nerl -noshell -eval halt(0).\n\
+           erl -noshell -eval init:stop()\nescript app.escript\nelixir -e 1\nelixir --version\nelixir app.exs\n\
+           elixir --no-halt app.exs\nmix --version\nmix help\niex --version\nerlc -help\nelixirc --version\n\
+           elixir --no-halt -e 1\n",
+};
