@@ -122,6 +122,16 @@ pub enum EngineProblem {
     GumFailed,
 }
 
+impl Reason {
+    /// Whether the same question may have another answer once another library is loaded.
+    pub fn is_of_the_moment(&self) -> bool {
+        matches!(
+            self,
+            Self::NotLoaded(_) | Self::NotProven(_) | Self::Hosted | Self::OtherInterpreter
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,7 @@
 //! Whatever fails or runs out inside of the preload object, the process goes on as if nothing had
 //! been tried: memory, stack, a panic.
 
-use object::{Object, ObjectSection, ObjectSymbol};
+use object::{Object, ObjectSection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -152,7 +152,19 @@ fn without_memory_the_users_own_value_is_answered() {
 struct Calls(BTreeMap<String, BTreeSet<String>>);
 
 impl Calls {
+    /// Calls and jumps alone.
     fn of(object: &Path) -> Self {
+        Self::with(object, |mnemonic| {
+            mnemonic == "call" || mnemonic == "callq" || mnemonic.starts_with('j')
+        })
+    }
+
+    /// Every mention of a function, so that those count whose address is taken.
+    fn and_mentions(object: &Path) -> Self {
+        Self::with(object, |_| true)
+    }
+
+    fn with(object: &Path, is_wanted: impl Fn(&str) -> bool) -> Self {
         let listing = succeed(
             Command::new("objdump")
                 .args(["-d", "--no-show-raw-insn"])
@@ -170,17 +182,19 @@ impl Calls {
                 function = symbol(start).expect("a symbol");
                 calls.insert(function.clone(), BTreeSet::new());
             } else if let (true, Some(called)) = (line.ends_with('>'), symbol(line)) {
-                // Calls, jumps and addresses that are taken: of the last the way into an attempt
-                // is left out below.
-                let is_transfer = line
-                    .split_whitespace()
-                    .any(|word| word == "call" || word == "callq" || word.starts_with('j'));
-                if is_transfer {
+                if line.split_whitespace().any(&is_wanted) {
                     calls.entry(function.clone()).or_default().insert(called);
                 }
             }
         }
         Self(calls)
+    }
+
+    /// The function whose name holds `part`, the shortest if several do.
+    fn function(&self, part: &str) -> &str {
+        let named = self.0.keys().filter(|name| name.contains(part));
+        let shortest = named.min_by_key(|name| name.len());
+        shortest.unwrap_or_else(|| panic!("no function {part}"))
     }
 
     /// What can be reached from a function, with the function before it on the way.
@@ -242,16 +256,6 @@ fn outside_of_attempts_nothing_can_panic() {
         "not the release build's code: run scripts/build first"
     );
 
-    let data = fs::read(&with_symbols).unwrap();
-    let elf = object::File::parse(data.as_slice()).unwrap();
-    let names: Vec<&str> = elf
-        .symbols()
-        .filter_map(|symbol| symbol.name().ok())
-        .collect();
-    let find = |part: &str| -> Vec<&str> {
-        let found = names.iter().copied().filter(|name| name.contains(part));
-        found.collect()
-    };
     let calls = Calls::of(&with_symbols);
     let is_panic = |name: &str| {
         [
@@ -271,12 +275,38 @@ fn outside_of_attempts_nothing_can_panic() {
         "answer_with_detour",
         "9construct",
     ] {
-        let functions = find(part);
-        assert!(!functions.is_empty(), "no function {part}");
-        let function = functions.into_iter().min_by_key(|name| name.len()).unwrap();
+        let function = calls.function(part);
         let reached = calls.from(function);
         println!("{part}: {} functions", reached.len());
         let panics: Vec<_> = reached.iter().filter(|(name, _)| is_panic(name)).collect();
         assert!(panics.is_empty(), "{function} reaches {panics:#?}");
+    }
+}
+
+/// The loader's list of objects is walked in the constructor alone: the types say so (`AtStart`), and here
+/// it is seen in the code. What an answer calls of others, it calls by no name: the object has none
+/// (`it_asks_for_one_symbol_of_others`).
+#[test]
+fn no_answer_reaches_the_loaders_list() {
+    if !has("objdump") {
+        skip!("the object's calls: no objdump");
+    }
+    let Some(with_symbols) = with_symbols() else {
+        skip!("the object's calls: cargo cannot build it here");
+    };
+    let calls = Calls::and_mentions(&with_symbols);
+    let is_list = |name: &str| name.contains("loaded_objects6loaded");
+    let reaches = |part: &str| {
+        let reached = calls.from(calls.function(part));
+        println!("{part}: {} functions", reached.len());
+        reached.keys().any(|name| is_list(name))
+    };
+    assert!(reaches("9construct"), "the graph does not see the list");
+    for part in [
+        "opentelemetry_injector_entry",
+        "answer_watched",
+        "answer_with_detour",
+    ] {
+        assert!(!reaches(part), "{part} reaches the loader's list");
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const LARGEST: u64 = 250_000;
 
 /// The newest glibc whose symbols the object may need, so that it loads on every distribution in
-/// use. `getauxval` sets the lowest that can be reached: 2.16.
+/// use.
 const NEWEST_GLIBC: (u32, u32) = (2, 17);
 
 type Elf<'d> = ElfFile64<'d, Endianness>;
@@ -66,6 +66,24 @@ fn it_needs_libc_alone() {
         assert!(!libraries.is_empty());
         let allowed = |name: &Vec<u8>| name.is_empty() || name == b"libc.so.6";
         assert!(libraries.iter().all(allowed), "{libraries:?}");
+    });
+}
+
+/// Any other name would be bound in the global scope: to the program's function of that name, to an
+/// IFUNC of its, to a sanitizer's, or to that of a preload object in front; and before they are ready.
+/// This one must be: an executable may have a copy of it, which is the one that counts.
+#[test]
+fn it_asks_for_one_symbol_of_others() {
+    with_object(|elf| {
+        let symbols = elf.elf_dynamic_symbol_table();
+        let undefined: Vec<_> = symbols
+            .iter()
+            .filter(|symbol| symbol.st_shndx(elf.endian()) == 0)
+            .map(|symbol| symbols.symbol_name(elf.endian(), symbol).unwrap())
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        assert_eq!(undefined, ["__environ"]);
     });
 }
 

@@ -169,6 +169,8 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
         Err(reason) => log::debug!("{name} stays as it was: {reason}"),
     }
     let value = match outcome {
+        // A library at the same address, once this one is gone, must not get its refusal.
+        Err(reason) if reason.is_of_the_moment() => return Some(ptr::null()),
         Ok(value) => match published(newest, question, &value) {
             Some(value) => value,
             None => {

@@ -17,7 +17,7 @@
 
 use crate::answer::state::STATE;
 use crate::attempt::permanent;
-use crate::hook::loaded_objects::Object;
+use crate::hook::elf::Image;
 use crate::sys::{kernel, memory_map};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -91,12 +91,9 @@ pub fn watch(caller: usize, prepend: &[u8]) -> bool {
 fn watch_object(caller: usize, prepend: &[u8]) -> Option<()> {
     let mapped = memory_map::at(caller)?;
     // SAFETY: the file is mapped from there on, and its code is running.
-    let object = unsafe { Object::mapped_at(mapped.start) }?;
+    let object = unsafe { Image::of_mapped(mapped.start) }?;
     let function = |name: &CStr| object.function(name).map(|function| function.address);
-    let interface = object
-        .variable(c"sapi_module")?
-        .cast_mut()
-        .cast::<Interface>();
+    let interface = object.variable::<Interface>(c"sapi_module")?.cast_mut();
     // SAFETY: PHP's own variable. A program that has a copy of it (copy relocation) leaves this one
     // empty.
     let (name, activate) = unsafe { ((*interface).name, (*interface).activate) };

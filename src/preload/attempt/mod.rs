@@ -4,11 +4,18 @@
 //! [`attempt`] gives such work memory of its own (the host's allocator is never called) and a way
 //! out: a panic, out-of-memory included, ends the attempt and not the process. Signals wait
 //! meanwhile, so that no handler can leave it by a jump; but not those that an instruction raises
-//! where it runs, whose handlers belong to what the host does (a sandbox serves calls so). There is no lock and no thread-local
-//! storage: an attempt is found by its thread's pointer.
+//! where it runs, whose handlers belong to what the host does (a sandbox serves calls so).
 //!
 //! An answer is computed on a stack of its own: whoever asks may have hardly any, a signal handler
-//! on an alternate stack or a thread of a few pages.
+//! on an alternate stack or a thread of a few pages. There is no lock and no thread-local storage: an
+//! attempt is known by the stack that it runs on. (A thread's pointer would not do: a child of clone(2)
+//! that shares memory has its parent's, and may have been killed in an attempt.)
+//!
+//! Signals wait as long as an attempt takes, so nothing in one may wait for anybody: memory comes from
+//! the kernel, files are opened without waiting for a FIFO's other end and read where they are regular,
+//! and a line of the log is dropped where its reader is slow. What is left is a file system that does
+//! not answer (NFS): an attempt opens no file but the agent's and those that options of the user's name,
+//! which the runtime itself opens next.
 
 mod arena;
 pub mod permanent;
@@ -39,6 +46,8 @@ const STACK: usize = 256 * 1024;
 struct Place {
     /// The thread whose attempt it is; 0 where the place is free.
     owner: AtomicUsize,
+    /// The lowest address of the attempt's stack; 0 before it is known, and for the constructor's.
+    stack: AtomicUsize,
     saved: UnsafeCell<usize>,
     arena: UnsafeCell<Arena>,
     /// Whether something permanent refers to the memory.
@@ -51,6 +60,7 @@ unsafe impl Sync for Place {}
 /// The constructor's: it runs once.
 static AT_START: Place = Place {
     owner: AtomicUsize::new(0),
+    stack: AtomicUsize::new(0),
     saved: UnsafeCell::new(0),
     arena: UnsafeCell::new(Arena::new()),
     kept: Cell::new(false),
@@ -75,7 +85,9 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
 /// [`attempt`] for the constructor, with no system call of its own: below it there is nothing that
 /// a signal handler could jump to, and the loader has left plenty of stack.
 pub fn attempt_at_start<R>(work: impl FnOnce() -> R) -> Option<R> {
-    run_on(0, || claim(slice::from_ref(&AT_START)), work)
+    let thread = machine::thread();
+    let place = || claim(slice::from_ref(&AT_START), thread, 0);
+    run_on(0, place, work)
 }
 
 /// A handler that asks on the thread's signal stack is still there meanwhile: what may come now must not
@@ -88,7 +100,14 @@ fn on_own_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
     let in_use = kernel::signal_stack_in_use();
     let result = run_on(
         stack as usize + STACK,
-        || claim(places()?),
+        || {
+            let thread = machine::thread();
+            let nested = current().is_some() || in_use.is_some() && is_owner(thread);
+            if nested {
+                return None;
+            }
+            claim(places()?, thread, stack as usize)
+        },
         || {
             if in_use.is_some() {
                 kernel::set_signal_stack(None);
@@ -159,6 +178,7 @@ impl Place {
             // SAFETY: the attempt's result does not refer to its memory.
             unsafe { arena.free() };
         }
+        self.stack.store(0, Ordering::Release);
         self.owner.store(0, Ordering::Release);
     }
 }
@@ -185,9 +205,8 @@ fn places() -> Option<&'static [Place]> {
     Some(unsafe { slice::from_raw_parts(places, PLACES) })
 }
 
-fn claim(places: &'static [Place]) -> Option<&'static Place> {
-    let thread = machine::thread();
-    if thread == 0 || current().is_some() {
+fn claim(places: &'static [Place], thread: usize, stack: usize) -> Option<&'static Place> {
+    if thread == 0 {
         return None;
     }
     for _ in 0..PATIENCE {
@@ -196,6 +215,7 @@ fn claim(places: &'static [Place]) -> Option<&'static Place> {
                 .owner
                 .compare_exchange(0, thread, Ordering::AcqRel, Ordering::Relaxed);
             if free.is_ok() {
+                place.stack.store(stack, Ordering::Release);
                 CLAIMED.fetch_max(index + 1, Ordering::AcqRel);
                 return Some(place);
             }
@@ -205,21 +225,36 @@ fn claim(places: &'static [Place]) -> Option<&'static Place> {
     None
 }
 
-/// The attempt that this thread runs.
+/// The attempt that runs here.
 fn current() -> Option<&'static Place> {
-    let thread = machine::thread();
-    let is_ours = |place: &Place| place.owner.load(Ordering::Relaxed) == thread;
-    if is_ours(&AT_START) {
+    let here = machine::stack_pointer();
+    let runs_on = |place: &Place| {
+        let stack = place.stack.load(Ordering::Acquire);
+        stack != 0 && here.wrapping_sub(stack) <= STACK
+    };
+    // The constructor's runs on the host's stack, while no other thread does anything of ours.
+    if AT_START.owner.load(Ordering::Relaxed) == machine::thread() {
         return Some(&AT_START);
     }
+    claimed().iter().find(|place| runs_on(place))
+}
+
+/// Whether an attempt belongs to a thread, or to what has its pointer too. On the stack of a signal
+/// handler, which the attempt may have been interrupted for, nothing tells the two apart.
+fn is_owner(thread: usize) -> bool {
+    let is_owner = |place: &Place| place.owner.load(Ordering::Relaxed) == thread;
+    claimed().iter().any(is_owner)
+}
+
+/// The places for answers that were ever claimed.
+fn claimed() -> &'static [Place] {
     let places = AT_ANSWERS.load(Ordering::Acquire);
     if places.is_null() {
-        return None;
+        return &[];
     }
     let claimed = CLAIMED.load(Ordering::Acquire).min(PLACES);
     // SAFETY: as in `places`.
-    let claimed = unsafe { slice::from_raw_parts(places, claimed) };
-    claimed.iter().find(|place| is_ours(place))
+    unsafe { slice::from_raw_parts(places, claimed) }
 }
 
 struct AttemptMemory;

@@ -2,6 +2,7 @@
 //! the way out of a failed attempt.
 
 use crate::answer::hooks;
+use crate::constructor::at_start::AtStart;
 use crate::entry::filter;
 use crate::sys::environment;
 use core::arch::{asm, global_asm};
@@ -36,6 +37,17 @@ pub fn thread() -> usize {
     // SAFETY: reading a register; the loader sets it before any constructor.
     unsafe {
         asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    pointer
+}
+
+/// The stack pointer of the function that this is part of.
+#[inline(always)]
+pub fn stack_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: reading a register.
+    unsafe {
+        asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags));
     }
     pointer
 }
@@ -357,11 +369,9 @@ fn is_landing_pad(instruction: u32) -> bool {
 
 /// Whether mprotect(2) without PROT_BTI would end the check of landing pads in libc's pages: where the
 /// processor has it (HWCAP2_BTI in Linux' asm/hwcap.h).
-pub fn loses_landing_pads_by_mprotect() -> bool {
-    const HWCAP2_BTI: libc::c_ulong = 1 << 17;
-    // SAFETY: getauxval(3) has no requirements.
-    let capabilities = unsafe { libc::getauxval(libc::AT_HWCAP2) };
-    capabilities & HWCAP2_BTI != 0
+pub fn loses_landing_pads_by_mprotect(start: &AtStart) -> bool {
+    const HWCAP2_BTI: usize = 1 << 17;
+    start.auxiliary().features & HWCAP2_BTI != 0
 }
 
 /// Makes the processor run what was written to `length` bytes from `start` on: data goes to memory,

@@ -2,6 +2,7 @@
 //! and the way out of a failed attempt.
 
 use crate::answer::hooks;
+use crate::constructor::at_start::AtStart;
 use crate::entry::filter;
 use crate::sys::environment;
 use core::arch::{asm, global_asm};
@@ -36,6 +37,17 @@ pub fn thread() -> usize {
     // SAFETY: a load; the loader sets fs up before any constructor.
     unsafe {
         asm!("mov {}, fs:0", out(reg) pointer, options(nostack, readonly, preserves_flags));
+    }
+    pointer
+}
+
+/// The stack pointer of the function that this is part of.
+#[inline(always)]
+pub fn stack_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: reading a register.
+    unsafe {
+        asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags));
     }
     pointer
 }
@@ -394,7 +406,7 @@ pub fn is_patched(code: &[u8]) -> bool {
 
 /// Whether mprotect(2) would end the check of landing pads in libc's pages: it is no matter of pages
 /// here.
-pub fn loses_landing_pads_by_mprotect() -> bool {
+pub fn loses_landing_pads_by_mprotect(_: &AtStart) -> bool {
     false
 }
 

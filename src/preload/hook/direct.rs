@@ -1,8 +1,10 @@
 //! The built-in engine: a jump over a function's first bytes.
 
+use crate::constructor::at_start::AtStart;
 use crate::entry::machine::{self, PATCH_LENGTH};
 use crate::entry::machine_code;
-use crate::hook::loaded_objects::{self, Function, Object};
+use crate::hook::elf::Function;
+use crate::hook::loaded_objects::{self, Libc};
 use crate::sys::{environment, kernel};
 use alloc::vec::Vec;
 use core::ffi::c_char;
@@ -53,10 +55,10 @@ impl Patch {
 ///
 /// # Safety
 /// Each destination behaves as its function does, and no thread is inside the first bytes of one.
-unsafe fn write(patches: &[Patch]) -> Result<(), EngineProblem> {
+unsafe fn write(start: &AtStart, patches: &[Patch]) -> Result<(), EngineProblem> {
     // SAFETY: the caller's promise.
     let with_protection = || unsafe { write_with_protection(patches) };
-    let written = match has_selinux() || machine::loses_landing_pads_by_mprotect() {
+    let written = match has_selinux() || machine::loses_landing_pads_by_mprotect(start) {
         true => write_through_proc(patches) || with_protection(),
         false => with_protection() || write_through_proc(patches),
     };
@@ -127,14 +129,14 @@ fn write_through_proc(patches: &[Patch]) -> bool {
 }
 
 /// Whether other threads exist, which may be inside a function that is to be patched.
-pub fn threads_are_running(libc: &Object<'_>) -> bool {
+pub fn threads_are_running(libc: &Libc) -> bool {
     // glibc 2.32 and later tell (__libc_single_threaded(3)). An executable that has a copy of the
     // variable comes first in the loader's order, and up to glibc 2.35 that copy alone is set.
     let name = c"__libc_single_threaded";
-    let first = || loaded_objects::find(|object| object.variable(name));
-    if let Some(single) = libc.variable(name).and_then(|_| first()) {
+    if let Some(own) = libc.image.variable::<c_char>(name) {
+        let single = loaded_objects::executables_variable(name).unwrap_or(own);
         // SAFETY: a `char` of libc's.
-        return unsafe { single.cast::<c_char>().read_volatile() } == 0;
+        return unsafe { single.read_volatile() } == 0;
     }
     // A link for each thread, two for the directory itself; without /proc nothing tells.
     let tasks = kernel::open(c"/proc/self/task", libc::O_RDONLY, 0);
@@ -144,50 +146,39 @@ pub fn threads_are_running(libc: &Object<'_>) -> bool {
 
 /// glibc's `__libc_single_threaded`, where its `getenv` looks again for what it may have missed: since
 /// 2.41, which has brought `sched_getattr` as well.
-fn looks_again(libc: &Object<'_>) -> Option<*const c_char> {
-    libc.function(c"sched_getattr")?;
-    libc.variable(c"__libc_single_threaded")
+fn looks_again(libc: &Libc) -> Option<*const c_char> {
+    libc.image.function(c"sched_getattr")?;
+    libc.image.variable(c"__libc_single_threaded")
 }
 
 /// Patches libc's `getenv` and `secure_getenv` to jump to the hook's entry; in an attempt.
 ///
 /// # Errors
 /// `getenv` is as it was. A `secure_getenv` that cannot be patched is no error: it asks `getenv`.
-pub fn hook(mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
-    let ([getenv, secure_getenv], looks_again) = loaded_objects::find(|object| {
-        if !object.is_libc() {
-            return None;
-        }
-        // Before the hook is in place.
-        environment::IS_EQUALS_REFUSED.store(!object.is_glibc(), Ordering::Relaxed);
-        Some(match threads_are_running(object) {
-            true => Err(EngineProblem::Threads),
-            false => {
-                let functions = [c"getenv", c"secure_getenv"].map(|name| {
-                    let function = object.function(name)?;
-                    Some((function, object.is_readable(function.address)))
-                });
-                Ok((functions, looks_again(object)))
-            }
-        })
-    })
-    .ok_or(EngineProblem::NoLibc)??;
-    let (getenv, is_readable) = getenv.ok_or(EngineProblem::NoFunction)?;
-    if !is_readable {
+pub fn hook(start: &AtStart, mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
+    let libc = Libc::find(start).ok_or(EngineProblem::NoLibc)?;
+    // Before the hook is in place.
+    environment::IS_EQUALS_REFUSED.store(!libc.is_glibc, Ordering::Relaxed);
+    if threads_are_running(&libc) {
+        return Err(EngineProblem::Threads);
+    }
+    let getenv = libc.image.function(c"getenv");
+    let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
+    if !libc.image.is_readable(getenv) {
         return Err(EngineProblem::MemoryRefused);
     }
-    if let Some(single_threaded) = looks_again {
+    if let Some(single_threaded) = looks_again(&libc) {
         environment::look_again_where(single_threaded);
     }
     let entry = machine_code::entry as *const () as usize;
     let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
-    let secure_getenv = secure_getenv.filter(|(_, is_readable)| *is_readable);
-    let secure_getenv =
-        secure_getenv.map(|(function, _)| Patch::new("secure_getenv", function, entry));
+    let secure_getenv = libc.image.function(c"secure_getenv");
+    let secure_getenv = secure_getenv.filter(|function| libc.image.is_readable(*function));
+    let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
     patches.extend(secure_getenv.and_then(Result::ok));
     // SAFETY: the entry answers as getenv does, and without AT_SECURE as secure_getenv does
     // (secure_getenv(3)); no other thread is running.
-    unsafe { write(&patches) }?;
+    unsafe { write(start, &patches) }?;
     for patch in &patches {
         hooked(patch.name, patch.start);
     }

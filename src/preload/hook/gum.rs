@@ -6,14 +6,17 @@
 
 use crate::answer::hooks;
 use crate::answer::trace::{self, Backtrace};
+use crate::constructor::at_start::AtStart;
 use crate::entry::machine_code;
 use crate::hook::direct;
-use crate::hook::loaded_objects::{self, Function, Object};
+use crate::hook::elf::{Function, Image};
+use crate::hook::loaded_objects::{self, Libc};
 use crate::sys::kernel;
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem;
+use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::reason::EngineProblem;
 
 /// The file name of the Gum engine's object.
@@ -36,13 +39,22 @@ pub fn installed() -> Option<CString> {
 /// # Errors
 /// Nothing is hooked.
 pub fn hook(
+    start: &AtStart,
     object: &CStr,
     with_backtraces: bool,
     mut hooked: impl FnMut(&str, usize),
 ) -> Result<(), EngineProblem> {
-    let (getenv, secure_getenv) =
-        loaded_objects::find(functions).ok_or(EngineProblem::NoLibc)??;
+    let libc = Libc::find(start).ok_or(EngineProblem::NoLibc)?;
+    // Gum is built for glibc.
+    if !libc.is_glibc {
+        return Err(EngineProblem::GumUnavailable);
+    }
+    if direct::threads_are_running(&libc) {
+        return Err(EngineProblem::Threads);
+    }
+    let getenv = libc.image.function(c"getenv");
     let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
+    let secure_getenv = libc.image.function(c"secure_getenv");
     let functions: Vec<Function> = [Some(getenv), secure_getenv]
         .into_iter()
         .flatten()
@@ -50,9 +62,9 @@ pub fn hook(
     for function in &functions {
         probe(*function)?;
     }
-    load(object)?;
-    let replace = symbol(object, c"opentelemetry_injector_gum_replace")?;
-    let backtrace = symbol(object, c"opentelemetry_injector_gum_backtrace")?;
+    load(start, &libc, object)?;
+    let replace = symbol(start, object, c"opentelemetry_injector_gum_replace")?;
+    let backtrace = symbol(start, object, c"opentelemetry_injector_gum_backtrace")?;
     // SAFETY: the Gum object's function has this signature.
     let replace = unsafe { mem::transmute::<usize, Replace>(replace) };
     let entry = machine_code::entry as *const () as usize;
@@ -76,28 +88,6 @@ pub fn hook(
         trace::backtraces_by(unsafe { mem::transmute::<usize, Backtrace>(backtrace) });
     }
     Ok(())
-}
-
-type Functions = (Option<Function>, Option<Function>);
-
-/// libc's `getenv` and `secure_getenv`, or what keeps Gum from hooking them; `None` for an object
-/// that is not libc.
-fn functions(object: &Object<'_>) -> Option<Result<Functions, EngineProblem>> {
-    if !object.is_libc() {
-        return None;
-    }
-    // Gum is built for glibc.
-    if !object.is_glibc() {
-        return Some(Err(EngineProblem::GumUnavailable));
-    }
-    if direct::threads_are_running(object) {
-        return Some(Err(EngineProblem::Threads));
-    }
-    let functions = (
-        object.function(c"getenv"),
-        object.function(c"secure_getenv"),
-    );
-    Some(Ok(functions))
 }
 
 const CODE: c_int = libc::PROT_READ | libc::PROT_EXEC;
@@ -130,21 +120,25 @@ fn close(function: Function) {
     let _ = unsafe { kernel::protect(function.address, function.size, CODE) };
 }
 
-fn load(object: &CStr) -> Result<(), EngineProblem> {
+fn load(start: &AtStart, libc: &Libc, object: &CStr) -> Result<(), EngineProblem> {
     // In libc since glibc 2.34, in libdl.so.2 before; nobody else's function of that name.
-    let (dlopen, dlerror) = loaded_objects::find(|object| {
-        let is_theirs = object.is_glibc() || object.is_named(c"libdl.so.2");
-        let functions = || Some((object.function(c"dlopen")?, object.function(c"dlerror")?));
-        is_theirs.then(functions).flatten()
-    })
-    .ok_or(EngineProblem::GumUnavailable)?;
+    let functions = |image: &Image<'_>| {
+        let dlopen = loaded_objects::address(image, c"dlopen")?;
+        Some((dlopen, loaded_objects::address(image, c"dlerror")?))
+    };
+    let in_libdl = || {
+        let is_libdl = |path: &CStr| file_name(path.to_bytes()) == b"libdl.so.2";
+        functions(&loaded_objects::library(start, is_libdl)?)
+    };
+    let found = functions(&libc.image).or_else(in_libdl);
+    let (dlopen, dlerror) = found.ok_or(EngineProblem::GumUnavailable)?;
     // SAFETY: dlopen(3) has this signature.
-    let dlopen = unsafe { mem::transmute::<usize, Dlopen>(dlopen.address) };
+    let dlopen = unsafe { mem::transmute::<usize, Dlopen>(dlopen) };
     // SAFETY: a C string and flags that exist.
     let handle = unsafe { dlopen(object.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
     if handle.is_null() {
         // SAFETY: dlerror(3) has this signature.
-        let dlerror = unsafe { mem::transmute::<usize, Dlerror>(dlerror.address) };
+        let dlerror = unsafe { mem::transmute::<usize, Dlerror>(dlerror) };
         // The host must not find a message that is not about a call of its own.
         // SAFETY: no requirements.
         unsafe { dlerror() };
@@ -153,12 +147,8 @@ fn load(object: &CStr) -> Result<(), EngineProblem> {
     Ok(())
 }
 
-fn symbol(object: &CStr, name: &CStr) -> Result<usize, EngineProblem> {
-    loaded_objects::find(|loaded| {
-        (loaded.path == object)
-            .then(|| loaded.function(name))
-            .flatten()
-    })
-    .map(|function| function.address)
-    .ok_or(EngineProblem::GumUnavailable)
+fn symbol(start: &AtStart, object: &CStr, name: &CStr) -> Result<usize, EngineProblem> {
+    let image = loaded_objects::library(start, |path| path == object);
+    let address = image.and_then(|image| loaded_objects::address(&image, name));
+    address.ok_or(EngineProblem::GumUnavailable)
 }

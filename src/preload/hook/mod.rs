@@ -1,5 +1,6 @@
 //! How libc's functions are found and made to jump to the entry: the two engines.
 
 pub mod direct;
+pub mod elf;
 pub mod gum;
 pub mod loaded_objects;

@@ -36,6 +36,13 @@ static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 /// How often [`look_again`] looks while others keep changing the environment.
 const LOOKS: usize = 10_000;
 
+/// The array, and its first entry where it has one.
+pub fn array() -> (*const *const c_char, Option<*const c_char>) {
+    // SAFETY: reading one word that libc only ever replaces as a whole.
+    let array = unsafe { ptr::read_volatile(&raw const __environ) };
+    (array, entries().next())
+}
+
 /// From now on names that are not found are looked for again, as glibc does, where entries may have
 /// been moved and `single_threaded` is 0. An environment without entries stays as it is.
 pub fn look_again_where(single_threaded: *const c_char) {

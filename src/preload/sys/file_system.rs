@@ -1,9 +1,14 @@
-//! Configuration files, read by system calls.
+//! Files, read by system calls: the configuration in the constructor, and what an answer depends on.
+//!
+//! No call here waits for anybody: a file is opened without waiting for a FIFO's other end, and only a
+//! regular one is read.
 
-use crate::hook::loaded_objects::{self, Object};
-use crate::sys::kernel;
+use crate::constructor::at_start::AtStart;
+use crate::hook::loaded_objects::{self, Libc};
+use crate::sys::kernel::{self, Descriptor};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use core::ffi::c_int;
 use core::mem::{self, MaybeUninit};
 use opentelemetry_injector_policy::Files;
@@ -13,22 +18,29 @@ use opentelemetry_injector_policy::config::sources::{
 use opentelemetry_injector_policy::formats::directory_records::collect_names;
 
 type Fstat = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
+type Errno = unsafe extern "C" fn() -> *mut c_int;
 
-/// The file system as this process sees it.
-pub struct FileSystem;
+/// How much of a directory is read at once, in bytes.
+const RECORDS: usize = 2048;
 
-/// The content of a regular file whose mode is no problem.
-pub fn content(
-    path: &[u8],
-    problem_of: fn(libc::mode_t) -> Option<FileProblem>,
-) -> Result<Vec<u8>, FileProblem> {
+/// The file system as this process sees it in the constructor.
+pub struct FileSystem<'s> {
+    start: &'s AtStart,
+    /// libc's `fstat` and its `errno`, where it has them.
+    fstat: OnceCell<Option<(Fstat, Errno)>>,
+}
+
+/// The content of a regular file, for an answer.
+pub fn content(path: &[u8]) -> Result<Vec<u8>, FileProblem> {
     let file = open(path, libc::O_RDONLY)?;
-    let status = status(&file)?;
+    let status = kernel::status_of_open(&file).map_err(problem)?;
+    regular_content(&file, &status)
+}
+
+/// The content of an open file that must be a regular one.
+fn regular_content(file: &Descriptor, status: &libc::stat) -> Result<Vec<u8>, FileProblem> {
     if status.st_mode & libc::S_IFMT != libc::S_IFREG {
         return Err(FileProblem::NotRegular);
-    }
-    if let Some(problem) = problem_of(status.st_mode) {
-        return Err(problem);
     }
     let length = usize::try_from(status.st_size).unwrap_or(usize::MAX);
     if length > LARGEST_FILE {
@@ -42,7 +54,7 @@ pub fn content(
     content.resize(length, 0);
     let mut filled = 0;
     while let Some(rest @ [_, ..]) = content.get_mut(filled..) {
-        match kernel::read(&file, rest).map_err(problem)? {
+        match kernel::read(file, rest).map_err(problem)? {
             0 => break,
             count => filled += count,
         }
@@ -51,60 +63,92 @@ pub fn content(
     Ok(content)
 }
 
-impl Files for FileSystem {
+impl Files for FileSystem<'_> {
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
-        content(path, |mode| {
-            is_writable_by_all(mode).then_some(FileProblem::WritableByAll)
-        })
+        let file = open(path, libc::O_RDONLY)?;
+        let status = self.status(&file)?;
+        if status.st_mode & libc::S_IFMT == libc::S_IFREG && is_writable_by_all(status.st_mode) {
+            return Err(FileProblem::WritableByAll);
+        }
+        regular_content(&file, &status)
     }
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
         let directory = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
-        let status = status(&directory)?;
+        let status = self.status(&directory)?;
         if is_writable_by_all(status.st_mode) {
             return Err(FileProblem::WritableByAll);
         }
-        let mut names = Vec::new();
-        let mut buffer = [0; 2048];
+        let mut records = Vec::new();
         loop {
-            let length = kernel::directory_entries(&directory, &mut buffer).map_err(problem)?;
+            let filled = records.len();
+            // Without memory the attempt would end here, and the directory stay open in the host.
+            let room = records.try_reserve(RECORDS);
+            room.map_err(|_| FileProblem::System(libc::ENOMEM))?;
+            records.resize(filled + RECORDS, 0);
+            let rest = records.get_mut(filled..).unwrap_or_default();
+            let length = kernel::directory_entries(&directory, rest).map_err(problem)?;
+            records.truncate(filled + length);
             if length == 0 {
-                return Ok(names);
+                break;
             }
-            collect_names(buffer.get(..length).unwrap_or_default(), &mut names);
+            if records.len() > LARGEST_FILE {
+                return Err(FileProblem::TooLarge);
+            }
+        }
+        drop(directory);
+        let mut names = Vec::new();
+        collect_names(&records, &mut names);
+        Ok(names)
+    }
+}
+
+impl<'s> FileSystem<'s> {
+    /// The constructor's.
+    pub fn new(start: &'s AtStart) -> Self {
+        let fstat = OnceCell::new();
+        Self { start, fstat }
+    }
+
+    /// fstat(2) in the way of this process's libc, whose loader has made that very call: fstat itself
+    /// or newfstatat. A filter may kill the process for the other (seccomp(2)).
+    fn status(&self, file: &Descriptor) -> Result<libc::stat, FileProblem> {
+        // glibc exports it since 2.33; before, its loader made the first of the two, as ours does.
+        let Some((fstat, errno)) = self.fstat.get_or_init(|| libcs_fstat(self.start)) else {
+            return kernel::status(file.number()).map_err(problem);
+        };
+        let mut status = MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: the address of this thread's `errno` (errno(3)).
+        let errno = unsafe { errno() };
+        // SAFETY: as above. A filter may let the call fail, and `errno` is the host's.
+        let before = unsafe { *errno };
+        // SAFETY: room for the structure.
+        let outcome = unsafe { fstat(file.number(), status.as_mut_ptr()) };
+        // SAFETY: as above.
+        unsafe { *errno = before };
+        if outcome == 0 {
+            // SAFETY: the call filled the structure.
+            Ok(unsafe { status.assume_init() })
+        } else {
+            Err(FileProblem::NotPermitted)
         }
     }
 }
 
-/// fstat(2) in the way of this process's libc, whose loader has made that very call: fstat itself or
-/// newfstatat. A filter may kill the process for the other (seccomp(2)).
-///
-/// In the constructor alone, where the loader's lock is free.
-fn status(file: &kernel::Descriptor) -> Result<libc::stat, FileProblem> {
-    let find = |object: &Object<'_>| object.is_libc().then(|| object.function(c"fstat"));
-    // glibc exports it since 2.33; before, its loader made the first of the two, as ours does.
-    let Some(function) = loaded_objects::find(find).flatten() else {
-        return kernel::status(file.number()).map_err(problem);
-    };
-    let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: fstat(3) has this signature.
-    let fstat = unsafe { mem::transmute::<usize, Fstat>(function.address) };
-    // SAFETY: the address of this thread's `errno` (errno(3)).
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above. A filter may let the call fail, and `errno` is the host's.
-    let before = unsafe { *errno };
-    // SAFETY: room for the structure.
-    let outcome = unsafe { fstat(file.number(), status.as_mut_ptr()) };
-    // SAFETY: as above.
-    unsafe { *errno = before };
-    match outcome {
-        // SAFETY: the call filled the structure.
-        0 => Ok(unsafe { status.assume_init() }),
-        _ => Err(FileProblem::NotPermitted),
-    }
+fn libcs_fstat(start: &AtStart) -> Option<(Fstat, Errno)> {
+    let libc = Libc::find(start)?.image;
+    let fstat = loaded_objects::address(&libc, c"fstat")?;
+    let errno = loaded_objects::address(&libc, c"__errno_location")?;
+    // SAFETY: fstat(3) and errno(3) have these signatures.
+    Some(unsafe {
+        (
+            mem::transmute::<usize, Fstat>(fstat),
+            mem::transmute::<usize, Errno>(errno),
+        )
+    })
 }
 
-fn open(path: &[u8], flags: libc::c_int) -> Result<kernel::Descriptor, FileProblem> {
+fn open(path: &[u8], flags: libc::c_int) -> Result<Descriptor, FileProblem> {
     let path = CString::new(path).map_err(|_| FileProblem::Missing)?;
     kernel::open(&path, flags, 0).map_err(problem)
 }

@@ -1,11 +1,11 @@
 //! The calling process, as the policy sees it.
 
 use crate::hook::loaded_objects;
-use crate::sys::{environment, file_system, kernel, memory_map};
+use crate::sys::{auxiliary, environment, file_system, kernel, memory_map};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
-use core::ffi::{CStr, c_char};
+use core::ffi::CStr;
 use opentelemetry_injector_policy::{Process, formats, process::file_name};
 
 /// The calling process.
@@ -31,13 +31,7 @@ impl Process for Host {
     }
 
     fn started_as(&self) -> &[u8] {
-        // SAFETY: getauxval(3) has no requirements.
-        let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
-        match path.is_null() {
-            true => b"",
-            // SAFETY: the kernel put a C string there, which lives as long as the process.
-            false => unsafe { CStr::from_ptr(path) }.to_bytes(),
-        }
+        auxiliary::started_as()
     }
 
     fn command_line(&self) -> Vec<Vec<u8>> {
@@ -62,7 +56,7 @@ impl Process for Host {
     }
 
     fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
-        file_system::content(path, |_| None).ok()
+        file_system::content(path).ok()
     }
 
     fn working_directory(&self) -> Vec<u8> {

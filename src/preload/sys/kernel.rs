@@ -3,6 +3,7 @@
 //! Errors are the kernel's numbers (errno(3)); `errno` itself is never touched.
 
 use crate::entry::machine::system_call;
+use crate::sys::auxiliary;
 use alloc::vec::Vec;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -123,12 +124,21 @@ pub fn status(number: c_int) -> Result<libc::stat> {
     Ok(unsafe { status.assume_init() })
 }
 
+/// fstat(2) by the system call of [`status_of`], which answers make anyhow.
+pub fn status_of_open(file: &Descriptor) -> Result<libc::stat> {
+    status_at(file.0 as usize, c"", libc::AT_EMPTY_PATH as usize)
+}
+
 /// stat(2).
 pub fn status_of(path: &CStr) -> Result<libc::stat> {
+    status_at(HERE, path, 0)
+}
+
+fn status_at(folder: usize, path: &CStr, flags: usize) -> Result<libc::stat> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     let to = status.as_mut_ptr() as usize;
     let path = path.as_ptr() as usize;
-    call(libc::SYS_newfstatat, [HERE, path, to, 0, 0, 0])?;
+    call(libc::SYS_newfstatat, [folder, path, to, flags, 0, 0])?;
     // SAFETY: the call succeeded, so the kernel filled the structure.
     Ok(unsafe { status.assume_init() })
 }
@@ -274,11 +284,7 @@ pub fn wipe_on_fork(start: *mut u8, length: usize) {
 /// # Safety
 /// What runs or writes in those pages must do with the new protection.
 pub unsafe fn protect(start: usize, length: usize, protection: c_int) -> Result<()> {
-    // SAFETY: getauxval(3) has no requirements.
-    let page = match unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize {
-        0 => 4096,
-        page => page,
-    };
+    let page = auxiliary::page();
     let first = start & !(page - 1);
     let end = (start + length).next_multiple_of(page);
     let protection = protection as usize;

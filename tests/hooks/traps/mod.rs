@@ -2,6 +2,7 @@
 
 mod limits;
 mod linking;
+mod ownership;
 mod privileges;
 mod processes;
 mod seccomp;

@@ -1,0 +1,95 @@
+//! What happens when the loader hands a process over: the checks in their order, then the hooks.
+
+pub mod at_start;
+
+use crate::answer::{answers, hooks};
+use crate::attempt::{attempt_at_start, keep};
+use crate::constructor::at_start::AtStart;
+use crate::hook::{direct, gum, loaded_objects};
+use crate::sys::file_system::FileSystem;
+use crate::sys::host::Host;
+use crate::sys::{auxiliary, environment, log};
+use alloc::boxed::Box;
+use opentelemetry_injector_policy::config::{Level, Log};
+use opentelemetry_injector_policy::engine::{self, Choice};
+use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
+use opentelemetry_injector_policy::{Configuration, Reason, decision};
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn(usize, usize, usize) = construct;
+
+/// glibc's loader passes `main`'s arguments; musl's passes none, and the values are of no use.
+extern "C" fn construct(count: usize, arguments: usize, environment: usize) {
+    // Before anything else: such a process is neither read nor told. Nor is one in which nothing tells
+    // whether it is such a one.
+    let Some(auxiliary) = auxiliary::read([count, arguments, environment]) else {
+        return;
+    };
+    if auxiliary.is_secure {
+        return;
+    }
+    let start = AtStart::new(auxiliary);
+    restore();
+    attempt_at_start(|| {
+        if let Err(reason) = inject(&start) {
+            log::debug!("nothing is injected: {reason}");
+        }
+    });
+}
+
+/// A parent's additions are not for this process, whatever becomes of it.
+fn restore() {
+    if let Some(marker) = environment::marker() {
+        attempt_at_start(|| environment::restore(marker));
+    }
+}
+
+fn inject(start: &AtStart) -> Result<(), Reason> {
+    let host = Host::default();
+    log::start(&host);
+    let mut level = Level::Off;
+    let configuration =
+        decision::prepare(&host, &FileSystem::new(start), |path, configuration| {
+            level = log::configure(&configuration.log, &host);
+            log::debug!("configuration: {}", Lossy(path));
+        })?;
+    // The configuration lives as long as the hooks, whatever happens from here on.
+    keep();
+    let configuration = Box::leak(Box::new(configuration));
+    answers::configure(configuration);
+    loaded_objects::find_own_path(start);
+    if level == Level::Trace {
+        hooks::trace_calls();
+    }
+    hook(start, &host, configuration, level).map_err(Reason::Engine)
+}
+
+fn hook(
+    start: &AtStart,
+    host: &Host,
+    configuration: &Configuration,
+    level: Level,
+) -> Result<(), EngineProblem> {
+    match engine::choose(host, configuration, level) {
+        Choice::Direct => with_direct(start),
+        Choice::Gum => with_gum(start, &configuration.log),
+        Choice::GumOrDirect => with_gum(start, &configuration.log).or_else(|problem| {
+            log::debug!("the engine is direct: {problem}");
+            with_direct(start)
+        }),
+    }
+}
+
+fn with_direct(start: &AtStart) -> Result<(), EngineProblem> {
+    direct::hook(start, |name, address| {
+        log::debug!("engine direct: {name} hooked at {address:#x}")
+    })
+}
+
+fn with_gum(start: &AtStart, log: &Log) -> Result<(), EngineProblem> {
+    let object = gum::installed().ok_or(EngineProblem::GumUnavailable)?;
+    gum::hook(start, &object, log.backtrace, |name, address| {
+        log::debug!("engine gum: {name} hooked at {address:#x}");
+    })
+}
