@@ -20,6 +20,9 @@ const LARGEST_TYPE: usize = 1024;
 /// and no more than 6 MiB (execve(2)).
 const REACH: usize = 8 << 20;
 
+/// The smallest page of any architecture here, in bytes.
+pub const SMALLEST_PAGE: usize = 4096;
+
 /// The length of a page in bytes; 0 before it is read.
 static PAGE: AtomicUsize = AtomicUsize::new(0);
 static HEADERS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
@@ -138,7 +141,7 @@ fn interpret(mut next: impl FnMut() -> Pair) -> Option<Auxiliary> {
 
 /// The length of a page in bytes (AT_PAGESZ).
 pub fn page() -> usize {
-    PAGE.load(Ordering::Relaxed)
+    PAGE.load(Ordering::Relaxed).max(SMALLEST_PAGE)
 }
 
 /// Where the executable's program headers are (AT_PHDR), and how many (AT_PHNUM).

@@ -285,14 +285,11 @@ pub fn wipe_on_fork(start: *mut u8, length: usize) {
 /// What runs or writes in those pages must do with the new protection.
 pub unsafe fn protect(start: usize, length: usize, protection: c_int) -> Result<()> {
     let page = auxiliary::page();
-    let first = start & !(page - 1);
-    let end = (start + length).next_multiple_of(page);
+    // A page's length is a power of two.
+    let first = start & page.wrapping_neg();
+    let length = start.wrapping_add(length).wrapping_sub(first);
     let protection = protection as usize;
-    call(
-        libc::SYS_mprotect,
-        [first, end - first, protection, 0, 0, 0],
-    )
-    .map(|_| ())
+    call(libc::SYS_mprotect, [first, length, protection, 0, 0, 0]).map(|_| ())
 }
 
 impl Descriptor {
