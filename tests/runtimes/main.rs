@@ -11,4 +11,5 @@ mod php_options;
 mod php_restrictions;
 mod php_servers;
 mod python;
+mod python_applications;
 mod ruby;

@@ -13,12 +13,37 @@ import sys
 FLOOR = (3, 8)
 
 
+# What the application finds in sys.modules without us.
+BEFORE = set(sys.modules)
+
+
 def load():
     if sys.version_info < FLOOR:
+        stand_down("VERSION")
         raise ImportError("Python %d.%d is too old" % sys.version_info[:2])
-    import opentelemetry_injector_agent
+    whole = sys.path[:]
+    # A module of the user's may be called like one of the standard library.
+    sys.path[:] = [os.path.dirname(__file__)] + standard_path()
+    try:
+        import opentelemetry_injector
+    finally:
+        sys.path[:] = whole
+    return opentelemetry_injector
 
-    return opentelemetry_injector_agent
+
+def standard_path():
+    """The entries of sys.path with the standard library."""
+    library = os.path.dirname(os.__file__)
+    archive = "python%d%d.zip" % sys.version_info[:2]
+    return [entry for entry in sys.path if entry == library or os.path.basename(entry) in (archive, "lib-dynload")]
+
+
+def stand_down(code):
+    """Tells the preload object that no agent is started, through libc's getenv."""
+    import ctypes
+
+    ctypes.CDLL(None).getenv(b"OPENTELEMETRY_INJECTOR_BOOT_STARTED")
+    ctypes.CDLL(None).getenv(b"OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_" + code.encode("ascii"))
 
 
 def leave():
@@ -26,7 +51,8 @@ def leave():
     folder = os.path.dirname(__file__)
     sys.path[:] = [entry for entry in sys.path if entry != folder]
     sys.path_importer_cache.pop(folder, None)
-    sys.modules.pop("opentelemetry_injector_agent", None)
+    for name in [name for name in sys.modules if name.split(".")[0] == "opentelemetry_injector"]:
+        del sys.modules[name]
     # Python 2 empties a module that nobody holds any more.
     globals()["itself"] = sys.modules.pop(__name__)
 
@@ -45,7 +71,7 @@ try:
         agent = load()
     finally:
         leave()
-    agent.start(is_told())
+    agent.start(told, is_told(), BEFORE, standard_path())
 except KeyboardInterrupt:
     raise
 except BaseException as error:

@@ -16,7 +16,7 @@ const BOOT: [&str; 7] = [
     "nodejs/register.js",
     "php/ini/agent.ini",
     "php/prepend.php",
-    "python/opentelemetry_injector_agent.py",
+    "python/opentelemetry_injector/__init__.py",
     "python/sitecustomize.py",
     "ruby/boot.rb",
 ];

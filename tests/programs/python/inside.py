@@ -9,7 +9,7 @@ if len(sys.argv) > 1:
     __import__(sys.argv[1])
 
 facts = {
-    "agent": "opentelemetry.sdk.trace" in sys.modules,
+    "agent": "_opentelemetry_injector.opentelemetry.sdk.trace" in sys.modules,
     "environment": dict(os.environ),
     "environment_type": type(os.environ).__name__,
     "child": subprocess.check_output(["env"]).decode().splitlines(),
@@ -18,7 +18,7 @@ facts = {
     "modules": {
         name: getattr(sys.modules[name], "__file__", None)
         for name in sorted(sys.modules)
-        if "sitecustomize" in name or "injector" in name or name in sys.argv
+        if "sitecustomize" in name or name.startswith("opentelemetry") or name in sys.argv
     },
 }
 print(json.dumps(facts, sort_keys=True))

@@ -6,7 +6,7 @@ import sys
 
 
 def look(queue):
-    injected = "opentelemetry.sdk.trace" in sys.modules
+    injected = "_opentelemetry_injector.opentelemetry.sdk.trace" in sys.modules
     leaked = [name for name in os.environ if name.startswith("OTEL_") or name == "PYTHONPATH"]
     queue.put((injected, leaked))
 

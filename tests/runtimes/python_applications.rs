@@ -1,0 +1,456 @@
+//! What applications in Python get from the agent, and what they keep: their modules, their logs,
+//! their own OpenTelemetry, their end.
+
+use crate::python::{
+    Python, agents, assert_same, both, every_version, one_with_agent, program, scene, with_agent,
+};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, SystemTime};
+use support::{Scene, Sink, root, skip, stderr, stdout, succeed};
+
+/// What is printed where the agent is at work.
+const IS_THERE: &str = "'_opentelemetry_injector.opentelemetry.sdk.trace' in sys.modules";
+
+/// Packages of applications, where scripts/fetch-python-agent has put them.
+fn packages() -> Option<PathBuf> {
+    let folder = root().join(".cache/python-applications");
+    folder.canonicalize().ok()
+}
+
+/// The system's Python with an agent and with packages of applications.
+fn with_packages() -> Option<(Python, PathBuf)> {
+    let system = one_with_agent()?;
+    let has_django = |python: &Python| {
+        let agent = python.agent().expect("one with an agent");
+        agent.join("opentelemetry/instrumentation/django").is_dir()
+    };
+    has_django(&system).then_some(())?;
+    Some((system, packages()?))
+}
+
+fn sending_to(sink: &Sink) -> String {
+    format!("OTEL_EXPORTER_OTLP_ENDPOINT = \"{}\"\n", sink.endpoint)
+}
+
+fn write(scene: &Scene, name: &str, text: &str) -> PathBuf {
+    let path = scene.path(name);
+    fs::create_dir_all(path.parent().expect("a folder")).unwrap();
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn run(scene: &Scene, python: &Python, change: impl Fn(&mut Command)) -> Output {
+    let mut command = scene.command(&python.program, "direct");
+    command.current_dir(scene.folder.path());
+    change(&mut command);
+    command.output().expect("Python starts")
+}
+
+/// Names of modules that the agent has and asks for, those of the standard library among them.
+const ASKED_FOR: [&str; 20] = [
+    "certifi",
+    "charset_normalizer",
+    "google",
+    "idna",
+    "jsonschema",
+    "opentelemetry",
+    "packaging",
+    "requests",
+    "typing_extensions",
+    "urllib3",
+    "wrapt",
+    "yaml",
+    "concurrent",
+    "gzip",
+    "platform",
+    "queue",
+    "random",
+    "secrets",
+    "selectors",
+    "uuid",
+];
+
+#[test]
+fn nothing_of_the_applications_is_executed_for_the_agent() {
+    for python in with_agent() {
+        let scene = scene(&every_version(), "");
+        for name in ASKED_FOR {
+            let text = "import os\nprint('executed', __name__)\nos._exit(9)\n";
+            write(&scene, &format!("{name}.py"), text);
+        }
+        let code = format!("import sys\nprint({IS_THERE})\n");
+        write(&scene, "main.py", &code);
+        for way in [&["main.py"][..], &["-m", "main"], &["-c", &code]] {
+            let output = run(&scene, &python, |command| _ = command.args(way));
+            let seen = (stdout(&output), stderr(&output), output.status.code());
+            assert_eq!(seen, ("True\n".into(), String::new(), Some(0)), "{way:?}");
+        }
+    }
+}
+
+#[test]
+fn modules_called_like_those_of_the_standard_library_stay_the_applications() {
+    for python in with_agent() {
+        let scene = scene(&every_version(), "");
+        for name in ["queue", "uuid", "platform", "calendar"] {
+            write(&scene, &format!("{name}.py"), "own = __file__\n");
+        }
+        let code = "import calendar, platform, queue, uuid\n\
+                    print(calendar.own, platform.own, queue.own, uuid.own)\n";
+        write(&scene, "main.py", code);
+        assert_same(&python, &both(&scene, &python, |c| _ = c.arg("main.py")));
+    }
+}
+
+#[test]
+fn the_agents_packages_are_not_there_for_the_application() {
+    for python in with_agent() {
+        let scene = scene(&every_version(), "");
+        let code = format!(
+            "import importlib, sys\n\
+             def look(name):\n    \
+                 try: return importlib.import_module(name).__file__\n    \
+                 except ImportError as error: return error\n\
+             for name in {ASKED_FOR:?}: print(name, look(name))\n\
+             print([name for name in sys.modules if name.split('.')[0] in {:?}])\n\
+             print(sys.path)\n",
+            &ASKED_FOR[..12]
+        );
+        write(&scene, "main.py", &code);
+        assert_same(&python, &both(&scene, &python, |c| _ = c.arg("main.py")));
+    }
+}
+
+/// Warnings are errors where the application says so, and they name the line that is to blame.
+#[test]
+fn warnings_are_those_of_the_application() {
+    for python in with_agent() {
+        let scene = scene(&every_version(), "OTEL_LOGS_EXPORTER = \"otlp\"\n");
+        let text = "import warnings\nwarnings.warn('old', DeprecationWarning, stacklevel=2)\n";
+        write(&scene, "requests.py", text);
+        write(&scene, "main.py", "import requests\n");
+        assert_same(&python, &both(&scene, &python, |c| _ = c.arg("main.py")));
+        let code = "import logging, sqlite3, ssl, urllib.request, http.client, asyncio";
+        let errors = ["-W", "error", "-c", code];
+        assert_same(&python, &both(&scene, &python, |c| _ = c.args(errors)));
+        let server = ["-m", "http.server", "--help"];
+        assert_same(&python, &both(&scene, &python, |c| _ = c.args(server)));
+    }
+}
+
+#[test]
+fn logs_are_printed_as_before_and_reach_the_sink() {
+    for python in with_agent() {
+        let sink = Sink::start();
+        let more = sending_to(&sink);
+        let scene = Scene::new();
+        scene.configure(&format!(
+            "[python]\nagent_path = \"{}\"\n[environment]\n{more}\
+             OTEL_METRICS_EXPORTER = \"none\"\nOTEL_TRACES_EXPORTER = \"none\"\n\
+             OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED = \"true\"\n",
+            every_version().display()
+        ));
+        for code in [
+            "import logging\nlogging.getLogger('a').warning('last resort')\n",
+            "import logging\nlogging.basicConfig(format='own %(message)s')\nlogging.warning('own')\n",
+        ] {
+            assert_same(
+                &python,
+                &both(&scene, &python, |c| _ = c.args(["-c", code])),
+            );
+        }
+    }
+}
+
+#[test]
+fn django_is_instrumented_once_it_is_configured() {
+    let Some((python, packages)) = with_packages() else {
+        skip!("no packages of applications: scripts/fetch-python-agent fetches them");
+    };
+    let sink = Sink::start();
+    let scene = scene(&every_version(), &sending_to(&sink));
+    write(&scene, "site1/__init__.py", "");
+    write(
+        &scene,
+        "site1/settings.py",
+        "SECRET_KEY = 'x'\nALLOWED_HOSTS = ['*']\nROOT_URLCONF = 'site1.urls'\nMARK = 'ours'\n\
+         INSTALLED_APPS = ['django.contrib.contenttypes', 'django.contrib.auth']\n",
+    );
+    write(
+        &scene,
+        "site1/urls.py",
+        "from django.conf import settings\nfrom django.http import HttpResponse\n\
+         from django.urls import path\n\
+         urlpatterns = [path('hi/<int:n>', lambda request, n: HttpResponse(settings.MARK))]\n",
+    );
+    write(
+        &scene,
+        "manage.py",
+        "import os, sys\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site1.settings')\n\
+         from django.core.management import execute_from_command_line\n\
+         execute_from_command_line(sys.argv)\n",
+    );
+    // The order of Django's own wsgi.py: it is imported before it is told of its settings.
+    write(
+        &scene,
+        "wsgi.py",
+        "import os\nfrom django.core.wsgi import get_wsgi_application\n\
+         os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site1.settings')\n\
+         from wsgiref.util import setup_testing_defaults\n\
+         environ = {'PATH_INFO': '/hi/3'}\nsetup_testing_defaults(environ)\n\
+         answer = get_wsgi_application()(environ, lambda status, headers: print(status))\n\
+         print(b''.join(answer)); answer.close()\n",
+    );
+    for arguments in [&["manage.py", "check"][..], &["wsgi.py"]] {
+        let outputs = both(&scene, &python, |command| {
+            command.args(arguments).env("PYTHONPATH", &packages);
+        });
+        assert_same(&python, &outputs);
+        assert_eq!(outputs.1.status.code(), Some(0), "{}", stderr(&outputs.1));
+    }
+    sink.wait_for("span of Django", |span| {
+        (span["kind"] == "SERVER" && span["name"] == "GET hi/<int:n>").then_some(())
+    });
+}
+
+#[test]
+fn the_agent_starts_after_gevent_has_patched() {
+    let Some((python, packages)) = with_packages() else {
+        skip!("no packages of applications: scripts/fetch-python-agent fetches them");
+    };
+    let sink = Sink::start();
+    let scene = scene(&every_version(), &sending_to(&sink));
+    // What a call over TLS begins with; it recurs for ever where `ssl` was used too early.
+    let code = format!(
+        "from gevent import monkey\nmonkey.patch_all()\nimport runpy, sys, requests\n\
+         from urllib3.util.ssl_ import create_urllib3_context\ncreate_urllib3_context()\n\
+         runpy.run_path({:?})\n",
+        program("client.py")
+    );
+    write(&scene, "main.py", &code);
+    let outputs = both(&scene, &python, |command| {
+        command.arg("main.py").env("PYTHONPATH", &packages);
+    });
+    assert_same(&python, &outputs);
+    sink.wait_for("span of the client", |span| {
+        (span["kind"] == "CLIENT").then_some(())
+    });
+}
+
+/// The path grows while the application runs, as in archives that unpack themselves.
+#[test]
+fn packages_that_are_found_later_are_the_applications() {
+    let Some((python, packages)) = with_packages() else {
+        skip!("no packages of applications: scripts/fetch-python-agent fetches them");
+    };
+    let sink = Sink::start();
+    let scene = scene(&every_version(), &sending_to(&sink));
+    let code = format!(
+        "import site\nsite.addsitedir({packages:?})\nimport sys; sys.path.insert(0, {packages:?})\n\
+         import flask, google.protobuf, packaging, requests, threading, urllib3\n\
+         from google.protobuf import timestamp_pb2\nfrom werkzeug.serving import make_server\n\
+         print(timestamp_pb2.Timestamp(seconds=3))\n\
+         for module in flask, google.protobuf, packaging, requests, urllib3:\n    \
+             print(module.__file__, getattr(module, '__version__', ''))\n\
+         app = flask.Flask('x')\n\
+         app.route('/hi')(lambda: 'hi')\n\
+         import logging; logging.getLogger('werkzeug').disabled = True\n\
+         server = make_server('127.0.0.1', 0, app)\n\
+         threading.Thread(target=server.serve_forever, daemon=True).start()\n\
+         print(requests.get('http://127.0.0.1:%d/hi' % server.server_port).text)\n"
+    );
+    write(&scene, "main.py", &code);
+    assert_same(&python, &both(&scene, &python, |c| _ = c.arg("main.py")));
+    let mut kinds = Vec::new();
+    while kinds.len() < 2 {
+        let kind = sink.wait_for("spans of Flask and requests", |span| {
+            Some(span["kind"].as_str().expect("a kind").to_owned())
+        });
+        kinds.push(kind);
+    }
+    kinds.sort();
+    assert_eq!(kinds, ["CLIENT", "SERVER"]);
+}
+
+/// Asks libc, as the agent of another process would.
+const ASK: &str = "import ctypes, os, sys\n\
+    getenv = ctypes.CDLL(None).getenv\n\
+    getenv.restype = ctypes.c_char_p\n\
+    print(getenv(b'OTEL_SERVICE_NAME'), getenv(b'OTEL_TRACES_EXPORTER'))\n\
+    print([name for name in sys.modules if name.startswith('_opentelemetry')])\n\
+    print([getattr(finder, '__name__', type(finder).__name__) for finder in sys.meta_path])\n";
+
+#[test]
+fn half_a_start_is_undone() {
+    for python in with_agent() {
+        // Its exporter is not installed.
+        let more = "OTEL_EXPORTER_OTLP_ENDPOINT = \"http://127.0.0.1:9\"\n\
+                    OTEL_EXPORTER_OTLP_PROTOCOL = \"grpc\"\nOTEL_SERVICE_NAME = \"ours\"\n";
+        let scene = scene(&every_version(), more);
+        assert_same(&python, &both(&scene, &python, |c| _ = c.args(["-c", ASK])));
+    }
+}
+
+#[test]
+fn an_application_with_an_sdk_of_its_own_is_left_alone() {
+    for python in with_agent() {
+        let scene = scene(&every_version(), "OTEL_SERVICE_NAME = \"ours\"\n");
+        let own = agents().join(&python.version);
+        let code = format!(
+            "{ASK}from opentelemetry import trace\n\
+             from opentelemetry.sdk.trace import TracerProvider\n\
+             trace.set_tracer_provider(TracerProvider())\n\
+             print(type(trace.get_tracer_provider()).__name__)\n"
+        );
+        let outputs = both(&scene, &python, |command| {
+            command.env("PYTHONPATH", &own).args(["-c", &code]);
+        });
+        assert_same(&python, &outputs);
+        // The path grows afterwards: it stops.
+        let code = format!(
+            "import sys\nsys.path.insert(0, {own:?})\nimport opentelemetry.sdk.trace\n{ASK}"
+        );
+        assert_same(
+            &python,
+            &both(&scene, &python, |c| _ = c.args(["-c", &code])),
+        );
+    }
+}
+
+#[test]
+fn spans_of_an_application_with_the_api_alone_go_to_the_agent() {
+    for python in with_agent() {
+        let sink = Sink::start();
+        let scene = scene(&every_version(), &sending_to(&sink));
+        let own = scene.path("own");
+        copy_api(&python.agent().unwrap(), &own);
+        let code = "from opentelemetry import trace\n\
+             with trace.get_tracer('mine').start_as_current_span('own span'): pass\n\
+             try: import opentelemetry.sdk\n\
+             except ImportError as error: print(error)\n";
+        let outputs = both(&scene, &python, |command| {
+            command.env("PYTHONPATH", &own).args(["-c", code]);
+        });
+        assert_same(&python, &outputs);
+        sink.wait_for("span of the application", |span| {
+            (span["name"] == "own span").then_some(())
+        });
+    }
+}
+
+/// Copies the files of the API's distribution.
+fn copy_api(agent: &Path, to: &Path) {
+    let entries = fs::read_dir(agent)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_api = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("opentelemetry_api-")
+    };
+    let information = entries.into_iter().find(is_api).expect("the API");
+    let record = fs::read_to_string(information.join("RECORD")).unwrap();
+    for path in record.lines().filter_map(|line| line.split(',').next()) {
+        let source = agent.join(path);
+        if source.is_file() && !path.contains("__pycache__") && !path.starts_with("..") {
+            let copy = to.join(path);
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::copy(source, copy).unwrap();
+        }
+    }
+}
+
+/// A collector that answers every request with 503, or never.
+fn broken_collector(answers: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || {
+                let (mut stream, mut buffer) = (stream.unwrap(), [0; 65536]);
+                while stream.read(&mut buffer).is_ok_and(|length| length > 0) {
+                    let answer = b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n";
+                    if answers && stream.write_all(answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn no_end_waits_for_a_collector() {
+    for python in with_agent() {
+        let collectors = [
+            "http://127.0.0.1:9".to_owned(),
+            broken_collector(true),
+            broken_collector(false),
+        ];
+        for collector in collectors {
+            let scene = Scene::new();
+            scene.configure(&format!(
+                "[python]\nagent_path = \"{}\"\n[environment]\n\
+                 OTEL_EXPORTER_OTLP_ENDPOINT = \"{collector}\"\n",
+                every_version().display()
+            ));
+            let code = format!(
+                "import runpy; runpy.run_path({:?}); import time; print(time.time())",
+                program("client.py")
+            );
+            let output = run(&scene, &python, |command| _ = command.args(["-c", &code]));
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            assert_eq!(stderr(&output), "", "{collector}");
+            let end = stdout(&output).lines().nth(1).expect("a time").parse();
+            let took = now.unwrap() - Duration::from_secs_f64(end.expect("seconds"));
+            assert!(took < Duration::from_secs(2), "{collector}: {took:?}");
+        }
+    }
+}
+
+#[test]
+fn the_agent_runs_by_a_configuration_file() {
+    for python in with_agent() {
+        let configuration = python.agent().unwrap().join("opentelemetry/configuration");
+        if !configuration.is_dir() {
+            println!(
+                "skipped: {} has no opentelemetry-configuration",
+                python.version
+            );
+            continue;
+        }
+        let sink = Sink::start();
+        let file = Scene::new();
+        let file = write(
+            &file,
+            "otel.yaml",
+            "file_format: \"1.0\"\nresource:\n  attributes_list: ${OTEL_RESOURCE_ATTRIBUTES}\n  \
+             attributes:\n    - name: service.name\n      value: ${OTEL_SERVICE_NAME}\n\
+             tracer_provider:\n  processors:\n    - batch:\n        exporter:\n          \
+             otlp_http:\n            endpoint: ${OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces\n",
+        );
+        let more = format!(
+            "{}OTEL_CONFIG_FILE = {file:?}\nOTEL_SERVICE_NAME = \"by file\"\n\
+             [resource_attributes]\nteam = \"blue\"\n",
+            sending_to(&sink)
+        );
+        let scene = scene(&every_version(), &more);
+        let code = format!(
+            "import runpy; runpy.run_path({:?})\nimport os, subprocess\n\
+             print(b'OTEL' in subprocess.check_output(['env']), 'OTEL_CONFIG_FILE' in os.environ)\n",
+            program("client.py")
+        );
+        let mut command = scene.command(&python.program, "direct");
+        assert_eq!(succeed(command.args(["-c", &code])), "404\nFalse False\n");
+        let span = sink.wait_for("span of the client", |span| {
+            (span["kind"] == "CLIENT").then(|| span.clone())
+        });
+        assert_eq!(span["service"], "by file");
+        assert_eq!(span["resource"]["team"], "blue");
+    }
+}
