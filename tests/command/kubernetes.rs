@@ -150,6 +150,7 @@ fn what_the_init_containers_copy_is_what_the_application_loads() {
     let answer = succeed(command.arg(program).arg("JAVA_TOOL_OPTIONS"));
     let wanted = "JAVA_TOOL_OPTIONS=-javaagent:/opt/opentelemetry/opentelemetry-javaagent.jar \
                   -Dotel.exporter.otlp.endpoint=http://collector.observability:4318 \
+                  -Dotel.exporter.otlp.timeout=1000 \
                   -Dotel.resource.attributes=k8s.node.name=node-1,k8s.namespace.name=default,\
                   k8s.pod.name=shop-7d4b9,k8s.pod.uid=0a-1b,k8s.container.name=shop,\
                   service.name=shop,service.version=1.0,\

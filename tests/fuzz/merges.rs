@@ -153,7 +153,7 @@ fn holds_the_users(variable: Variable, value: &[u8], original: Option<&[u8]>) {
     };
     assert_eq!(rest, before, "the user's items are not what they were");
     let most = match variable {
-        Variable::JavaToolOptions => 3,
+        Variable::JavaToolOptions => 4,
         Variable::NodeOptions => 2,
         Variable::ErlAflags => 8,
         _ => 1,

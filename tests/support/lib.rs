@@ -105,7 +105,10 @@ impl Scene {
 
     /// What a watched variable is answered with where the user has set nothing.
     pub fn injected(&self) -> String {
-        format!("-javaagent:{}", self.agent)
+        format!(
+            "-javaagent:{} -Dotel.exporter.otlp.timeout=1000",
+            self.agent
+        )
     }
 
     /// A command with the preload object and this configuration, and little else in its

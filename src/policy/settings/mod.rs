@@ -15,9 +15,11 @@ use alloc::vec::Vec;
 /// The Python distribution's own default is grpc, which fails where only the http exporter is
 /// installed; Node's detectors ask cloud services that may not be there, and warn; PHP's SDK does
 /// nothing under Composer's autoloader before it is told to, and without a collector it writes to
-/// the application's stderr.
-fn default(name: &str, runtime: Runtime) -> Option<&'static str> {
+/// the application's stderr. Java's agent sends what is left at the end of a program, for up to 10 s
+/// where the collector is down or hangs; with this it is about 1 s.
+pub fn default(name: &str, runtime: Runtime) -> Option<&'static str> {
     match (runtime, name) {
+        (Runtime::Jvm, "OTEL_EXPORTER_OTLP_TIMEOUT") => Some("1000"),
         (Runtime::Python, "OTEL_EXPORTER_OTLP_PROTOCOL") => Some("http/protobuf"),
         (Runtime::Php, "OTEL_PHP_AUTOLOAD_ENABLED") => Some("true"),
         (Runtime::Php, "OTEL_PHP_LOG_DESTINATION") => Some("none"),
@@ -26,9 +28,10 @@ fn default(name: &str, runtime: Runtime) -> Option<&'static str> {
     }
 }
 
-/// The names that [`default`] knows.
-const DEFAULTS: [&str; 4] = [
+/// The names that have a default for some runtime.
+pub const DEFAULTS: [&str; 5] = [
     "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_TIMEOUT",
     "OTEL_NODE_RESOURCE_DETECTORS",
     "OTEL_PHP_AUTOLOAD_ENABLED",
     "OTEL_PHP_LOG_DESTINATION",

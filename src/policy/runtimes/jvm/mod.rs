@@ -272,6 +272,13 @@ fn compose(
             push_property(&mut value, &name, setting.as_bytes());
         }
     }
+    for name in settings::DEFAULTS {
+        if let Some(setting) = settings::default(name, Runtime::Jvm)
+            && !is_decided(name, options, process, configuration)
+        {
+            push_property(&mut value, &property_name(name), setting.as_bytes());
+        }
+    }
     let is_named = property(options, "otel.service.name").is_some();
     let attributes = resource_attributes::merge(
         &user_attributes,
@@ -363,8 +370,13 @@ mod tests {
 
     fn text(original: Option<&str>, process: &Fixture, configuration: &Configuration) -> String {
         let value = value(original.map(str::as_bytes), process, configuration).unwrap();
-        String::from_utf8(value).unwrap()
+        let value = String::from_utf8(value).unwrap();
+        assert_eq!(value.matches(DEFAULTS).count(), 1, "{value}");
+        value.replace(DEFAULTS, "")
     }
+
+    /// What every value has, unless somebody has set it.
+    const DEFAULTS: &str = " -Dotel.exporter.otlp.timeout=1000";
 
     fn reason(original: &str, process: &Fixture, configuration: &Configuration) -> Reason {
         value(Some(original.as_bytes()), process, configuration).unwrap_err()
@@ -379,6 +391,24 @@ mod tests {
             text(Some(" -Xmx1g "), &p, &c),
             "-javaagent:/otel/agent.jar  -Xmx1g "
         );
+    }
+
+    #[test]
+    fn no_program_waits_long_for_a_collector_unless_somebody_wants_it() {
+        let name = "OTEL_EXPORTER_OTLP_TIMEOUT";
+        let value = |original: &str, p: &Fixture, c: &Configuration| {
+            let value = value(Some(original.as_bytes()), p, c).unwrap();
+            String::from_utf8(value).unwrap()
+        };
+        let (mut p, mut c) = (process(), configuration());
+        assert!(value("", &p, &c).contains(DEFAULTS));
+        let user = "-Dotel.exporter.otlp.timeout=9";
+        assert!(!value(user, &p, &c).contains(DEFAULTS));
+        p.variables.insert(name.into(), "9".into());
+        assert!(!value("", &p, &c).contains("timeout"));
+        p.variables.clear();
+        c.environment.insert(name.into(), "8".into());
+        assert!(value("", &p, &c).ends_with("-Dotel.exporter.otlp.timeout=8"));
     }
 
     #[test]
