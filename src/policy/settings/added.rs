@@ -60,7 +60,10 @@ pub fn restore<'e>(entry: &'e [u8], marker: &[u8]) -> Restore<'e> {
         let (kept, recorded) = item.strip_prefix(':')?.split_once(':')?;
         (number(recorded) == Some(hash(value))).then_some(kept)
     });
-    let shortened = |kept| entry.get(..name.len() + 1 + usize::try_from(number(kept)?).ok()?);
+    let shortened = |kept| {
+        let kept = usize::try_from(number(kept)?).ok()?;
+        entry.get(..(name.len() + 1).checked_add(kept)?)
+    };
     match kept {
         None => Restore::Keep,
         Some("") => Restore::Remove,
@@ -166,6 +169,9 @@ mod tests {
             "OTEL_A:",
             "OTEL_A::",
             "OTEL_A:9:af63ac4c86019afc",
+            // With the name before it, longer than any number.
+            "OTEL_A:fffffffffffffffe:af63ac4c86019afc",
+            "OTEL_A:ffffffffffffffff:af63ac4c86019afc",
         ] {
             assert_eq!(
                 restore(b"OTEL_A=1", marker.as_bytes()),
