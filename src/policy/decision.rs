@@ -21,10 +21,44 @@ pub fn prepare(
 ) -> Result<Configuration, Reason> {
     overrides::kill_switch(process)?;
     let path = overrides::configuration_path(process);
-    let configuration = sources::load(files, &path)?;
+    let configuration = sources::load_for(process, files, &path)?;
     configured(&path, &configuration);
     decide(process, &configuration)?;
     Ok(configuration)
+}
+
+/// [`prepare`] at a process's start: where the program's name tells no runtime, libotelinject.so's
+/// files are left for when one asks ([`complete`]). Most processes never get there.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_at_start(
+    process: &impl Process,
+    files: &impl Files,
+    configured: impl FnOnce(&[u8], &Configuration),
+) -> Result<Configuration, Reason> {
+    if Runtime::of(process).is_some() {
+        return prepare(process, files, configured);
+    }
+    overrides::kill_switch(process)?;
+    let path = overrides::configuration_path(process);
+    let configuration = sources::load_part(process, files, &path)?;
+    configured(&path, &configuration);
+    match decide(process, &configuration) {
+        // Other files may name one.
+        Err(Reason::NoAgentConfigured) if configuration.is_partial => {
+            prepare(process, files, |_, _| {})
+        }
+        outcome => outcome.map(|()| configuration),
+    }
+}
+
+/// What [`prepare`] decides for a process whose configuration is partial so far.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn complete(process: &impl Process, files: &impl Files) -> Result<Configuration, Reason> {
+    prepare(process, files, |_, _| {})
 }
 
 fn decide(process: &impl Process, configuration: &Configuration) -> Result<(), Reason> {

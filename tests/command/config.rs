@@ -160,7 +160,7 @@ include = [\"/app/*\", \"/*java*\"]
 ";
     let said = "\
 opentelemetry-injector: injector.conf:5: left out: dotnet_auto_instrumentation_minimum_dotnet_major_version: \
-the agent's own startup hook refuses versions that it is not for
+the agent's own startup hook refuses versions that it does not support
 opentelemetry-injector: env.conf:2: left out: HOME: only names that begin with OTEL_ are set
 ";
     assert_eq!(imported, outcome(1, wanted, said));

@@ -3,6 +3,7 @@
 mod answers;
 mod arm64;
 mod attempts;
+mod libotelinject;
 mod preload_object;
 mod processes;
 mod secure_execution;

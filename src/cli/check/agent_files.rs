@@ -52,9 +52,9 @@ pub fn fault(runtime: Runtime, configuration: &Configuration) -> Option<Fault> {
 }
 
 /// The folder that the agents for all versions of a runtime are below, where a part of the path
-/// stands for the version.
+/// stands for the version or the libc.
 pub fn common_folder(path: &str) -> Option<&str> {
-    let (before, _) = path.split_once("{version}")?;
+    let (before, _) = path.split_once('{')?;
     let (folder, _) = before.rsplit_once('/')?;
     Some(if folder.is_empty() { "/" } else { folder })
 }

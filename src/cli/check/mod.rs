@@ -4,6 +4,7 @@ pub mod advice;
 pub mod agent_files;
 pub mod closed_files;
 pub mod diagnostics;
+pub mod other_injector;
 pub mod report;
 pub mod rule_flaws;
 pub mod similar_names;

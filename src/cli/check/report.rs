@@ -2,7 +2,7 @@
 
 use crate::check::closed_files::Closed;
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
-use crate::check::{advice, agent_files, closed_files, rule_flaws};
+use crate::check::{advice, agent_files, closed_files, other_injector, rule_flaws};
 use crate::machine::configuration_files::FileSystem;
 use opentelemetry_injector_policy::config::keys::{self, ConfigurationError};
 use opentelemetry_injector_policy::config::sources::{FileProblem, drop_ins, read_text};
@@ -53,7 +53,14 @@ impl Report {
             path: path.to_vec(),
             ..Self::default()
         };
+        let others = other_injector::read(path, &mut report.configuration);
+        let is_configured_elsewhere = !others.files.is_empty();
+        report.take(others);
         report.read(path);
+        if is_configured_elsewhere {
+            // Another injector's configuration is enough.
+            report.untold.retain(|untold| !untold.is_missing());
+        }
         // Without its first file there is no configuration to judge.
         if report.untold.is_empty() {
             report.read_drop_ins();
@@ -66,6 +73,14 @@ impl Report {
             report.diagnostics.extend(closed);
         }
         report
+    }
+
+    fn take(&mut self, others: other_injector::Found) {
+        self.files.extend(others.files);
+        self.diagnostics.extend(others.diagnostics);
+        for (runtime, path, place) in others.agents {
+            self.agent_places[runtime as usize] = Some((path, place));
+        }
     }
 
     /// Whether a file has to be changed.
@@ -143,7 +158,7 @@ impl Report {
     }
 
     fn add_file_problem(&mut self, path: &[u8], problem: FileProblem, content: &[u8]) {
-        let is_first = self.files.len() == 1;
+        let is_first = *path == *self.path;
         let is_untold = match problem {
             FileProblem::NotPermitted | FileProblem::System(_) => true,
             FileProblem::Missing => is_first,

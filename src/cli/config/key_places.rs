@@ -24,16 +24,19 @@ pub struct Place {
 pub fn find(files: &impl Files, path: &[u8], key: &str, item: Option<&str>) -> Option<Place> {
     let mut paths = vec![path.to_vec()];
     paths.extend(drop_ins(files, path).unwrap_or_default());
-    // The last file wins.
-    paths.into_iter().rev().find_map(|path| {
+    let found = paths.into_iter().filter_map(|path| {
         let text = String::from_utf8(files.read(&path).ok()?).ok()?;
-        let span = span(&text, key, item)?;
+        let (span, is_item) = span(&text, key, item)?;
         let (line, column) = line_and_column(&text, span.start);
-        Some(Place { path, line, column })
-    })
+        Some((is_item, Place { path, line, column }))
+    });
+    // The last file wins; lists add up, so that an item may stand in any of them.
+    let best = found.max_by_key(|(is_item, _)| *is_item);
+    best.map(|(_, place)| place)
 }
 
-fn span(text: &str, key: &str, item: Option<&str>) -> Option<Range<usize>> {
+/// The place of a key's value, or of an item in it, and whether that item is there.
+fn span(text: &str, key: &str, item: Option<&str>) -> Option<(Range<usize>, bool)> {
     let table = DeTable::parse(text).ok()?;
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
     let value = match section {
@@ -46,7 +49,7 @@ fn span(text: &str, key: &str, item: Option<&str>) -> Option<Range<usize>> {
     let is_item = |value: &&Spanned<DeValue<'_>>| value.get_ref().as_str() == item;
     let items = value.get_ref().as_array();
     let found = items.and_then(|items| items.iter().find(is_item));
-    Some(found.unwrap_or(value).span())
+    Some((found.unwrap_or(value).span(), found.is_some()))
 }
 
 impl fmt::Display for Place {

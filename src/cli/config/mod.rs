@@ -3,7 +3,6 @@
 pub mod import;
 pub mod init;
 pub mod key_places;
-pub mod other_injector;
 pub mod rules;
 pub mod show;
 pub mod values;

@@ -12,7 +12,7 @@ use crate::explain::shell_scripts;
 use crate::explain::verdict;
 use crate::output::names;
 use opentelemetry_injector_policy::config::sources::drop_ins;
-use opentelemetry_injector_policy::config::{overrides, rules};
+use opentelemetry_injector_policy::config::{self, overrides};
 use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::process::directory;
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
@@ -246,7 +246,7 @@ impl<'s> Explainer<'s> {
 
     fn agent(&mut self, runtime: Runtime) {
         let facts = &self.process.facts;
-        let applied = rules::applied(&self.configuration, runtime, facts);
+        let applied = config::of_process(&self.configuration, runtime, facts);
         let applied = applied.unwrap_or(Cow::Borrowed(&self.configuration));
         let agent = applied.agent(runtime).agent_path.clone();
         let agent = agent.unwrap_or_default();

@@ -1,17 +1,22 @@
 //! The configuration as the injector uses it; [`keys`] reads it from TOML.
 
 pub mod keys;
+pub mod libotelinject;
 pub mod overrides;
 pub mod rules;
 pub mod sources;
 
-use crate::Runtime;
 use crate::config::rules::Rule;
+use crate::{Process, Reason, Runtime};
+use alloc::borrow::Cow;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 /// What all configuration files together say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
+    /// True: libotelinject.so's files and variables have not been read yet
+    /// ([`crate::decision::complete`]).
+    pub is_partial: bool,
     /// False: no process is injected.
     pub enabled: bool,
     /// `service_name`: what services are called.
@@ -82,6 +87,20 @@ pub struct Agent {
     pub allow_other_agents: bool,
     /// True: inject even where the application brings an OpenTelemetry SDK of its own.
     pub allow_own_sdk: bool,
+}
+
+/// What the configuration says of one process that runs `runtime`: rules applied, and the process's libc
+/// in the agent's path.
+///
+/// # Errors
+/// The rule, or the key, by which the process is left alone.
+pub fn of_process<'c>(
+    configuration: &'c Configuration,
+    runtime: Runtime,
+    process: &impl Process,
+) -> Result<Cow<'c, Configuration>, Reason> {
+    let applied = rules::applied(configuration, runtime, process)?;
+    Ok(libotelinject::with_libc(applied, runtime, process))
 }
 
 impl Configuration {
@@ -188,6 +207,7 @@ impl Default for Agent {
 impl Default for Configuration {
     fn default() -> Self {
         Self {
+            is_partial: false,
             enabled: true,
             service_name: ServiceName::default(),
             injector_version: false,

@@ -1,6 +1,7 @@
 //! What the environment of one process may say to the injector, without any configuration file.
 
 use crate::config::Level;
+use crate::config::libotelinject::variables;
 use crate::{Process, Reason};
 use alloc::vec::Vec;
 
@@ -41,13 +42,14 @@ pub fn level(process: &impl Process) -> Level {
     match process.variable(DEBUG) {
         Some(value) if value.eq_ignore_ascii_case(b"trace") => Level::Trace,
         Some(value) if is_true(&value) => Level::Debug,
-        _ => Level::Off,
+        Some(_) => Level::Off,
+        None => variables::level(process),
     }
 }
 
-/// `true` (in any case) and `1` are true, everything else is not.
+/// `true` and `t` (in any case) and `1` are true, everything else is not.
 pub fn is_true(value: &[u8]) -> bool {
-    value == b"1" || value.eq_ignore_ascii_case(b"true")
+    value == b"1" || value.eq_ignore_ascii_case(b"true") || value.eq_ignore_ascii_case(b"t")
 }
 
 #[cfg(test)]
@@ -64,7 +66,7 @@ mod tests {
     #[test]
     fn both_kill_switches_work_and_only_with_true() {
         for name in KILL_SWITCHES {
-            for value in ["true", "TRUE", "1"] {
+            for value in ["true", "TRUE", "1", "t", "T"] {
                 assert_eq!(
                     kill_switch(&with(name, value)),
                     Err(Reason::KillSwitch(name))

@@ -1,8 +1,9 @@
 //! Which files make up the configuration, and what is wrong with a file.
 
 use crate::config::keys::{self, ConfigurationError, line_and_column};
+use crate::config::libotelinject::{self, Places, variables};
 use crate::process::directory;
-use crate::{Configuration, Reason};
+use crate::{Configuration, Process, Reason};
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
@@ -79,17 +80,96 @@ impl fmt::Display for FileProblem {
 
 impl core::error::Error for FileProblem {}
 
-/// Reads `path` and the `conf.d/*.toml` beside it, later keys winning.
+/// Reads everything: libotelinject.so's files, `path`, and the `conf.d/*.toml` beside it. Later files
+/// win key by key, and lists of patterns add up.
 ///
 /// # Errors
 /// The first file that cannot be used: then nothing is injected.
 pub fn load(files: &impl Files, path: &[u8]) -> Result<Configuration, Reason> {
+    load_all(files, path, &Places::beside(path), |_| false)
+}
+
+/// [`load`] for one process, whose environment may name other files and override them.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for(
+    process: &impl Process,
+    files: &impl Files,
+    path: &[u8],
+) -> Result<Configuration, Reason> {
+    load_all(files, path, &Places::of(process, path), |configuration| {
+        variables::take(process, configuration)
+    })
+}
+
+fn load_all(
+    files: &impl Files,
+    path: &[u8],
+    places: &Places,
+    override_by: impl FnOnce(&mut Configuration) -> bool,
+) -> Result<Configuration, Reason> {
     let mut configuration = Configuration::default();
-    load_one(files, path, &mut configuration)?;
-    for path in drop_ins(files, path)? {
-        load_one(files, &path, &mut configuration)?;
+    let others = libotelinject::read(files, places, &mut configuration);
+    let own = load_own(files, path, &mut configuration);
+    let is_overridden = override_by(&mut configuration);
+    match own {
+        // Another injector's configuration is enough.
+        Err(reason) if !is_missing(&reason, path) || others.is_empty() && !is_overridden => {
+            Err(reason)
+        }
+        _ => Ok(configuration),
     }
+}
+
+/// Reads the TOML alone, and says so where more may have to be read ([`Configuration::is_partial`]):
+/// for processes that no runtime's name tells, most of which never need the rest.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_part(
+    process: &impl Process,
+    files: &impl Files,
+    path: &[u8],
+) -> Result<Configuration, Reason> {
+    let mut configuration = Configuration::default();
+    match load_own(files, path, &mut configuration) {
+        Ok(()) => {}
+        Err(reason)
+            if is_missing(&reason, path) && libotelinject::is_used(process, files, path) =>
+        {
+            return load_for(process, files, path);
+        }
+        Err(reason) => return Err(reason),
+    }
+    configuration.is_partial = true;
     Ok(configuration)
+}
+
+fn load_own(
+    files: &impl Files,
+    path: &[u8],
+    configuration: &mut Configuration,
+) -> Result<(), Reason> {
+    load_one(files, path, configuration)?;
+    for path in drop_ins(files, path)? {
+        load_one(files, &path, configuration)?;
+    }
+    Ok(())
+}
+
+fn is_missing(reason: &Reason, file: &[u8]) -> bool {
+    let problem = FileProblem::Missing;
+    matches!(reason, Reason::Configuration { path, problem: found } if *found == problem && path == file)
+}
+
+/// A path in the folder of `file`.
+pub fn beside(file: &[u8], name: &[u8]) -> Vec<u8> {
+    if file.contains(&b'/') {
+        [directory(file), b"/", name].concat()
+    } else {
+        name.to_vec()
+    }
 }
 
 /// The paths of the `conf.d/*.toml` beside `path`, in byte order of their names; names that begin
@@ -98,19 +178,23 @@ pub fn load(files: &impl Files, path: &[u8]) -> Result<Configuration, Reason> {
 /// # Errors
 /// A directory that exists and cannot be read.
 pub fn drop_ins(files: &impl Files, path: &[u8]) -> Result<Vec<Vec<u8>>, Reason> {
-    let mut folder = directory(path).to_vec();
-    match path.contains(&b'/') {
-        true => folder.extend(b"/conf.d"),
-        false => folder.extend(b"conf.d"),
-    }
-    let mut names = match files.names_in(&folder) {
+    files_in(files, &beside(path, b"conf.d"), b".toml")
+}
+
+/// The paths of files in a folder by how their names end, in byte order of the names; names that begin
+/// with a dot are left out. None where there is no such folder.
+///
+/// # Errors
+/// A directory that exists and cannot be read.
+pub fn files_in(files: &impl Files, folder: &[u8], ending: &[u8]) -> Result<Vec<Vec<u8>>, Reason> {
+    let mut names = match files.names_in(folder) {
         Ok(names) => names,
         Err(FileProblem::Missing) => return Ok(Vec::new()),
-        Err(problem) => return Err(reason(&folder, problem)),
+        Err(problem) => return Err(reason(folder, problem)),
     };
-    names.retain(|name| name.ends_with(b".toml") && !name.starts_with(b"."));
+    names.retain(|name| name.ends_with(ending) && !name.starts_with(b"."));
     names.sort_unstable();
-    let join = |name: Vec<u8>| [folder.as_slice(), b"/", &name].concat();
+    let join = |name: Vec<u8>| [folder, b"/", &name].concat();
     Ok(names.into_iter().map(join).collect())
 }
 
@@ -158,13 +242,20 @@ fn reason(path: &[u8], problem: FileProblem) -> Reason {
     Reason::Configuration { path, problem }
 }
 
+/// Files made of plain texts, for the tests of this crate.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod memory {
+    use super::{FileProblem, Files};
+    use alloc::vec::Vec;
     use std::collections::BTreeMap;
-    use std::string::ToString;
 
-    struct Memory(BTreeMap<&'static str, &'static [u8]>);
+    pub struct Memory(BTreeMap<&'static str, &'static [u8]>);
+
+    impl<const N: usize> From<[(&'static str, &'static [u8]); N]> for Memory {
+        fn from(files: [(&'static str, &'static [u8]); N]) -> Self {
+            Self(BTreeMap::from(files))
+        }
+    }
 
     impl Files for Memory {
         fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
@@ -179,16 +270,23 @@ mod tests {
             Ok(names.map(<[u8]>::to_vec).collect())
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::memory::Memory;
+    use super::*;
+    use std::string::ToString;
 
     #[test]
     fn drop_ins_win_in_byte_order_and_others_are_not_read() {
-        let files = Memory(BTreeMap::from([
+        let files = Memory::from([
             ("/e/c.toml", &b"[jvm]\nagent_path = '/first'"[..]),
             ("/e/conf.d/10-b.toml", b"[jvm]\nagent_path = '/second'"),
             ("/e/conf.d/9-a.toml", b"[jvm]\nagent_path = '/third'"),
             ("/e/conf.d/99.toml.bak", b"nonsense"),
             ("/e/conf.d/.hidden.toml", b"nonsense"),
-        ]));
+        ]);
         let configuration = load(&files, b"/e/c.toml").unwrap();
         assert_eq!(
             configuration
@@ -201,10 +299,7 @@ mod tests {
 
     #[test]
     fn a_broken_drop_in_names_its_place() {
-        let files = Memory(BTreeMap::from([
-            ("/c.toml", &b""[..]),
-            ("/conf.d/a.toml", b"\n enabled = 1"),
-        ]));
+        let files = Memory::from([("/c.toml", &b""[..]), ("/conf.d/a.toml", b"\n enabled = 1")]);
         let reason = load(&files, b"/c.toml").unwrap_err();
         assert_eq!(
             reason.to_string(),
@@ -214,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_and_bad_utf8_are_reasons() {
-        let files = Memory(BTreeMap::from([("/bad", &b"a = '\xff'"[..])]));
+        let files = Memory::from([("/bad", &b"a = '\xff'"[..])]);
         let problem = |path: &[u8]| load(&files, path).unwrap_err().to_string();
         assert_eq!(problem(b"/none"), "/none: no such file");
         assert_eq!(problem(b"/bad"), "/bad: not UTF-8 from byte 5 on");

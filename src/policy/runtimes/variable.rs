@@ -1,6 +1,6 @@
 //! The names whose answers may change, and the value of each.
 
-use crate::config::rules;
+use crate::config;
 use crate::runtimes::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby};
 use crate::settings;
 use crate::{Configuration, Process, Reason, Runtime};
@@ -84,7 +84,7 @@ impl Variable {
         configuration: &Configuration,
     ) -> Result<Vec<u8>, Reason> {
         self.runtime().proof(process, configuration)?;
-        let configuration = &*rules::applied(configuration, self.runtime(), process)?;
+        let configuration = &*config::of_process(configuration, self.runtime(), process)?;
         match self {
             Self::JavaToolOptions => jvm::value(original, process, configuration),
             Self::NodeOptions => nodejs::value(original, process, configuration),
@@ -104,7 +104,7 @@ impl Variable {
         if self != Self::DotnetStartupHooks {
             return Vec::new();
         }
-        match rules::applied(configuration, Runtime::Dotnet, process) {
+        match config::of_process(configuration, Runtime::Dotnet, process) {
             Ok(configuration) => dotnet::entries(process, &configuration),
             Err(_) => Vec::new(),
         }
@@ -185,7 +185,7 @@ impl Watched<'_> {
             (_, Some(runtime)) => runtime,
             (_, None) => return Err(Reason::NotActivated),
         };
-        let configuration = &*rules::applied(configuration, runtime, process)?;
+        let configuration = &*config::of_process(configuration, runtime, process)?;
         match self {
             Self::Setting(name) => settings::value(name, original, runtime, process, configuration),
             Self::Question(question) => question.answer(runtime, process, configuration),

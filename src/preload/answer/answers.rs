@@ -5,18 +5,19 @@
 
 use crate::answer::php_requests;
 use crate::answer::state::STATE;
-use crate::attempt::{attempt, permanent};
+use crate::attempt::{attempt, keep, permanent};
+use crate::sys::file_system::FilesOfAnswer;
 use crate::sys::host::Host;
 use crate::sys::{environment, log, memory_map};
+use alloc::boxed::Box;
 use core::ffi::{CStr, c_char};
 use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::runtimes::boot;
-use opentelemetry_injector_policy::runtimes::variable::Variable;
 use opentelemetry_injector_policy::settings::added;
-use opentelemetry_injector_policy::{Configuration, Watched, settings};
+use opentelemetry_injector_policy::{Configuration, Reason, Variable, Watched, decision, settings};
 
 struct Answer {
     older: *const Answer,
@@ -159,9 +160,12 @@ fn text(value: *const c_char) -> Option<&'static CStr> {
 fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_char> {
     let before = text(question.original).map(CStr::to_bytes);
     let (host, configuration) = (Host::default(), configuration()?);
-    let outcome = question
-        .watched
-        .value(before, STATE.activated(), &host, configuration);
+    let outcome = complete(question.watched, &host, configuration).and_then(|configuration| {
+        let activated = STATE.activated();
+        question
+            .watched
+            .value(before, activated, &host, configuration)
+    });
     let name = Lossy(question.name.to_bytes());
     log::debug!("{name} was {}", Lossy(before.unwrap_or(b"(not set)")));
     match &outcome {
@@ -197,6 +201,26 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
         value,
     };
     publish(question, answer)
+}
+
+/// The configuration with everything in it. Where the program's name told no runtime, a part was left
+/// out at the start; it is read when a runtime turns out to be there, and kept.
+fn complete(
+    watched: Watched<'_>,
+    host: &Host,
+    configuration: &'static Configuration,
+) -> Result<&'static Configuration, Reason> {
+    let is_wanted = |variable: Variable| variable.runtime().proof(host, configuration).is_ok();
+    match watched {
+        Watched::Activation(variable) if configuration.is_partial && is_wanted(variable) => {
+            let complete = decision::complete(host, &FilesOfAnswer)?;
+            keep();
+            let complete = Box::leak(Box::new(complete));
+            configure(complete);
+            Ok(complete)
+        }
+        _ => Ok(configuration),
+    }
 }
 
 /// Puts what the runtime reads in no other way into the environment.

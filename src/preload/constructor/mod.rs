@@ -50,7 +50,7 @@ fn inject(start: &AtStart) -> Result<(), Reason> {
     log::start(&host);
     let mut level = Level::Off;
     let configuration =
-        decision::prepare(&host, &FileSystem::new(start), |path, configuration| {
+        decision::prepare_at_start(&host, &FileSystem::new(start), |path, configuration| {
             level = log::configure(&configuration.log, &host);
             log::debug!("configuration: {}", Lossy(path));
         })?;

@@ -63,44 +63,72 @@ fn regular_content(file: &Descriptor, status: &libc::stat) -> Result<Vec<u8>, Fi
     Ok(content)
 }
 
+/// The file system as this process sees it in an answer, where nothing of the host's is called.
+pub struct FilesOfAnswer;
+
+/// Asks for the status of an open file.
+type Status<'s> = &'s dyn Fn(&Descriptor) -> Result<libc::stat, FileProblem>;
+
 impl Files for FileSystem<'_> {
     fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
-        let file = open(path, libc::O_RDONLY)?;
-        let status = self.status(&file)?;
-        if status.st_mode & libc::S_IFMT == libc::S_IFREG && is_writable_by_all(status.st_mode) {
-            return Err(FileProblem::WritableByAll);
-        }
-        regular_content(&file, &status)
+        read(path, &|file| self.status(file))
     }
 
     fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
-        let directory = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
-        let status = self.status(&directory)?;
-        if is_writable_by_all(status.st_mode) {
-            return Err(FileProblem::WritableByAll);
-        }
-        let mut records = Vec::new();
-        loop {
-            let filled = records.len();
-            // Without memory the attempt would end here, and the directory stay open in the host.
-            let room = records.try_reserve(RECORDS);
-            room.map_err(|_| FileProblem::System(libc::ENOMEM))?;
-            records.resize(filled + RECORDS, 0);
-            let rest = records.get_mut(filled..).unwrap_or_default();
-            let length = kernel::directory_entries(&directory, rest).map_err(problem)?;
-            records.truncate(filled + length);
-            if length == 0 {
-                break;
-            }
-            if records.len() > LARGEST_FILE {
-                return Err(FileProblem::TooLarge);
-            }
-        }
-        drop(directory);
-        let mut names = Vec::new();
-        collect_names(&records, &mut names);
-        Ok(names)
+        names_in(directory, &|file| self.status(file))
     }
+}
+
+impl Files for FilesOfAnswer {
+    fn read(&self, path: &[u8]) -> Result<Vec<u8>, FileProblem> {
+        read(path, &status_in_answer)
+    }
+
+    fn names_in(&self, directory: &[u8]) -> Result<Vec<Vec<u8>>, FileProblem> {
+        names_in(directory, &status_in_answer)
+    }
+}
+
+fn status_in_answer(file: &Descriptor) -> Result<libc::stat, FileProblem> {
+    kernel::status_of_open(file).map_err(problem)
+}
+
+fn read(path: &[u8], status: Status<'_>) -> Result<Vec<u8>, FileProblem> {
+    let file = open(path, libc::O_RDONLY)?;
+    let status = status(&file)?;
+    if status.st_mode & libc::S_IFMT == libc::S_IFREG && is_writable_by_all(status.st_mode) {
+        return Err(FileProblem::WritableByAll);
+    }
+    regular_content(&file, &status)
+}
+
+fn names_in(directory: &[u8], status: Status<'_>) -> Result<Vec<Vec<u8>>, FileProblem> {
+    let directory = open(directory, libc::O_RDONLY | libc::O_DIRECTORY)?;
+    let status = status(&directory)?;
+    if is_writable_by_all(status.st_mode) {
+        return Err(FileProblem::WritableByAll);
+    }
+    let mut records = Vec::new();
+    loop {
+        let filled = records.len();
+        // Without memory the attempt would end here, and the directory stay open in the host.
+        let room = records.try_reserve(RECORDS);
+        room.map_err(|_| FileProblem::System(libc::ENOMEM))?;
+        records.resize(filled + RECORDS, 0);
+        let rest = records.get_mut(filled..).unwrap_or_default();
+        let length = kernel::directory_entries(&directory, rest).map_err(problem)?;
+        records.truncate(filled + length);
+        if length == 0 {
+            break;
+        }
+        if records.len() > LARGEST_FILE {
+            return Err(FileProblem::TooLarge);
+        }
+    }
+    drop(directory);
+    let mut names = Vec::new();
+    collect_names(&records, &mut names);
+    Ok(names)
 }
 
 impl<'s> FileSystem<'s> {

@@ -155,13 +155,19 @@ impl Reader<'_> {
             "injector_version" => configuration.injector_version = boolean(value)?,
             "nodejs.esm" => configuration.nodejs_esm = boolean(value)?,
             "dotnet.profiler" => configuration.dotnet_profiler = boolean(value)?,
-            "processes.include" => configuration.processes.include = Some(patterns(value)?),
-            "processes.exclude" => configuration.processes.exclude = patterns(value)?,
+            // Lists of several files add up: no package takes a pattern of the administrator's away.
+            "processes.include" => {
+                let list = configuration.processes.include.get_or_insert_default();
+                list.extend(patterns(value)?);
+            }
+            "processes.exclude" => configuration.processes.exclude.extend(patterns(value)?),
             "processes.include_arguments" => {
-                configuration.processes.include_arguments = Some(patterns(value)?);
+                let list = &mut configuration.processes.include_arguments;
+                list.get_or_insert_default().extend(patterns(value)?);
             }
             "processes.exclude_arguments" => {
-                configuration.processes.exclude_arguments = patterns(value)?;
+                let list = &mut configuration.processes.exclude_arguments;
+                list.extend(patterns(value)?);
             }
             "hook.engine" => {
                 configuration.engine = one_of(value, &Engine::NAMES, Engine::from_name)?;

@@ -1,6 +1,7 @@
 //! Who names a service: for the command, which tells it.
 
 use super::{Evidence, is_left_to_agent};
+use crate::config;
 use crate::config::ServiceName;
 use crate::config::rules::{self, Place, SERVICE_NAME};
 use crate::settings::resource_attributes::{self, derived, value_of, with_environment};
@@ -53,7 +54,7 @@ pub fn service_name(
     process: &impl Process,
     configuration: &Configuration,
 ) -> (Option<String>, Source) {
-    let Ok(applied) = rules::applied(configuration, runtime, process) else {
+    let Ok(applied) = config::of_process(configuration, runtime, process) else {
         return (None, Source::Nobody);
     };
     let text = |bytes: &[u8]| Some(String::from_utf8_lossy(bytes).into_owned());

@@ -1,8 +1,13 @@
-//! The files of the other OpenTelemetry injector (`libotelinject.so`): `injector.conf`, its
-//! `conf.d/*.conf` and its `default_env.conf`, as far as a line tells.
+//! The lines of libotelinject.so's files: `injector.conf`, `conf.d/*.conf`, `default_env.conf`.
 //!
-//! A line is `key=value`; what follows a `#` is a comment wherever it stands, and quotes around the
-//! whole value are taken off (its README, "Activation and Configuration", and its tests of quotes).
+//! A line is `key=value`. What follows a `#` is a comment wherever it stands. Quotes around the whole
+//! value are removed. A line of 8,192 bytes or more is ignored (its `config.zig`, `parseLine`,
+//! `unquoteValue` and `max_line_length`, August 2026).
+
+use alloc::string::String;
+
+/// A line of at least this length, in bytes without its end, is ignored.
+const TOO_LONG: usize = 8192;
 
 /// A line that says something.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,17 +21,20 @@ pub struct Line<'t> {
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Content<'t> {
-    /// A key and its value, quotes taken off.
+    /// A key and its value without quotes.
     Setting(&'t str, String),
     /// No `=`: the other injector ignores it.
     Malformed(&'t str),
+    /// Longer than the other injector reads.
+    TooLong,
 }
 
 /// The lines of a text that are neither empty nor comments.
 pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    text.split('\n').enumerate().filter_map(|(index, line)| {
-        let line = line.split('#').next().unwrap_or(line).trim();
+    text.split('\n').enumerate().filter_map(|(index, whole)| {
+        let line = whole.split('#').next().unwrap_or(whole).trim();
         let content = match line.split_once('=') {
+            _ if whole.len() >= TOO_LONG => Content::TooLong,
             _ if line.is_empty() => return None,
             None => Content::Malformed(line),
             Some((key, value)) => Content::Setting(key.trim(), unquoted(value.trim())),
@@ -65,6 +73,7 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     #[test]
     fn lines_are_settings_comments_or_neither() {
@@ -83,7 +92,22 @@ mod tests {
     }
 
     #[test]
-    fn quotes_around_the_whole_value_are_taken_off() {
+    fn a_line_that_is_too_long_is_ignored_and_the_next_one_is_read() {
+        let text = ["a=".into(), "x".repeat(TOO_LONG), "\nb=1".into()].concat();
+        let contents: Vec<_> = lines(&text).map(|line| line.content).collect();
+        assert_eq!(
+            contents,
+            [Content::TooLong, Content::Setting("b", "1".into())]
+        );
+        let text = ["a=".into(), "x".repeat(TOO_LONG - 3)].concat();
+        assert!(matches!(
+            lines(&text).next().unwrap().content,
+            Content::Setting("a", _)
+        ));
+    }
+
+    #[test]
+    fn quotes_around_the_whole_value_are_removed() {
         for (value, plain) in [
             ("'a \\$ b'", "a \\$ b"),
             (r#""a \"b\" \$c \\ \d""#, r#"a "b" $c \ \d"#),

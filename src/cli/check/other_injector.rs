@@ -1,0 +1,105 @@
+//! The files of libotelinject.so that processes read as well: what in them has no counterpart.
+
+use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
+use crate::machine::configuration_files::FileSystem;
+use opentelemetry_injector_policy::config::libotelinject::keys::{self, LeftOut};
+use opentelemetry_injector_policy::config::libotelinject::lines::{Content, Line, lines};
+use opentelemetry_injector_policy::config::libotelinject::{Places, SETTINGS_KEY, settings_file};
+use opentelemetry_injector_policy::{Configuration, Files, Runtime};
+
+/// What has been found in the files.
+#[derive(Default)]
+pub struct Found {
+    /// The files that are there.
+    pub files: Vec<Vec<u8>>,
+    /// What processes ignore in them.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The runtimes that get an agent, with the file and the line.
+    pub agents: Vec<(Runtime, Vec<u8>, Excerpt)>,
+}
+
+/// Reads the files beside the configuration `path` into `configuration`, as processes do.
+pub fn read(path: &[u8], configuration: &mut Configuration) -> Found {
+    let places = Places::beside(path);
+    let mut found = Found::default();
+    let mut settings = settings_file(&places);
+    let mut paths = vec![places.file.clone()];
+    paths.extend(places.drop_ins(&FileSystem));
+    for path in paths {
+        found.read_file(&path, configuration, |configuration, key, value| {
+            if key == SETTINGS_KEY {
+                settings = value.into();
+            }
+            keys::take(configuration, key, value)
+        });
+    }
+    found.read_file(&settings, configuration, keys::take_setting);
+    found
+}
+
+impl Found {
+    fn read_file(
+        &mut self,
+        path: &[u8],
+        configuration: &mut Configuration,
+        mut take: impl FnMut(&mut Configuration, &str, &str) -> Vec<LeftOut>,
+    ) {
+        let Some(text) = FileSystem
+            .read(path)
+            .ok()
+            .and_then(|content| String::from_utf8(content).ok())
+        else {
+            return;
+        };
+        self.files.push(path.to_vec());
+        for line in lines(&text) {
+            let place = excerpt(&text, &line);
+            let messages = match &line.content {
+                Content::Malformed(line) => vec![format!("`{line}` is no key=value")],
+                Content::TooLong => vec!["the line is too long".into()],
+                Content::Setting(key, value) => {
+                    if let Some(runtime) = runtime_of(key).filter(|_| !value.is_empty()) {
+                        self.agents.push((runtime, path.to_vec(), place.clone()));
+                    }
+                    let left_out = take(configuration, key, value);
+                    left_out.iter().map(ToString::to_string).collect()
+                }
+            };
+            let warnings = messages
+                .into_iter()
+                .map(|message| warning(path, place.clone(), message));
+            self.diagnostics.extend(warnings);
+        }
+    }
+}
+
+fn excerpt(text: &str, line: &Line<'_>) -> Excerpt {
+    let start = text
+        .split_inclusive('\n')
+        .take(line.number - 1)
+        .map(str::len)
+        .sum();
+    let length = text[start..].lines().next().map_or(0, str::len);
+    Excerpt::new(text, &(start..start + length))
+}
+
+/// The runtime whose agent a key names.
+fn runtime_of(key: &str) -> Option<Runtime> {
+    let (section, rest) = key.split_once('_')?;
+    let mut runtimes = Runtime::ALL.into_iter();
+    runtimes
+        .find(|runtime| runtime.section() == section)
+        .filter(|_| rest.starts_with("auto_instrumentation_agent_path"))
+}
+
+fn warning(path: &[u8], place: Excerpt, message: String) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        path: path.to_vec(),
+        excerpt: Some(place),
+        message,
+        notes: vec!["processes ignore this".into()],
+        help: "say it in the configuration of this injector (`config import` converts the file)"
+            .into(),
+    }
+}

@@ -1,0 +1,243 @@
+//! The configuration of libotelinject.so (open-telemetry/opentelemetry-injector), read where it lies.
+//!
+//! It is weaker than any TOML: `injector.conf`, then `conf.d/*.conf` in byte order of their names, then
+//! `default_env.conf` for the agents' settings. Whatever cannot be used in these files is ignored, as
+//! that injector ignores it; `opentelemetry-injector check` reports it.
+
+pub mod keys;
+pub mod lines;
+pub mod variables;
+
+use crate::config::sources::{Files, beside, files_in};
+use crate::{Configuration, Process, Runtime};
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use keys::{LIBC, RUBY_GEMS};
+use lines::{Content, lines};
+
+/// How its drop-ins end.
+pub const ENDING: &[u8] = b".conf";
+const FILE: &[u8] = b"injector.conf";
+const SETTINGS_FILE: &[u8] = b"default_env.conf";
+/// The key that names the file with the agents' settings.
+pub const SETTINGS_KEY: &str = "all_auto_instrumentation_agents_env_path";
+
+/// Where its files are.
+pub struct Places {
+    /// `injector.conf`.
+    pub file: Vec<u8>,
+    /// What stands for the folder `conf.d`, where a variable names another one.
+    folder: Option<Vec<u8>>,
+    /// The configuration, beside which they lie otherwise.
+    beside: Vec<u8>,
+}
+
+impl Places {
+    /// Beside the configuration, or where the process's environment says.
+    pub fn of(process: &impl Process, configuration: &[u8]) -> Self {
+        let named = |name| {
+            let path = variables::text(process, name)?;
+            (!path.is_empty()).then(|| path.into_bytes())
+        };
+        Self {
+            file: named(variables::CONFIG_FILE).unwrap_or_else(|| beside(configuration, FILE)),
+            folder: named(variables::CONFIG_DIR),
+            beside: configuration.to_vec(),
+        }
+    }
+
+    /// Beside the configuration.
+    pub fn beside(configuration: &[u8]) -> Self {
+        Self {
+            file: beside(configuration, FILE),
+            folder: None,
+            beside: configuration.to_vec(),
+        }
+    }
+
+    /// The drop-ins in their order; none where the folder cannot be read.
+    pub fn drop_ins(&self, files: &impl Files) -> Vec<Vec<u8>> {
+        let folder = match &self.folder {
+            Some(folder) => folder.clone(),
+            None => beside(&self.beside, b"conf.d"),
+        };
+        files_in(files, &folder, ENDING).unwrap_or_default()
+    }
+}
+
+/// Reads all of it into `configuration`; the files that were there.
+pub fn read(
+    files: &impl Files,
+    places: &Places,
+    configuration: &mut Configuration,
+) -> Vec<Vec<u8>> {
+    let mut settings = settings_file(places);
+    let mut found = Vec::new();
+    let mut paths = Vec::from([places.file.clone()]);
+    paths.extend(places.drop_ins(files));
+    for path in paths {
+        let is_there = each_setting(files, &path, |key, value| {
+            keys::take(configuration, key, value);
+            if key == SETTINGS_KEY {
+                settings = value.into();
+            }
+        });
+        if is_there {
+            found.push(path);
+        }
+    }
+    let is_there = each_setting(files, &settings, |name, value| {
+        keys::take_setting(configuration, name, value);
+    });
+    if is_there {
+        found.push(settings);
+    }
+    found
+}
+
+/// The file with the agents' settings, where no key names another.
+pub fn settings_file(places: &Places) -> Vec<u8> {
+    beside(&places.file, SETTINGS_FILE)
+}
+
+/// Whether that injector is configured at all, by a variable or a file: two looks at the file system where
+/// it is not.
+pub fn is_used(process: &impl Process, files: &impl Files, configuration: &[u8]) -> bool {
+    let places = Places::of(process, configuration);
+    variables::is_given(process)
+        || files.read(&places.file).is_ok()
+        || !places.drop_ins(files).is_empty()
+}
+
+/// Calls `take` with every key and value of a file; whether the file could be read.
+fn each_setting(files: &impl Files, path: &[u8], mut take: impl FnMut(&str, &str)) -> bool {
+    let Some(text) = files
+        .read(path)
+        .ok()
+        .and_then(|content| String::from_utf8(content).ok())
+    else {
+        return false;
+    };
+    for line in lines(&text) {
+        if let Content::Setting(key, value) = line.content {
+            take(key, &value);
+        }
+    }
+    true
+}
+
+/// The configuration with the name of the process's libc in the paths of one runtime.
+pub fn with_libc<'c>(
+    configuration: Cow<'c, Configuration>,
+    runtime: Runtime,
+    process: &impl Process,
+) -> Cow<'c, Configuration> {
+    let path = configuration.agent(runtime).agent_path.as_deref();
+    if !path.is_some_and(|path| path.contains(LIBC)) {
+        return configuration;
+    }
+    let libc = libc_of(process);
+    let mut configuration = configuration.into_owned();
+    let path = &mut configuration.agent_mut(runtime).agent_path;
+    *path = path.take().map(|path| path.replace(LIBC, libc));
+    if let Some(gems) = configuration.environment.get_mut(RUBY_GEMS) {
+        *gems = gems.replace(LIBC, libc);
+    }
+    Cow::Owned(configuration)
+}
+
+/// The libc of a process, as folders of agents are called. musl's loader is its libc.
+fn libc_of(process: &impl Process) -> &'static str {
+    let is_musl = process.loaded_library("ld-musl-").is_some()
+        || process.loaded_library("libc.musl-").is_some();
+    if is_musl { "musl" } else { "glibc" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sources::memory::Memory;
+    use crate::process::fixture::Fixture;
+
+    fn files() -> Memory {
+        Memory::from([
+            ("/e/injector.conf", &b"exclude_paths=/usr/*\n"[..]),
+            (
+                "/e/conf.d/java.conf",
+                b"jvm_auto_instrumentation_agent_path=/j.jar",
+            ),
+            (
+                "/e/conf.d/99.conf",
+                b"exclude_paths=/srv/*\nnonsense\ncolour=red",
+            ),
+            ("/e/conf.d/java.toml", b"[jvm]\nagent_path = '/ours.jar'"),
+            ("/e/default_env.conf", b"OTEL_A=1\nPATH=/x\n"),
+            (
+                "/other/a.conf",
+                b"jvm_auto_instrumentation_agent_path=/other.jar",
+            ),
+        ])
+    }
+
+    #[test]
+    fn its_files_add_up_and_its_settings_are_defaults() {
+        let mut c = Configuration::default();
+        let found = read(&files(), &Places::beside(b"/e/configuration.toml"), &mut c);
+        assert_eq!(found.len(), 4);
+        assert_eq!(c.agent(Runtime::Jvm).agent_path.as_deref(), Some("/j.jar"));
+        assert_eq!(c.processes.exclude, ["/usr/*", "/srv/*"]);
+        assert_eq!(c.environment.len(), 1);
+        assert_eq!(c.environment["OTEL_A"], "1");
+    }
+
+    #[test]
+    fn variables_name_other_places() {
+        let mut process = Fixture::default();
+        process
+            .variables
+            .insert("OTEL_INJECTOR_CONFIG_DIR".into(), " /other ".into());
+        process
+            .variables
+            .insert("OTEL_INJECTOR_CONFIG_FILE".into(), "/none".into());
+        let mut c = Configuration::default();
+        let places = Places::of(&process, b"/e/configuration.toml");
+        assert_eq!(read(&files(), &places, &mut c), [b"/other/a.conf"]);
+        assert_eq!(
+            c.agent(Runtime::Jvm).agent_path.as_deref(),
+            Some("/other.jar")
+        );
+        assert_eq!(c.processes.exclude, [""; 0]);
+    }
+
+    #[test]
+    fn another_file_with_the_settings_may_be_named() {
+        let files = Memory::from([
+            (
+                "/c/injector.conf",
+                &b"all_auto_instrumentation_agents_env_path=/env"[..],
+            ),
+            ("/c/default_env.conf", b"OTEL_A=1"),
+            ("/env", b"OTEL_B=2"),
+        ]);
+        let mut c = Configuration::default();
+        read(&files, &Places::beside(b"/c/configuration.toml"), &mut c);
+        assert_eq!(c.environment.keys().collect::<Vec<_>>(), ["OTEL_B"]);
+    }
+
+    #[test]
+    fn a_prefix_means_the_folder_for_the_libc_that_the_process_has() {
+        let mut configuration = Configuration::default();
+        configuration.agent_mut(Runtime::Python).agent_path = Some("/p/{libc}".into());
+        let path = |libraries: &[&str]| {
+            let process = Fixture {
+                libraries: libraries.iter().map(|path| String::from(*path)).collect(),
+                ..Fixture::default()
+            };
+            let with = with_libc(Cow::Borrowed(&configuration), Runtime::Python, &process);
+            with.agent(Runtime::Python).agent_path.clone().unwrap()
+        };
+        assert_eq!(path(&["/lib/x86_64-linux-gnu/libc.so.6"]), "/p/glibc");
+        assert_eq!(path(&["/lib/ld-musl-x86_64.so.1"]), "/p/musl");
+    }
+}
