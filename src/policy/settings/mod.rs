@@ -62,10 +62,11 @@ pub fn missing<'c>(
 }
 
 /// Whether `[environment]`, `[resource_attributes]`, a default, or the environment's own
-/// `OTEL_INJECTOR_…` (which are not looked at here) may say anything of a name.
+/// `OTEL_INJECTOR_…` (which are not looked at here) may say anything of a name. It allocates nothing: the
+/// preload object asks outside of its attempts, where there is no memory.
 pub fn is_configured(name: &str, runtime: Runtime, configuration: &Configuration) -> bool {
     let of_rule = |rule: &Rule| {
-        rule.environment.contains_key(name) || name == SERVICE_NAME && rule.names().is_some()
+        rule.environment.contains_key(name) || name == SERVICE_NAME && rule.names_service()
     };
     configuration.environment.contains_key(name)
         || configuration.rules.iter().any(of_rule)

@@ -110,6 +110,13 @@ impl Rule {
             .or_else(attribute)
     }
 
+    /// Whether it gives the service a name; without a copy of it, for whom there is no memory.
+    pub fn names_service(&self) -> bool {
+        self.service_name.is_some()
+            || self.environment.contains_key(SERVICE_NAME)
+            || self.resource_attributes.contains_key(NAME_ATTRIBUTE)
+    }
+
     /// Whether its agent is one for this runtime: an agent of another kind could not start.
     fn has_agent_for(&self, runtime: Runtime, process: &impl Process) -> bool {
         self.matches.runtime.contains(&runtime) || runtime.is_launched(process)
