@@ -147,6 +147,8 @@ mod tests {
             agent.enabled = false;
             agent.agent_path = Some(format!("/it's \"{}\"", runtime.section()));
             agent.allow_other_agents = true;
+            // The JVM's agent bridges the application's own SDK: there is no such key.
+            agent.allow_own_sdk = runtime != Runtime::Jvm;
         }
         let text = || "a\nb\t\"'\\\u{7f}\u{e4}".to_owned();
         let attributes = &mut configuration.resource_attributes;
