@@ -48,6 +48,9 @@ pub trait Process {
     /// Whether `path` is a folder.
     fn is_folder(&self, path: &[u8]) -> bool;
 
+    /// Whether there is certainly nothing at `path`: what cannot be looked at may be there.
+    fn is_absent(&self, path: &[u8]) -> bool;
+
     /// The folder of the boot files: `boot` beside the preload object.
     fn boot_folder(&self) -> &[u8];
 
@@ -179,6 +182,12 @@ pub(crate) mod fixture {
         }
         fn is_folder(&self, path: &[u8]) -> bool {
             self.folders.iter().any(|folder| folder.as_bytes() == path)
+        }
+        fn is_absent(&self, path: &[u8]) -> bool {
+            let is_content = |path: &str| self.contents.contains_key(path);
+            !self.is_readable_file(path)
+                && !self.is_folder(path)
+                && !core::str::from_utf8(path).is_ok_and(is_content)
         }
         fn boot_folder(&self) -> &[u8] {
             b"/boot"

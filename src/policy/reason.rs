@@ -91,6 +91,15 @@ pub enum Reason {
     IncompatibleOption(String),
     /// The launcher was only asked for information, by this option.
     InformationOnly(String),
+    /// Node.js with this option is no place for an agent.
+    NodeOption {
+        /// The option, or the word that stands in the script's place.
+        option: &'static str,
+        /// What keeps the agent out.
+        why: &'static str,
+    },
+    /// A file that may give Node.js options, or the option that names one.
+    NodeOptionsInFile(Vec<u8>),
     /// Another runtime asks, for its script or its children.
     OtherInterpreter,
     /// This JVM's image has no `libinstrument.so`; the path of its libjvm.
@@ -209,6 +218,12 @@ impl fmt::Display for Reason {
             Self::InformationOnly(option) => {
                 write!(f, "{option} asks for information and starts no application")
             }
+            Self::NodeOption { option, why } => write!(f, "{option}: {why}"),
+            Self::NodeOptionsInFile(path) => write!(
+                f,
+                "{} may give Node.js options, which count only where NODE_OPTIONS is not set",
+                Lossy(path)
+            ),
             Self::OtherInterpreter => f.write_str("another runtime asks, to hand the value on"),
             Self::NoInstrumentLibrary(path) => {
                 write!(f, "no libinstrument.so beside {}", Lossy(path))

@@ -59,6 +59,9 @@ impl Process for Plain {
     fn is_folder(&self, _path: &[u8]) -> bool {
         true
     }
+    fn is_absent(&self, _path: &[u8]) -> bool {
+        false
+    }
     fn boot_folder(&self) -> &[u8] {
         &self.boot_folder
     }

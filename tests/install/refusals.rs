@@ -95,7 +95,7 @@ fn an_object_that_changes_any_program_is_refused() {
 fn an_object_that_others_could_change_is_refused() {
     let machine = machine!();
     let folder = "usr/lib/opentelemetry/injector";
-    let beside = "usr/lib/opentelemetry/injector/boot/nodejs/register.js";
+    let beside = "usr/lib/opentelemetry/injector/boot/nodejs/register.cjs";
     for (name, mode, told) in [
         (OBJECT, 0o666, "can be written by others"),
         (OBJECT, 0o664, "can be written by others"),

@@ -173,7 +173,7 @@ fn node_reads_the_options_that_are_meant() {
         skip!("no node");
     }
     let place = Place::new(Runtime::Nodejs, "/usr/bin/node", "it's \"a\" folder \\");
-    place.write("it's \"a\" folder \\/nodejs/register.js", "");
+    place.write("it's \"a\" folder \\/nodejs/register.cjs", "");
     // Internals tell all conditions, and all modules that are required.
     let script = "const { getOptionValue } = require('internal/options');\
                   console.log(JSON.stringify([getOptionValue('--require'), getOptionValue('--conditions')]))";

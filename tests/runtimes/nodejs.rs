@@ -1,7 +1,13 @@
 //! Real Node.js: with the real agent where scripts/fetch-nodejs-agent has put it, else with a
 //! stand-in that notes where it was loaded.
 
+mod ending;
+mod imports;
+mod left_alone;
+mod presence;
+
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -29,8 +35,25 @@ fn script(name: &str) -> PathBuf {
     path.canonicalize().unwrap()
 }
 
+/// Every Node.js that is here: the machine's, and what scripts/fetch-nodejs-versions has fetched.
+fn nodes() -> Vec<PathBuf> {
+    let mut nodes = Vec::new();
+    if has("node") {
+        nodes.push("node".into());
+    }
+    let fetched = fs::read_dir(root().join(".cache/nodejs-versions"));
+    for version in fetched.into_iter().flatten() {
+        let packages = fs::read_dir(version.unwrap().path().join("node_modules"));
+        let binaries = packages.into_iter().flatten();
+        let binaries = binaries.map(|package| package.unwrap().path().join("bin/node"));
+        nodes.extend(binaries.filter(|binary| binary.is_file()));
+    }
+    println!("versions of Node.js: {nodes:?}");
+    nodes
+}
+
 fn boot_file() -> PathBuf {
-    support::built().join("boot/nodejs/register.js")
+    support::built().join("boot/nodejs/register.cjs")
 }
 
 fn configure(scene: &Scene, agent: &str, more: &str) {
@@ -87,7 +110,7 @@ fn loaded(scene: &Scene) -> Vec<String> {
 }
 
 /// A command with a debug log, for a reason in it.
-fn told(scene: &Scene, program: &str) -> Command {
+fn told(scene: &Scene, program: impl AsRef<OsStr>) -> Command {
     let mut command = scene.command(program, "direct");
     command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
     command

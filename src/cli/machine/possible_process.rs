@@ -66,6 +66,10 @@ impl Process for PossibleProcess {
         Path::new(OsStr::from_bytes(path)).is_dir()
     }
 
+    fn is_absent(&self, _path: &[u8]) -> bool {
+        false
+    }
+
     fn boot_folder(&self) -> &[u8] {
         BOOT_FOLDER
     }

@@ -142,6 +142,10 @@ impl Process for ProcessFacts {
         self.visible.is_folder(path)
     }
 
+    fn is_absent(&self, path: &[u8]) -> bool {
+        self.visible.is_absent(path)
+    }
+
     fn boot_folder(&self) -> &[u8] {
         &self.boot_folder
     }

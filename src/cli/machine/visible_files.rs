@@ -133,6 +133,12 @@ impl VisibleFiles {
         self.find(path).is_ok_and(|found| found.metadata.is_dir())
     }
 
+    /// Whether there is certainly nothing.
+    pub fn is_absent(&self, path: &[u8]) -> bool {
+        self.find(path)
+            .is_err_and(|problem| problem == FileProblem::Missing)
+    }
+
     /// The content of a regular file of a configuration's length, whoever may write it: for files
     /// that are not the injector's own.
     ///

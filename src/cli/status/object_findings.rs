@@ -11,9 +11,13 @@ const ENGINE: &str = "engine";
 const BOOT_FILES: &str = "boot files";
 
 /// What the runtimes are given to load (src/boot).
-const BOOT: [&str; 7] = [
+const BOOT: [&str; 11] = [
     "erlang/agent.script",
-    "nodejs/register.js",
+    "nodejs/agent.cjs",
+    "nodejs/ending.cjs",
+    "nodejs/imports.cjs",
+    "nodejs/presence.cjs",
+    "nodejs/register.cjs",
     "php/ini/agent.ini",
     "php/prepend.php",
     "python/opentelemetry_injector/__init__.py",

@@ -348,6 +348,33 @@ const TOOLS: &[Tools] = &[
         "a node that halts by itself",
         "init stop\ninit stop *\nerlang halt\nerlang halt *",
     ),
+    // As they are installed, linked into `.bin`, or started by pnpm's shims.
+    tools(
+        Runtime::Nodejs,
+        By::Script,
+        "a package manager",
+        "npm npx np?-cli.js npm-prefix.js yarn yarnpkg yarn.js yarnpkg.js yarn-*.cjs pnpm pnpx \
+         pnp?.*js corepack corepack.js",
+    ),
+    tools(
+        Runtime::Nodejs,
+        By::Script,
+        "a test runner",
+        "jest jest.js vitest vitest.mjs mocha mocha.js _mocha */mocha/lib/cli/cli.js ava \
+         */ava/entrypoints/cli.mjs c8 c8.js nyc nyc.js tap jasmine jasmine.js karma cypress \
+         playwright wdio wdio.js qunit qunit.js",
+    ),
+    tools(
+        Runtime::Nodejs,
+        By::Script,
+        "a linter, compiler or bundler",
+        "eslint eslint.js eslint_d eslint_d.js prettier prettier.cjs stylelint stylelint.mjs tslint \
+         xo jshint tsc tsc.js _tsc.js tsserver tsserver.js babel */@babel/cli/bin/babel.js swc \
+         */@swc/cli/bin/swc.js webpack webpack.js webpack-cli */webpack-cli/bin/cli.js vite vite.js \
+         rollup */rollup/dist/bin/rollup parcel */parcel/lib/bin.js esbuild sass sass.js postcss \
+         tailwindcss typedoc gulp gulp.js grunt lerna nx turbo ng react-scripts react-scripts.js \
+         vue-cli-service vue-cli-service.js",
+    ),
 ];
 
 /// What kind of tool a program is by one mark of it, where it is one.
@@ -451,6 +478,23 @@ mod tests {
             ),
             (Runtime::Python, By::Module, "pip._internal"),
             (Runtime::Python, By::Module, "venv"),
+            (Runtime::Nodejs, By::Script, "/x/node_modules/.bin/jest"),
+            (
+                Runtime::Nodejs,
+                By::Script,
+                "node_modules/vitest/vitest.mjs",
+            ),
+            (Runtime::Nodejs, By::Script, "/x/mocha/bin/_mocha"),
+            (
+                Runtime::Nodejs,
+                By::Script,
+                "/x/node_modules/mocha/lib/cli/cli.js",
+            ),
+            (Runtime::Nodejs, By::Script, "/usr/bin/eslint"),
+            (Runtime::Nodejs, By::Script, "/x/typescript/bin/tsc"),
+            (Runtime::Nodejs, By::Script, "/x/webpack/bin/webpack.js"),
+            (Runtime::Nodejs, By::Script, "/x/vite/bin/vite.js"),
+            (Runtime::Nodejs, By::Script, ".yarn/releases/yarn-4.1.0.cjs"),
             (Runtime::Python, By::Script, "/v/bin/pytest"),
             (Runtime::Python, By::Script, "/usr/bin/pip3.11"),
             (Runtime::Python, By::Script, "/usr/bin/pytest-3"),
@@ -497,6 +541,9 @@ mod tests {
                 "from multiprocessing.spawn import spawn_main; spawn_main()",
             ),
             (Runtime::Ruby, By::Script, "/usr/bin/pytest"),
+            (Runtime::Nodejs, By::Script, "/srv/vite-server/main.js"),
+            (Runtime::Nodejs, By::Script, "/srv/mocha/server.js"),
+            (Runtime::Nodejs, By::Script, "/x/node_modules/.bin/next"),
         ] {
             assert!(!is_tool(runtime, by, text), "{text}");
         }

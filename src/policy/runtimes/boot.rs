@@ -160,7 +160,14 @@ fn users_value(runtime: Runtime, process: &impl Process) -> Option<Vec<u8>> {
     handed_on::users_part(variable, &value, process)
 }
 
-/// The path of a boot file, for example `nodejs/register.js`.
+/// Whether a runtime asks for settings that it does not use: Node.js sets what its `--env-file` says
+/// where `getenv` tells of no other value (`Dotenv::SetEnvironment` in its `src/node_dotenv.cc`).
+/// Until it says [`STARTED`] it is answered as the environment has it, and the file's value counts.
+pub const fn asks_for_settings_itself(runtime: Runtime) -> bool {
+    matches!(runtime, Runtime::Nodejs)
+}
+
+/// The path of a boot file, for example `nodejs/register.cjs`.
 ///
 /// # Errors
 /// It is not installed beside the preload object.

@@ -121,7 +121,9 @@ fn is_answered(watched: Watched<'_>, original: *const c_char) -> bool {
         Watched::Setting(_) if !original.is_null() && STATE.is_agent_loaded() => false,
         Watched::Question(_) => STATE.activated().is_some(),
         Watched::Setting(name) => STATE.activated().is_some_and(|runtime| {
-            configuration().is_some_and(|c| settings::is_configured(name, runtime, c))
+            let is_early = boot::asks_for_settings_itself(runtime) && !STATE.has_started();
+            let is_configured = |c| settings::is_configured(name, runtime, c);
+            !is_early && configuration().is_some_and(is_configured)
         }),
     }
 }

@@ -82,6 +82,11 @@ impl Process for Host {
         CString::new(path).is_ok_and(|path| kernel::status_of(&path).is_ok_and(is_folder))
     }
 
+    fn is_absent(&self, path: &[u8]) -> bool {
+        let status = CString::new(path).map(|path| kernel::status_of(&path));
+        matches!(status, Ok(Err(libc::ENOENT | libc::ENOTDIR)))
+    }
+
     fn boot_folder(&self) -> &[u8] {
         let folder = || [loaded_objects::own_folder(), b"/boot"].concat();
         self.boot_folder.get_or_init(folder)

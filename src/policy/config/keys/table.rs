@@ -91,7 +91,9 @@ pub fn meaning(key: &str) -> &'static str {
         "jvm" => "the Java virtual machine's section",
         "jvm.agent_path" => "absolute path of the OpenTelemetry Java agent's jar",
         "nodejs" => "the section of Node.js",
-        "nodejs.agent_path" => "absolute path of the folder that holds the agent's node_modules",
+        "nodejs.agent_path" => {
+            "absolute path of the folder that holds the agent's node_modules, or of the file to require"
+        }
         "nodejs.esm" => "true: load the hook for ECMAScript modules as well",
         "python" => "the section of Python",
         "python.agent_path" => {

@@ -5,9 +5,11 @@
 //! and a module that fails to load by `--require` would end Node.
 
 pub mod agents;
+mod option_files;
 pub mod options;
+mod unsuited;
 
-use crate::matching::glob;
+use crate::matching::tools::{self, By};
 use crate::runtimes::boot;
 use crate::runtimes::nodejs::options::{command_line, modules, quote, split};
 use crate::{Configuration, Process, Reason, Runtime};
@@ -15,16 +17,12 @@ use alloc::{string::String, vec::Vec};
 
 const VARIABLE: &str = "NODE_OPTIONS";
 
+/// The boot file. Its name says that it is CommonJS: with `.js` a `package.json` in any folder above
+/// would decide that.
+const BOOT_FILE: &str = "nodejs/register.cjs";
+
 /// The agent below `nodejs.agent_path`: what the package exports as `./register`.
 const ENTRY: &str = "/node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js";
-
-/// The scripts of package managers, as they are installed or linked; their children, such as
-/// `npm start`'s, are processes of their own.
-const PACKAGE_MANAGERS: &str = "npm npx np?-cli.js npm-prefix.js yarn yarnpkg yarn.js yarnpkg.js \
-                                yarn-*.cjs pnpm pnpx pnp?.*js corepack corepack.js";
-
-/// Options under which Node reads only files that the user names: any other ends it.
-const RESTRICTIONS: &str = "--permission --experimental-permission --experimental-policy";
 
 /// The value of `NODE_OPTIONS` for this process.
 ///
@@ -36,29 +34,30 @@ pub fn value(
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
     let (nodejs, agent) = Runtime::Nodejs.agent(configuration)?;
+    let is_given = original.is_some();
     let original = original.unwrap_or_default();
     let options = split(original)?;
     let arguments = process.arguments();
-    let (own_options, script) = command_line(&arguments);
-    if configuration.processes.include_arguments.is_none() {
-        is_no_package_manager(script.unwrap_or_default())?;
+    let line = command_line(&arguments);
+    unsuited::refuse_without_application(&line)?;
+    let script = line.script.unwrap_or_default();
+    tools::refuse(Runtime::Nodejs, By::Script, script, configuration)?;
+    if configuration.processes.include_arguments.is_none() && unsuited::is_test_run(&line, process)
+    {
+        return Err(Reason::BuiltInArgumentDenial("a test run"));
     }
-    let boot_file = boot::file(process, "nodejs/register.js")?;
-    if is_restricted(&options) || is_restricted(own_options) {
-        return Err(Reason::AgentPathUnusable {
-            path: agent.into(),
-            why: "Node reads only what its permission model or policy allows",
-        });
+    let boot_file = boot::file(process, BOOT_FILE)?;
+    unsuited::refuse_restrictions(&options)?;
+    unsuited::refuse_restrictions(&arguments)?;
+    if !is_given {
+        option_files::refuse(&arguments, process)?;
     }
     let is_there = modules(&options).contains(&boot_file.as_slice());
     if !nodejs.allow_other_agents && !is_there {
         no_other_agent(&options, VARIABLE)?;
         no_other_agent(&arguments, "command line")?;
     }
-    let entry = String::from(agent) + ENTRY;
-    if !process.is_readable_file(entry.as_bytes()) {
-        return Err(Reason::AgentUnreadable(entry));
-    }
+    is_agent_readable(agent, process)?;
     Ok(match is_there {
         // A parent passed it on. The boot file runs once and gets its answers here as well.
         true => original.into(),
@@ -75,21 +74,20 @@ fn compose(boot_file: &[u8], original: &[u8]) -> Vec<u8> {
     value
 }
 
-fn is_no_package_manager(script: &[u8]) -> Result<(), Reason> {
-    let matches = |pattern: &str| glob::matches_path(pattern.as_bytes(), script);
-    match PACKAGE_MANAGERS.split(' ').any(matches) {
-        true => Err(Reason::BuiltInArgumentDenial("a package manager")),
-        false => Ok(()),
+/// `nodejs.agent_path` is the folder that holds the agent's node_modules, or the file to require.
+fn is_agent_readable(agent: &str, process: &impl Process) -> Result<(), Reason> {
+    let in_folder = String::from(agent) + ENTRY;
+    let is_readable = |path: &str| process.is_readable_file(path.as_bytes());
+    if is_readable(&in_folder) || is_readable(agent) {
+        return Ok(());
     }
-}
-
-fn is_restricted(options: &[Vec<u8>]) -> bool {
-    let starts = |name: &str| {
-        options
-            .iter()
-            .any(|option| option.starts_with(name.as_bytes()))
-    };
-    RESTRICTIONS.split(' ').any(starts)
+    let is_file = [".js", ".cjs", ".mjs"]
+        .iter()
+        .any(|end| agent.ends_with(end));
+    Err(Reason::AgentUnreadable(match is_file {
+        true => agent.into(),
+        false => in_folder,
+    }))
 }
 
 fn no_other_agent(options: &[Vec<u8>], place: &'static str) -> Result<(), Reason> {
@@ -105,8 +103,8 @@ mod tests {
     use crate::process::fixture::Fixture;
     use alloc::{string::ToString, vec};
 
-    const BOOT: &str = "/boot/nodejs/register.js";
-    const OURS: &str = "--require /boot/nodejs/register.js";
+    const BOOT: &str = "/boot/nodejs/register.cjs";
+    const OURS: &str = "--require /boot/nodejs/register.cjs";
 
     fn process(arguments: &[&str]) -> Fixture {
         Fixture {
@@ -144,23 +142,26 @@ mod tests {
     fn applying_it_twice_changes_nothing() {
         let once = text("--no-warnings", &["node"]).unwrap();
         assert_eq!(text(&once, &["node"]).unwrap(), once);
-        let equals = "--require=/boot/nodejs/register.js";
+        let equals = "--require=/boot/nodejs/register.cjs";
         assert_eq!(text(equals, &["node"]).unwrap(), equals);
     }
 
     #[test]
     fn what_node_would_not_survive_is_not_injected() {
         assert_eq!(text("-r \"x", &["node"]), Err(Reason::UnmatchedQuote));
-        for options in [
-            ["node", "--experimental-permission"],
-            ["node", "--permission"],
+        for (options, line) in [
+            ("", &["node", "--experimental-permission"][..]),
+            (
+                "",
+                &["node", "--env-file", ".env", "--permission", "app.js"],
+            ),
+            ("--permission", &["node", "app.js"]),
+            ("--jitless", &["node", "app.js"]),
         ] {
-            let reason = text("", &options).unwrap_err();
-            assert!(matches!(reason, Reason::AgentPathUnusable { .. }));
+            let reason = text(options, line).unwrap_err();
+            assert!(matches!(reason, Reason::NodeOption { .. }), "{line:?}");
         }
         assert!(text("--experimental-policy=p.json", &["node"]).is_err());
-        // The application's own option.
-        assert!(text("", &["node", "app.js", "--permission"]).is_ok());
 
         let mut p = process(&["node"]);
         p.readable.pop();
@@ -169,6 +170,37 @@ mod tests {
         p.readable.clear();
         let missing = Reason::BootFileMissing(BOOT.into());
         assert_eq!(value(None, &p, &configuration()), Err(missing));
+    }
+
+    #[test]
+    fn the_agent_may_be_the_file_to_require() {
+        let mut c = configuration();
+        let file = "/usr/lib/opentelemetry/nodejs/register.js";
+        c.agent_mut(Runtime::Nodejs).agent_path = Some(file.into());
+        let mut p = process(&["node"]);
+        assert_eq!(
+            value(None, &p, &c),
+            Err(Reason::AgentUnreadable(file.into()))
+        );
+        p.readable.push(file.into());
+        assert!(value(None, &p, &c).is_ok());
+    }
+
+    #[test]
+    fn test_runs_are_left_alone_unless_arguments_are_named() {
+        let denial = Err(Reason::BuiltInArgumentDenial("a test run"));
+        assert_eq!(text("", &["node", "--test", "app.js"]), denial);
+        let mut c = configuration();
+        c.processes.include_arguments = Some(vec!["app.js".into()]);
+        assert!(value(None, &process(&["node", "--test", "app.js"]), &c).is_ok());
+    }
+
+    #[test]
+    fn options_in_a_file_count_only_without_the_variable() {
+        let line = ["node", "--experimental-default-config-file", "app.js"];
+        let left_alone = value(None, &process(&line), &configuration());
+        assert!(matches!(left_alone, Err(Reason::NodeOptionsInFile(_))));
+        assert!(text("", &line).is_ok());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 // Loads the OpenTelemetry agent for Node.js before the application; given to Node by the preload
-// object as `--require` in the answer to NODE_OPTIONS.
+// object as `--require` in the answer to NODE_OPTIONS. Its ending makes it CommonJS whatever a
+// package.json above says.
 //
 // Every Node.js that knows NODE_OPTIONS (8 and later) must be able to read this file: no syntax
 // newer than ECMAScript 2017. Nothing here may print, throw or change what the application sees.
+// The files beside it are read only by versions that the agent supports.
 'use strict';
 
 // `process.env` asks libc's getenv on the main thread, and with it the preload object.
@@ -10,8 +12,6 @@ const QUESTION = 'OPENTELEMETRY_INJECTOR_BOOT_';
 
 // Under this name of `worker_threads.setEnvironmentData` worker threads find what was answered.
 const DATA = '@opentelemetry/injector';
-
-const AGENT = 'node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js';
 
 // `engines` of @opentelemetry/auto-instrumentations-node 0.81: ^18.19.0 || >=20.6.0.
 // `module.register` came with the same versions.
@@ -33,36 +33,6 @@ function isHooksThread(threads) {
   return /initializeHooks|customizedModuleWorker/.test(stack);
 }
 
-// The agent flushes on SIGTERM, and a signal with a listener no longer ends Node. Where nobody else
-// listens, the process ends by the signal once the agent is done, as it would without an agent.
-function keepDefaultSignal(load) {
-  const signal = 'SIGTERM';
-  const before = process.listeners(signal);
-  load();
-  const added = process.listeners(signal).filter((listener) => !before.includes(listener));
-  if (added.length === 0) return;
-  added.forEach((listener) => process.removeListener(signal, listener));
-  process.on(signal, function flush() {
-    const isAlone = process.listenerCount(signal) === 1;
-    const end = () => {
-      process.removeListener(signal, flush);
-      process.kill(process.pid, signal);
-    };
-    const done = Promise.all(added.map((listener) => listener()));
-    if (isAlone) done.then(end, end);
-  });
-}
-
-// Hooks for ECMAScript modules count for the thread that registers them.
-function loadAgent(folder, esm) {
-  const module = require('module');
-  const register = require('path').join(folder, AGENT);
-  keepDefaultSignal(() => require(register));
-  if (!esm) return;
-  const hook = module.createRequire(register).resolve('@opentelemetry/instrumentation/hook.mjs');
-  module.register(require('url').pathToFileURL(hook).href);
-}
-
 function parse(lines) {
   const pairs = lines.split('\n').filter(Boolean).map((line) => {
     const end = line.indexOf('=');
@@ -71,13 +41,24 @@ function parse(lines) {
   return new Map(pairs);
 }
 
+// From here on settings are answered as they stand in the environment, and the command tells why.
+function standDown(code) {
+  void process.env[QUESTION + 'STOOD_DOWN_' + code];
+}
+
 // On the main thread, and in workers that share its environment, settings are answered to whoever
 // asks `process.env`.
-function withAnswers(threads, folder) {
-  const esm = process.env[QUESTION + 'ESM'] === '1';
-  const settings = process.env[QUESTION + 'SETTINGS'] || '';
-  threads.setEnvironmentData(DATA, { folder, esm, settings });
-  loadAgent(folder, esm);
+function withAnswers(threads, path) {
+  const answer = (name) => process.env[QUESTION + name];
+  const found = require('./presence.cjs').inApplication(path, {
+    sdk: answer('ALLOW_OWN_SDK') !== '1',
+    otherAgents: answer('ALLOW_OTHER_AGENTS') !== '1',
+  });
+  if (found) return standDown(found);
+  const esm = answer('ESM') === '1';
+  const settings = answer('SETTINGS') || '';
+  require('./agent.cjs').load(path, esm);
+  threads.setEnvironmentData(DATA, { path, esm, settings });
 }
 
 // Elsewhere `process.env` is a copy of the names in the environment. The agent gets the settings
@@ -92,7 +73,7 @@ function withCopy(data) {
     environment[name] = value;
   });
   try {
-    loadAgent(data.folder, data.esm);
+    require('./agent.cjs').load(data.path, data.esm);
   } finally {
     const hidden = Object.create(Object.getPrototypeOf(environment));
     originals.forEach((original, name) => {
@@ -109,14 +90,14 @@ function withCopy(data) {
 }
 
 function start() {
-  const folder = process.env[QUESTION + 'AGENT_PATH'];
+  const path = process.env[QUESTION + 'AGENT_PATH'];
   // From here on NODE_OPTIONS is the user's own.
   void process.env[QUESTION + 'STARTED'];
-  if (!isSupported(process.versions.node)) return;
+  if (!isSupported(process.versions.node)) return standDown('VERSION');
   const threads = require('worker_threads');
   if (isHooksThread(threads)) return;
   const data = threads.getEnvironmentData(DATA);
-  if (folder) withAnswers(threads, folder);
+  if (path) withAnswers(threads, path);
   else if (data) withCopy(data);
 }
 
@@ -124,6 +105,7 @@ try {
   start();
 } catch (error) {
   // The application goes on without the agent.
+  standDown('FAILED');
 } finally {
   // Variables that stand in the environment are the user's own again: children get copies.
   void process.env[QUESTION + 'LOADED'];
