@@ -606,7 +606,8 @@ fn what_other_runtimes_are_given_does_not_reach_nodes_children() {
     let agent = agent.display();
     scene.configure(&format!(
         "[python]\nagent_path = '{agent}/{{version}}'\n[php]\nagent_path = '{agent}'\n\
-         [ruby]\nagent_path = '{agent}/agent.rb'\n"
+         [ruby]\nagent_path = '{agent}/agent.rb'\n\
+         [processes]\ninclude = ['ask*', 'node*']\n"
     ));
     let users = [
         ("PYTHONPATH", "/mine"),

@@ -1,6 +1,6 @@
 //! Applications that bring an OpenTelemetry SDK or another agent along keep their telemetry.
 
-use super::{loaded, stand_in};
+use super::{configure, loaded, stand_in, stand_in_folder};
 use std::fs;
 use std::path::Path;
 use support::{Scene, has, skip, succeed};
@@ -48,6 +48,22 @@ fn an_sdk_of_the_applications_own_keeps_ours_out() {
         let scene = stand_in();
         package(&scene.path("app"), name);
         assert_eq!(run(&scene, &[]), (0, "undefined".into()), "{name}");
+    }
+}
+
+#[test]
+fn who_wants_both_says_so() {
+    if !has("node") {
+        skip!("no node");
+    }
+    for (name, key) in [
+        ("@opentelemetry/sdk-node", "allow_own_sdk = true\n"),
+        ("dd-trace", "allow_other_agents = true\n"),
+    ] {
+        let scene = stand_in();
+        configure(&scene, stand_in_folder(&scene).to_str().unwrap(), key);
+        package(&scene.path("app"), name);
+        assert_eq!(run(&scene, &[]).0, 1, "{name}");
     }
 }
 
