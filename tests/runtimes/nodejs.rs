@@ -606,20 +606,27 @@ fn what_other_runtimes_are_given_does_not_reach_nodes_children() {
     let agent = agent.display();
     scene.configure(&format!(
         "[python]\nagent_path = '{agent}/{{version}}'\n[php]\nagent_path = '{agent}'\n\
-         [ruby]\nagent_path = '{agent}/agent.rb'\n\
-         [processes]\ninclude = ['ask*', 'node*']\n"
+         [ruby]\nagent_path = '{agent}/agent.rb'\n"
     ));
     let users = [
         ("PYTHONPATH", "/mine"),
         ("RUBYOPT", "-w"),
         ("PHP_INI_SCAN_DIR", ":/mine"),
     ];
-    let names = users.map(|(name, _)| name);
     let is_theirs =
         |text: &str| users.map(|(name, value)| text.contains(&format!("{name}={value}\n")));
-    let mut ask = scene.command(scene.compile("ask"), "direct");
-    let asked = succeed(ask.args(names).envs(users));
-    assert_eq!(is_theirs(&asked), [false; 3], "{asked}");
+    // Programs with the names of these runtimes get something else.
+    let ask = scene.compile("ask");
+    for (program, name, value) in [
+        ("python3", "PYTHONPATH", "/mine"),
+        ("ruby", "RUBYOPT", "-w"),
+        ("php", "PHP_INI_SCAN_DIR", ":/mine"),
+    ] {
+        let program = scene.path(program);
+        fs::copy(&ask, &program).unwrap();
+        let asked = succeed(scene.command(&program, "direct").arg(name).envs(users));
+        assert_ne!(asked, format!("{name}={value}\n"));
+    }
 
     let script = "require('child_process').spawnSync('env', {stdio: 'inherit'})";
     let mut node = scene.command("node", "direct");
