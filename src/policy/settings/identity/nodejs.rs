@@ -13,7 +13,7 @@ const MODULES: &[u8] = b"/node_modules/";
 /// The name of what a Node.js process runs.
 pub fn named(process: &impl Process) -> Option<Named> {
     let arguments = process.arguments();
-    let (_, script) = command_line(&arguments);
+    let script = command_line(&arguments).script;
     let script = paths::absolute(script?, process);
     // pm2 starts its own script, which loads the application's.
     let script = match process.variable("pm_exec_path") {
