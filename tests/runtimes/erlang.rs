@@ -505,6 +505,6 @@ fn a_node_without_its_agent_runs_as_if_we_were_not_there() {
     configure(&scene, &agent, "");
     let mut command = scene.command("setpriv", "auto");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    let reason = kept(command.args(["erl", "-noshell"]));
+    let reason = kept(command.args(["erl", "-noshell", "-eval", "(fun() -> halt() end)()."]));
     assert!(reason.contains("opentelemetry.app is missing"), "{reason}");
 }
