@@ -365,7 +365,10 @@ fn the_profiler_is_loaded_where_it_is_wanted_and_the_users_is_kept() {
     let mut inside = traces_of_us("inside", &text);
     inside.retain(|line| !line.starts_with("OPENTELEMETRY_INJECTOR_ADDED="));
     let id = "CORECLR_PROFILER={918728DD-259F-4A6A-AC2B-B85E1B658318}";
-    assert_eq!(inside, ["CORECLR_ENABLE_PROFILING=1", id, &path, &home]);
+    // The assembly names the service.
+    let name = "OTEL_RESOURCE_ATTRIBUTES=service.name=inside";
+    let wanted = ["CORECLR_ENABLE_PROFILING=1", id, &path, &home, name];
+    assert_eq!(inside, wanted);
     assert_eq!(traces_of_us("child", &text), [""; 0]);
 
     // Another vendor's profiler keeps all of ours out, and is the only one where both are allowed.

@@ -265,6 +265,11 @@ fn a_rule_names_a_service_and_the_user_names_it_better() {
         ruby("shop", "app.rb").env("OTEL_SERVICE_NAME", "mine"),
     );
     assert_eq!(span["service"], "mine");
+    let span = span_of(&sink, &mut ruby("jobs", "mailer.rb"));
+    assert_eq!(
+        span["service"], "unknown_service",
+        "derived in spite of \"off\""
+    );
     let output = ruby("shop", "no.rb").output().unwrap();
     assert_eq!(support::stdout(&output), "none\n");
     let told = ruby("shop", "no.rb")
