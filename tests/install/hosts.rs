@@ -66,7 +66,9 @@ fn a_host_with_its_runtimes_is_served_and_left_as_it_was() {
         }
     }
     let object = "/opt/otel/libopentelemetry_injector.so";
-    let entry = format!("# foreign\n{object}JAVA_TOOL_OPTIONS=-javaagent:/opt/agent.jar\n");
+    let entry = format!(
+        "# foreign\n{object}JAVA_TOOL_OPTIONS=-javaagent:/opt/agent.jar -Dotel.exporter.otlp.timeout=1000\n"
+    );
     assert!(stdout.contains(&entry), "{stdout}");
     assert!(stdout.ends_with("# foreign"), "{stdout}");
 }

@@ -77,7 +77,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A scene whose configuration names the stand-in.
+    /// A scene whose configuration names the stand-in, and lets services without a name be.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         allow_everybody(folder.path());
@@ -89,7 +89,10 @@ impl Scene {
             folder,
             agent,
         };
-        scene.configure(&format!("[jvm]\nagent_path = \"{}\"\n", scene.agent));
+        scene.configure(&format!(
+            "service_name = \"off\"\n[jvm]\nagent_path = \"{}\"\n",
+            scene.agent
+        ));
         scene
     }
 

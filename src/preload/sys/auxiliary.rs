@@ -26,6 +26,8 @@ pub const SMALLEST_PAGE: usize = 4096;
 /// The length of a page in bytes; 0 before it is read.
 static PAGE: AtomicUsize = AtomicUsize::new(0);
 static HEADERS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+/// The effective user (AT_EUID).
+static USER: AtomicUsize = AtomicUsize::new(0);
 static EXECUTED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 
 /// What the constructor needs of the vector; 0 for what is missing.
@@ -135,6 +137,7 @@ fn interpret(mut next: impl FnMut() -> Pair) -> Option<Auxiliary> {
         place.store(value, Ordering::Relaxed);
     }
     PAGE.store(page, Ordering::Relaxed);
+    USER.store(ids[1], Ordering::Relaxed);
     EXECUTED.store(executed as *mut c_char, Ordering::Relaxed);
     Some(found)
 }
@@ -150,6 +153,11 @@ pub fn program_headers() -> Option<(usize, usize)> {
         .each_ref()
         .map(|place| place.load(Ordering::Relaxed));
     (address != 0).then_some((address, count))
+}
+
+/// The effective user at the start (AT_EUID).
+pub fn started_by() -> usize {
+    USER.load(Ordering::Relaxed)
 }
 
 /// The path that the program was started by (AT_EXECFN); empty where the kernel has told none.

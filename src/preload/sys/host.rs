@@ -73,8 +73,7 @@ impl Process for Host {
     }
 
     fn user(&self) -> Option<u32> {
-        // SAFETY: getauxval(3) has no requirements.
-        u32::try_from(unsafe { libc::getauxval(libc::AT_EUID) }).ok()
+        u32::try_from(auxiliary::started_by()).ok()
     }
 
     fn is_folder(&self, path: &[u8]) -> bool {

@@ -203,7 +203,10 @@ fn a_library_at_anothers_address_does_not_get_its_refusal() {
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
     fs::write(&hook, "not read").unwrap();
     let home = scene.path("agent");
-    scene.configure(&format!("[dotnet]\nagent_path = \"{}\"\n", home.display()));
+    scene.configure(&format!(
+        "[dotnet]\nagent_path = \"{}\"\n[processes]\ninclude = [\"application\"]\n",
+        home.display()
+    ));
     let plugin = scene.trap_library("asking_library", &[]);
     let host = scene.path("libhostfxr.so");
     fs::copy(&plugin, &host).unwrap();
