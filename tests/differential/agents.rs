@@ -10,7 +10,7 @@ use support::{Scene, succeed};
 pub struct Agents(Scene);
 
 /// Agents and applications in languages that are not compiled.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     (
         "node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js",
         "require('fs').writeFileSync(process.env.DIFFERENTIAL_MARK, 'x');",
@@ -20,11 +20,16 @@ const FILES: [(&str, &str); 14] = [
         "{\"name\": \"@opentelemetry/auto-instrumentations-node\", \"version\": \"0.81.2\"}",
     ),
     (
-        "opentelemetry/instrumentation/auto_instrumentation/__init__.py",
+        "python/opentelemetry/instrumentation/auto_instrumentation/__init__.py",
         "import os\ndef initialize(*a, **k):\n    open(os.environ['DIFFERENTIAL_MARK'], 'w').close()\n",
     ),
+    // The boot package asks it for the instrumentations; this agent has none.
     (
-        "opentelemetry_instrumentation-0.66b1.dist-info/METADATA",
+        "python/opentelemetry/instrumentation/auto_instrumentation/_load.py",
+        "def entry_points(**_):\n    return ()\ndef _load_distro():\n    return None\n",
+    ),
+    (
+        "python/opentelemetry_instrumentation-0.66b1.dist-info/METADATA",
         "Metadata-Version: 2.1\nName: opentelemetry-instrumentation\nVersion: 0.66b1\nRequires-Python: >=3.8\n",
     ),
     ("agent.rb", "File.write(ENV['DIFFERENTIAL_MARK'], 'x')\n"),
@@ -71,7 +76,7 @@ impl Agents {
         let folder = agents.folder().display().to_string();
         agents.0.configure(&format!(
             "jvm.agent_path = '{folder}/agent.jar'\nnodejs.agent_path = '{folder}'\n\
-             python.agent_path = '{folder}'\nruby.agent_path = '{folder}/agent.rb'\n\
+             python.agent_path = '{folder}/python'\nruby.agent_path = '{folder}/agent.rb'\n\
              php.agent_path = '{folder}'\nerlang.agent_path = '{folder}'\n"
         ));
         agents
