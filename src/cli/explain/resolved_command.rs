@@ -179,8 +179,10 @@ impl ResolvedCommand {
                         option: argument,
                     });
                 }
-                entry if let Some((name, _)) = split(entry) => {
-                    self.unset(name);
+                entry if split(entry).is_some() => {
+                    if let Some((name, _)) = split(entry) {
+                        self.unset(name);
+                    }
                     self.environment.push(argument);
                 }
                 _ => {
