@@ -12,6 +12,9 @@ use support::explain::{
 };
 use support::{Scene, engines, has, is_root, object, skip, stderr, stdout, succeed, until};
 
+/// Asked by a boot file when the runtime has read its own variables.
+const STARTED: &str = "OPENTELEMETRY_INJECTOR_BOOT_STARTED";
+
 const NAME: &str = "JAVA_TOOL_OPTIONS";
 
 /// The settings that the scenes configure.
@@ -127,8 +130,11 @@ fn what_is_explained_is_what_the_process_gets() {
         for (first_line, environment) in scenes {
             scene.configure(&format!("{first_line}{configuration}"));
             let names = [&[variable], &SETTINGS[..]].concat();
+            // Node.js is told settings once its boot file runs.
+            let started: &[&str] = if program == "node" { &[STARTED] } else { &[] };
+            let asked = [&[variable], started, &SETTINGS].concat();
             let mut start = scene.command(&path, "direct");
-            start.args(&names).envs(environment.iter().copied());
+            start.args(&asked).envs(environment.iter().copied());
             let process = Waiting::start(&mut start);
             let (live, live_code) = of_process(process.id());
 
@@ -138,7 +144,7 @@ fn what_is_explained_is_what_the_process_gets() {
                 .collect();
             let words = [
                 &["explain", "--json", "--", path.to_str().unwrap()],
-                &names[..],
+                &asked[..],
             ];
             let output = command(&words.concat())
                 .env_clear()

@@ -343,19 +343,29 @@ fn spans_of_an_application_with_the_api_alone_go_to_the_agent() {
     }
 }
 
-/// Copies the files of the API's distribution, and what it requires.
+/// Copies the API's distribution, and those that it requires.
 fn copy_api(agent: &Path, to: &Path) {
-    let entries = fs::read_dir(agent)
+    let mut wanted = vec!["opentelemetry_api".to_owned()];
+    let mut copied = Vec::new();
+    while let Some(name) = wanted.pop() {
+        if !copied.contains(&name) {
+            wanted.extend(copy_distribution(agent, &name, to));
+            copied.push(name);
+        }
+    }
+}
+
+/// Copies the files of one distribution, and gives the names of those that it requires everywhere.
+fn copy_distribution(agent: &Path, name: &str, to: &Path) -> Vec<String> {
+    let mut entries = fs::read_dir(agent)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let is_api = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        name.starts_with("opentelemetry_api-")
+    let is_wanted = |path: &PathBuf| {
+        let file_name = path.file_name().unwrap().to_string_lossy();
+        let distribution = file_name.split_once('-').map(|(name, _)| name);
+        distribution == Some(name) && file_name.ends_with(".dist-info")
     };
-    let information = entries.into_iter().find(is_api).expect("the API");
-    fs::create_dir_all(to).unwrap();
-    let required = "typing_extensions.py";
-    fs::copy(agent.join(required), to.join(required)).unwrap();
+    let information = entries.find(is_wanted).expect(name);
     let record = fs::read_to_string(information.join("RECORD")).unwrap();
     for path in record.lines().filter_map(|line| line.split(',').next()) {
         let source = agent.join(path);
@@ -365,6 +375,17 @@ fn copy_api(agent: &Path, to: &Path) {
             fs::copy(source, copy).unwrap();
         }
     }
+    let metadata = fs::read_to_string(information.join("METADATA")).unwrap();
+    let required = metadata
+        .lines()
+        .filter_map(|line| line.strip_prefix("Requires-Dist: "))
+        .filter(|required| !required.contains(';'));
+    let name_of = |required: &str| {
+        let end = |letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter);
+        let name = required.split(end).next().unwrap_or_default();
+        name.replace('-', "_")
+    };
+    required.map(name_of).collect()
 }
 
 /// A collector that answers every request with 503, or never.
