@@ -94,9 +94,10 @@ fn by_executable(process: &impl Process, processes: &Processes) -> Result<(), Re
         return Err(excluded("processes.exclude", pattern));
     }
     if let Some(include) = &processes.include {
-        return match include.iter().any(|pattern| matching(&pattern)) {
-            true => Ok(()),
-            false => Err(Reason::NotIncluded("processes.include")),
+        return if include.iter().any(|pattern| matching(&pattern)) {
+            Ok(())
+        } else {
+            Err(Reason::NotIncluded("processes.include"))
         };
     }
     match tools::executable(process.started_as()) {

@@ -74,9 +74,10 @@ fn nothing_behind_a_names_end_is_read() {
 /// A compiler for each libc that is here.
 fn compilers() -> Vec<&'static str> {
     let mut compilers = vec!["cc"];
-    match has("musl-gcc") {
-        true => compilers.push("musl-gcc"),
-        false => println!("skipped: musl, without musl-gcc"),
+    if has("musl-gcc") {
+        compilers.push("musl-gcc")
+    } else {
+        println!("skipped: musl, without musl-gcc")
     }
     compilers
 }

@@ -124,9 +124,10 @@ fn without_memory_the_process_goes_on() {
             continue;
         }
         assert_eq!(outcome(&with), outcome(&without), "{space} bytes: {told}");
-        match told.contains("getenv hooked") {
-            true => hooked += 1,
-            false => failed += 1,
+        if told.contains("getenv hooked") {
+            hooked += 1
+        } else {
+            failed += 1
         }
     }
     println!("address space: too little for the attempt {failed} times, enough {hooked} times");

@@ -60,9 +60,10 @@ fn a_host_with_its_runtimes_is_served_and_left_as_it_was() {
     assert_eq!(stderr, "");
     let tried = stdout.lines().next().unwrap();
     for program in ["java", "node", "python3", "ruby", "php", "erl"] {
-        match has(program) {
-            true => assert!(tried.contains(program), "{program}: {stdout}"),
-            false => println!("skipped: a trial of {program}, which is not installed"),
+        if has(program) {
+            assert!(tried.contains(program), "{program}: {stdout}")
+        } else {
+            println!("skipped: a trial of {program}, which is not installed")
         }
     }
     let object = "/opt/otel/libopentelemetry_injector.so";

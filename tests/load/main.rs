@@ -50,9 +50,10 @@ fn main() -> ExitCode {
         load.fork_bomb(options.processes),
         load.nothing_left(),
     ];
-    match outcomes.iter().all(|fine| *fine) {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    if outcomes.iter().all(|fine| *fine) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 

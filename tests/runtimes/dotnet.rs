@@ -16,9 +16,10 @@ fn runtimes() -> Vec<PathBuf> {
     let homes = folders.filter_map(|entry| entry.path().canonicalize().ok());
     let mut homes: Vec<_> = homes.filter(|home| home.join("dotnet").exists()).collect();
     homes.sort();
-    match has("mcs") && reference_assemblies().is_dir() {
-        true => homes,
-        false => Vec::new(),
+    if has("mcs") && reference_assemblies().is_dir() {
+        homes
+    } else {
+        Vec::new()
     }
 }
 
@@ -577,9 +578,10 @@ fn a_hosted_clr_adds_nothing_to_its_host() {
 fn a_parents_additions_are_taken_back_before_main() {
     let scene = Scene::new();
     let mut programs = vec![scene.compile("environment")];
-    match has("musl-gcc") {
-        true => programs.push(scene.compile_with("musl-gcc", "environment", &[])),
-        false => println!("skipped: musl, without musl-gcc"),
+    if has("musl-gcc") {
+        programs.push(scene.compile_with("musl-gcc", "environment", &[]))
+    } else {
+        println!("skipped: musl, without musl-gcc")
     }
     // The hash of `1` (FNV-1a, 64 bits).
     let hash = "af63ac4c86019afc";

@@ -64,9 +64,10 @@ pub fn one_with_agent() -> Option<Python> {
 /// A scene with an agent that sends nothing unless `more` says so.
 pub fn scene(agent: &Path, more: &str) -> Scene {
     let scene = Scene::new();
-    let exporter = match more.contains("OTEL_EXPORTER_OTLP_ENDPOINT") {
-        true => "",
-        false => "OTEL_TRACES_EXPORTER = \"none\"\n",
+    let exporter = if more.contains("OTEL_EXPORTER_OTLP_ENDPOINT") {
+        ""
+    } else {
+        "OTEL_TRACES_EXPORTER = \"none\"\n"
     };
     scene.configure(&format!(
         "[python]\nagent_path = \"{}\"\n[environment]\n{exporter}\

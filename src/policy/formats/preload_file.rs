@@ -81,9 +81,10 @@ pub fn add(file: &[u8], object: &[u8]) -> Result<Vec<u8>, PreloadEntryError> {
         // A longer file hides no more than before from the search for comments.
         _ => append(&remove(file), object),
     };
-    match is_alone(&added, object) {
-        true => Ok(added),
-        false => Err(PreloadEntryError::Hidden),
+    if is_alone(&added, object) {
+        Ok(added)
+    } else {
+        Err(PreloadEntryError::Hidden)
     }
 }
 
@@ -158,9 +159,10 @@ pub fn check(object: &[u8]) -> Result<(), PreloadEntryError> {
     if !tokens.all(is_lib) {
         return Err(PreloadEntryError::Token);
     }
-    match is_ours(object) {
-        true => Ok(()),
-        false => Err(PreloadEntryError::OtherName),
+    if is_ours(object) {
+        Ok(())
+    } else {
+        Err(PreloadEntryError::OtherName)
     }
 }
 

@@ -173,8 +173,9 @@ pub const fn asks_for_settings_itself(runtime: Runtime) -> bool {
 /// It is not installed beside the preload object.
 pub fn file(process: &impl Process, name: &str) -> Result<Vec<u8>, Reason> {
     let path = [process.boot_folder(), b"/", name.as_bytes()].concat();
-    match process.is_readable_file(&path) {
-        true => Ok(path),
-        false => Err(Reason::BootFileMissing(path)),
+    if process.is_readable_file(&path) {
+        Ok(path)
+    } else {
+        Err(Reason::BootFileMissing(path))
     }
 }

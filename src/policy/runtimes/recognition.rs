@@ -47,9 +47,10 @@ impl Runtime {
         if is_foreign {
             return Err(Reason::OtherInterpreter);
         }
-        match is_included(process, configuration) {
-            true => Ok(Proof::Included),
-            false => Err(Reason::NotProven(self.title())),
+        if is_included(process, configuration) {
+            Ok(Proof::Included)
+        } else {
+            Err(Reason::NotProven(self.title()))
         }
     }
 

@@ -79,10 +79,11 @@ pub unsafe extern "C" fn answer_with_detour(
         }
     };
     // With no environment at all libc answers even NULL.
-    let answer = match name.is_null() {
-        true => original,
+    let answer = if name.is_null() {
+        original
+    } else {
         // SAFETY: the caller's promise.
-        false => unsafe { answer_watched(name, original, caller) },
+        unsafe { answer_watched(name, original, caller) }
     };
     if TRACING.load(Ordering::Relaxed) {
         trace::call(name, original, answer, frame);

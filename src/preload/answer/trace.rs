@@ -33,10 +33,11 @@ pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char,
         (true, true) => "miss",
     };
     attempt(|| {
-        let name = match name.is_null() {
-            true => c"(null)",
+        let name = if name.is_null() {
+            c"(null)"
+        } else {
             // SAFETY: the call has read it as a C string.
-            false => unsafe { CStr::from_ptr(name) },
+            unsafe { CStr::from_ptr(name) }
         };
         let place = Place::of(frame.return_address);
         log::line(format_args!(

@@ -53,9 +53,10 @@ impl Arena {
         if let Some(block) = self.take(layout) {
             return block;
         }
-        match self.grow(layout) {
-            true => self.take(layout).unwrap_or(ptr::null_mut()),
-            false => ptr::null_mut(),
+        if self.grow(layout) {
+            self.take(layout).unwrap_or(ptr::null_mut())
+        } else {
+            ptr::null_mut()
         }
     }
 

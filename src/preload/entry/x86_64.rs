@@ -380,9 +380,10 @@ pub unsafe fn store(start: usize, patch: &[u8; PATCH_LENGTH]) {
 
 /// How many bytes at a function's start stay in place.
 pub fn landing_pad(code: &[u8]) -> usize {
-    match code.starts_with(&LANDING_PAD) {
-        true => LANDING_PAD.len(),
-        false => 0,
+    if code.starts_with(&LANDING_PAD) {
+        LANDING_PAD.len()
+    } else {
+        0
     }
 }
 

@@ -58,9 +58,10 @@ impl Patch {
 unsafe fn write(start: &AtStart, patches: &[Patch]) -> Result<(), EngineProblem> {
     // SAFETY: the caller's promise.
     let with_protection = || unsafe { write_with_protection(patches) };
-    let written = match has_selinux() || machine::loses_landing_pads_by_mprotect(start) {
-        true => write_through_proc(patches) || with_protection(),
-        false => with_protection() || write_through_proc(patches),
+    let written = if has_selinux() || machine::loses_landing_pads_by_mprotect(start) {
+        write_through_proc(patches) || with_protection()
+    } else {
+        with_protection() || write_through_proc(patches)
     };
     if !written {
         return Err(EngineProblem::MemoryRefused);

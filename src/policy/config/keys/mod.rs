@@ -134,9 +134,10 @@ impl Reader<'_> {
         value: &Spanned<DeValue<'_>>,
     ) {
         // An unknown key is wrong itself; otherwise its value is, or an item of that.
-        let span = match kind.is_about_name() {
-            true => name,
-            false => wrong_item(value).unwrap_or(value.span()),
+        let span = if kind.is_about_name() {
+            name
+        } else {
+            wrong_item(value).unwrap_or(value.span())
         };
         // In the order of the text; sorting code would make the object larger.
         let earlier = |problem: &ConfigurationError| problem.span.start <= span.start;
@@ -214,9 +215,10 @@ impl Reader<'_> {
             attributes.insert(name.into(), text);
             return Ok(());
         }
-        match key == "environment" || key == "resource_attributes" || SECTIONS.contains(&key) {
-            true => Err(wrong_type("a table", value)),
-            false => Err(ConfigurationErrorKind::UnknownKey),
+        if key == "environment" || key == "resource_attributes" || SECTIONS.contains(&key) {
+            Err(wrong_type("a table", value))
+        } else {
+            Err(ConfigurationErrorKind::UnknownKey)
         }
     }
 }

@@ -21,17 +21,19 @@ pub fn text(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKind> {
     let text = value
         .as_str()
         .ok_or_else(|| wrong_type("a string", value))?;
-    match text.contains('\0') {
-        true => Err(ConfigurationErrorKind::Nul),
-        false => Ok(text.into()),
+    if text.contains('\0') {
+        Err(ConfigurationErrorKind::Nul)
+    } else {
+        Ok(text.into())
     }
 }
 
 pub fn absolute_path(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKind> {
     let path = text(value)?;
-    match path.starts_with('/') {
-        true => Ok(path),
-        false => Err(ConfigurationErrorKind::NotAbsolute),
+    if path.starts_with('/') {
+        Ok(path)
+    } else {
+        Err(ConfigurationErrorKind::NotAbsolute)
     }
 }
 
@@ -93,8 +95,9 @@ pub fn one_or_more(value: &DeValue<'_>) -> Result<Vec<String>, ConfigurationErro
 /// Whether a name below `environment` is one of the agents' settings.
 pub fn environment_name(name: &str) -> Result<(), ConfigurationErrorKind> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    match name.starts_with("OTEL_") && name.bytes().all(fits) {
-        true => Ok(()),
-        false => Err(ConfigurationErrorKind::NotOtelName),
+    if name.starts_with("OTEL_") && name.bytes().all(fits) {
+        Ok(())
+    } else {
+        Err(ConfigurationErrorKind::NotOtelName)
     }
 }

@@ -37,9 +37,10 @@ impl fmt::Display for Flaw {
                 write!(f, "this rule never matches: `match.{key}` {why}")
             }
             Self::Shadowed { by, keys, wholly } => {
-                match wholly {
-                    true => f.write_str("this rule")?,
-                    false => write!(f, "`{}` of this rule", keys.join("`, `"))?,
+                if *wholly {
+                    f.write_str("this rule")?
+                } else {
+                    write!(f, "`{}` of this rule", keys.join("`, `"))?
                 }
                 write!(
                     f,

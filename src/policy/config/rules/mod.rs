@@ -154,9 +154,10 @@ pub fn may_inject(process: &impl Process, configuration: &Configuration) -> Resu
             (Some(true), true) | (None, _) => return Ok(()),
         }
     }
-    match configuration.enabled {
-        true => Ok(()),
-        false => Err(Reason::DisabledBy("enabled")),
+    if configuration.enabled {
+        Ok(())
+    } else {
+        Err(Reason::DisabledBy("enabled"))
     }
 }
 
@@ -182,9 +183,10 @@ pub fn applied<'c>(
     if configuration.rules.is_empty()
         && !matches!(configuration.service_name, ServiceName::Given(_))
     {
-        return match configuration.enabled {
-            true => Ok(Cow::Borrowed(configuration)),
-            false => Err(Reason::DisabledBy("enabled")),
+        return if configuration.enabled {
+            Ok(Cow::Borrowed(configuration))
+        } else {
+            Err(Reason::DisabledBy("enabled"))
         };
     }
     let rules = matching(configuration, runtime, process);

@@ -74,9 +74,10 @@ fn read_below(
         rule.resource_attributes.insert(name.into(), text(value)?);
         return Ok(());
     }
-    match TABLES.contains(&key) {
-        true => Err(wrong_type("a table", value)),
-        false => Err(ConfigurationErrorKind::UnknownKey),
+    if TABLES.contains(&key) {
+        Err(wrong_type("a table", value))
+    } else {
+        Err(ConfigurationErrorKind::UnknownKey)
     }
 }
 

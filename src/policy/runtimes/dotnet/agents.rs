@@ -39,12 +39,13 @@ pub fn none_but(ours: &[u8], hooks: &[u8], process: &impl Process) -> Result<(),
     let variable = |name| process.variable(name).unwrap_or_default();
     // The CLR reads a number; without one there is no profiler.
     let switch = variable("CORECLR_ENABLE_PROFILING");
-    match switch.iter().any(|byte| !b"0 ".contains(byte)) {
-        true => Err(Reason::OtherAgent {
+    if switch.iter().any(|byte| !b"0 ".contains(byte)) {
+        Err(Reason::OtherAgent {
             vendor: of_profiler(&variable("CORECLR_PROFILER")),
             place: "CORECLR_PROFILER",
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }
 

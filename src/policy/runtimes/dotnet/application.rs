@@ -49,9 +49,10 @@ impl Application {
             let arguments = process.arguments();
             let arguments = arguments.iter().skip(1).map(|argument| &argument[..]);
             let application = Self::named(arguments);
-            return match application.is_some() || processes.include_arguments.is_some() {
-                true => Ok(application),
-                false => Err(Reason::BuiltInArgumentDenial("the .NET SDK")),
+            return if application.is_some() || processes.include_arguments.is_some() {
+                Ok(application)
+            } else {
+                Err(Reason::BuiltInArgumentDenial("the .NET SDK"))
             };
         }
         let application = Self::beside(process.executable());
@@ -173,9 +174,10 @@ impl Application {
         let end = self.assembly.len() - file_name(&self.assembly).len();
         let folder = self.assembly.get(..end).unwrap_or_default();
         let library = [folder, SDK.as_bytes(), b".dll"].concat();
-        match text.is_none() && process.is_readable_file(&library) {
-            true => Err(Reason::OwnSdk { place: library }),
-            false => Ok(()),
+        if text.is_none() && process.is_readable_file(&library) {
+            Err(Reason::OwnSdk { place: library })
+        } else {
+            Ok(())
         }
     }
 }

@@ -88,13 +88,12 @@ fn folder(
 ) -> Result<Vec<u8>, Reason> {
     let hooks = process.variable(STARTUP_HOOKS).unwrap_or_default();
     let path = [home(&hooks, process, configuration)?, name].concat();
-    match process.is_folder(path.as_bytes()) {
-        true => {
-            let original = original.unwrap_or_default();
-            is_new(path.as_bytes(), original)?;
-            Ok(join(path.as_bytes(), original))
-        }
-        false => Err(Reason::AgentUnreadable(path)),
+    if process.is_folder(path.as_bytes()) {
+        let original = original.unwrap_or_default();
+        is_new(path.as_bytes(), original)?;
+        Ok(join(path.as_bytes(), original))
+    } else {
+        Err(Reason::AgentUnreadable(path))
     }
 }
 
@@ -140,9 +139,10 @@ fn is_new(path: &[u8], original: &[u8]) -> Result<(), Reason> {
 
 /// Two lists of paths as one; either may be empty.
 fn join(first: &[u8], last: &[u8]) -> Vec<u8> {
-    match first.is_empty() || last.is_empty() {
-        true => [first, last].concat(),
-        false => [first, b":", last].concat(),
+    if first.is_empty() || last.is_empty() {
+        [first, last].concat()
+    } else {
+        [first, b":", last].concat()
     }
 }
 
@@ -182,17 +182,20 @@ fn is_listable(entry: &[u8]) -> bool {
 
 /// The names of this architecture: musl's loader, and the folders of the profiler's library for musl
 /// and for glibc (instrument.sh of opentelemetry-dotnet-instrumentation).
-const MUSL: &str = match cfg!(target_arch = "aarch64") {
-    true => "ld-musl-aarch64.so.1",
-    false => "ld-musl-x86_64.so.1",
+const MUSL: &str = if cfg!(target_arch = "aarch64") {
+    "ld-musl-aarch64.so.1"
+} else {
+    "ld-musl-x86_64.so.1"
 };
-const FOR_MUSL: &str = match cfg!(target_arch = "aarch64") {
-    true => "/linux-musl-arm64/",
-    false => "/linux-musl-x64/",
+const FOR_MUSL: &str = if cfg!(target_arch = "aarch64") {
+    "/linux-musl-arm64/"
+} else {
+    "/linux-musl-x64/"
 };
-const FOR_GLIBC: &str = match cfg!(target_arch = "aarch64") {
-    true => "/linux-arm64/",
-    false => "/linux-x64/",
+const FOR_GLIBC: &str = if cfg!(target_arch = "aarch64") {
+    "/linux-arm64/"
+} else {
+    "/linux-x64/"
 };
 
 /// Nothing is added where the user has set one of the profiler's variables, or its library is

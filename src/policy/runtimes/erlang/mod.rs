@@ -134,12 +134,15 @@ fn not_configured_by_hand(
     given: &[Vec<u8>],
     process: &impl Process,
 ) -> Result<(), Reason> {
-    let find = |flags: &[Vec<u8>], place| match flags.iter().any(|flag| flag == b"-opentelemetry") {
-        true => Err(Reason::OtherAgent {
-            vendor: "OpenTelemetry",
-            place,
-        }),
-        false => Ok(()),
+    let find = |flags: &[Vec<u8>], place| {
+        if flags.iter().any(|flag| flag == b"-opentelemetry") {
+            Err(Reason::OtherAgent {
+                vendor: "OpenTelemetry",
+                place,
+            })
+        } else {
+            Ok(())
+        }
     };
     find(flags, VARIABLE)?;
     for name in OTHER_VARIABLES {

@@ -149,9 +149,10 @@ fn everywhere(
         // With an unmatched quote the JVM stops by itself, whatever we do.
         options::split(&value).unwrap_or_default()
     };
-    let launchers = match is_launched {
-        true => launcher::with_files_of_variable(in_variable(LAUNCHERS_VARIABLE), process),
-        false => Vec::new(),
+    let launchers = if is_launched {
+        launcher::with_files_of_variable(in_variable(LAUNCHERS_VARIABLE), process)
+    } else {
+        Vec::new()
     };
     let places = [
         (VARIABLE, in_value.to_vec()),
@@ -240,9 +241,10 @@ fn has_instrument_library(libjvm: &[u8], process: &impl Process) -> Result<(), R
         process.is_readable_file(&path)
     };
     // lib/server/libjvm.so has it in lib; a client-only image may have both in one folder.
-    match present(directory(beside)) || present(beside) {
-        true => Ok(()),
-        false => Err(Reason::NoInstrumentLibrary(libjvm.to_vec())),
+    if present(directory(beside)) || present(beside) {
+        Ok(())
+    } else {
+        Err(Reason::NoInstrumentLibrary(libjvm.to_vec()))
     }
 }
 

@@ -58,10 +58,11 @@ pub fn value(
         no_other_agent(&arguments, "command line")?;
     }
     is_agent_readable(agent, process)?;
-    Ok(match is_there {
+    Ok(if is_there {
         // A parent passed it on. The boot file runs once and gets its answers here as well.
-        true => original.into(),
-        false => compose(&boot_file, original),
+        original.into()
+    } else {
+        compose(&boot_file, original)
     })
 }
 
@@ -84,9 +85,10 @@ fn is_agent_readable(agent: &str, process: &impl Process) -> Result<(), Reason> 
     let is_file = [".js", ".cjs", ".mjs"]
         .iter()
         .any(|end| agent.ends_with(end));
-    Err(Reason::AgentUnreadable(match is_file {
-        true => agent.into(),
-        false => in_folder,
+    Err(Reason::AgentUnreadable(if is_file {
+        agent.into()
+    } else {
+        in_folder
     }))
 }
 

@@ -70,9 +70,10 @@ pub fn split(value: &[u8]) -> Result<Vec<Vec<u8>>, Reason> {
         }
         starts = false;
     }
-    match quoted {
-        true => Err(Reason::UnmatchedQuote),
-        false => Ok(options),
+    if quoted {
+        Err(Reason::UnmatchedQuote)
+    } else {
+        Ok(options)
     }
 }
 

@@ -105,12 +105,13 @@ fn behind_bundler(value: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn option(file: &[u8]) -> Result<Vec<u8>, Reason> {
-    match file.iter().any(is_blank) {
-        true => Err(Reason::AgentPathUnusable {
+    if file.iter().any(is_blank) {
+        Err(Reason::AgentPathUnusable {
             path: Lossy(file).to_string(),
             why: "Ruby splits RUBYOPT at blanks and knows no quotes",
-        }),
-        false => Ok([b"-r", file].concat()),
+        })
+    } else {
+        Ok([b"-r", file].concat())
     }
 }
 

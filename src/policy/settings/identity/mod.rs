@@ -78,9 +78,10 @@ impl Told {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let detail = crate::reason::Lossy(&self.detail);
-        match self.detail.is_empty() {
-            true => f.write_str(self.source),
-            false => write!(f, "{} {detail}", self.source),
+        if self.detail.is_empty() {
+            f.write_str(self.source)
+        } else {
+            write!(f, "{} {detail}", self.source)
         }
     }
 }

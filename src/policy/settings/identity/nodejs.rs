@@ -54,9 +54,10 @@ fn ends_with_module(script: &[u8], module: &[u8]) -> bool {
 fn of_module(path: &[u8]) -> Option<Told> {
     let mut parts = path.split(|byte| *byte == b'/');
     let first = parts.next()?;
-    let name = match first.starts_with(b"@") || first == b".bin" {
-        true => parts.next()?,
-        false => first,
+    let name = if first.starts_with(b"@") || first == b".bin" {
+        parts.next()?
+    } else {
+        first
     };
     Some(Told::new(names::usable(name)?, "module", Vec::from(path)))
 }

@@ -18,9 +18,10 @@ pub fn absolute(path: &[u8], process: &impl Process) -> Vec<u8> {
         return normal(path);
     }
     let folder = process.working_directory();
-    match folder.starts_with(b"/") {
-        true => normal(&[&folder, b"/".as_slice(), path].concat()),
-        false => Vec::new(),
+    if folder.starts_with(b"/") {
+        normal(&[&folder, b"/".as_slice(), path].concat())
+    } else {
+        Vec::new()
     }
 }
 

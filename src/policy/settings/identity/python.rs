@@ -61,9 +61,10 @@ pub fn name(process: &impl Process) -> Option<Told> {
     if matches!(kind, b"manage.py" | b"django-admin" | b"django") {
         return django(program, rest, process);
     }
-    match is_module {
-        true => of_module(program, process),
-        false => paths::of_program(program, process, "script"),
+    if is_module {
+        of_module(program, process)
+    } else {
+        paths::of_program(program, process, "script")
     }
 }
 
