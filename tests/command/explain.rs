@@ -530,12 +530,12 @@ fn what_changed_since_the_start_is_told() {
         "{text}"
     );
 
-    // It has its hooks already: what a later file says cannot be what it was decided by.
+    // It has its agent already: what a later file says cannot be what it was decided by.
     scene.configure("enabled = false\n");
     let (explanation, code) = of_process(process.id());
     assert_eq!(
         (explanation["verdict"].as_str(), code),
-        (Some("unknown"), 2)
+        (Some("injected"), 0)
     );
 
     // The other way round: it was left alone, and would not be now.
@@ -568,7 +568,72 @@ fn what_changed_since_the_start_is_told() {
         serde_json::json!([change])
     );
     let told = (explanation["verdict"].as_str(), code);
-    assert_eq!(told, (Some("unknown"), 2), "{explanation:#}");
+    assert_eq!(told, (Some("injected"), 0), "{explanation:#}");
+}
+
+#[test]
+fn a_boot_file_that_has_given_up_is_told_with_its_reason() {
+    let scene = Scene::new();
+    for (code, reason, help) in [
+        (
+            "OWN_SDK",
+            "an OpenTelemetry SDK of its own",
+            "allow_own_sdk = true under [jvm]",
+        ),
+        (
+            "VERSION",
+            "does not support this version",
+            "install the agent for this version",
+        ),
+        (
+            "CONFLICT",
+            "does not go together with the agent",
+            "docs/runtimes/jvm.md",
+        ),
+        (
+            "FAILED",
+            "could not be loaded",
+            "OPENTELEMETRY_INJECTOR_DEBUG=true",
+        ),
+        ("CLOSED", "may not be opened here", "open_basedir"),
+    ] {
+        let word = format!("OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_{code}");
+        let process = stand_in(&scene, |command| {
+            command.args([NAME, &word]);
+        });
+        let (explanation, exit) = of_process(process.id());
+        assert_eq!((stops(&explanation), exit), (vec!["activation"], 1));
+        assert_eq!(explanation["verdict"], "not_injected");
+        assert_eq!(explanation["process"]["stood_down"], code);
+        assert_eq!(explanation["would_be_injected_after_restart"], false);
+        let told = explanation["reason"].as_str().unwrap();
+        assert!(
+            told.starts_with("the boot file stood down: ") && told.contains(reason),
+            "{told}"
+        );
+        let (text, _) = text_of_process(process.id());
+        assert!(
+            text.contains(&format!("\nNot injected: {told}\n")),
+            "{text}"
+        );
+        assert!(text.contains(help), "{text}");
+        // What a later file says does not change what it is.
+        scene.configure("enabled = false\n");
+        let (explanation, _) = of_process(process.id());
+        assert_eq!(explanation["reason"], told);
+        scene.configure(&format!("[jvm]\nagent_path = '{}'\n", scene.agent));
+    }
+}
+
+#[test]
+fn a_process_that_has_not_asked_is_not_told_as_injected() {
+    let scene = Scene::new();
+    let program = waiting_program(&scene, "java");
+    let process = Waiting::start(scene.command(&program, "direct").arg("HOME"));
+    let (explanation, code) = of_process(process.id());
+    assert_eq!((stops(&explanation), code), (vec!["activation"], 1));
+    let wanted = format!("it has not asked for {NAME} so far");
+    assert_eq!(explanation["reason"], wanted.as_str());
 }
 
 #[test]

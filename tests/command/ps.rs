@@ -5,10 +5,10 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
-use support::explain::{Waiting, command, waiting_program};
+use support::explain::{Running, Waiting, command, waiting_program};
 use support::machine;
 use support::machine::COMMAND;
-use support::{Scene, has, is_root, skip, stderr, stdout, succeed};
+use support::{Scene, has, is_root, skip, stderr, stdout, succeed, until};
 
 const NAME: &str = "JAVA_TOOL_OPTIONS";
 
@@ -62,6 +62,64 @@ fn runtimes_are_listed_with_decision_version_and_age() {
     assert_eq!(line(left_alone.id())[2..7], ["JVM", "-", "no", "-", "not"]);
     assert!(text.starts_with("PID "), "{text}");
     assert!(!text.contains('\u{1b}'), "{text}");
+}
+
+/// Runtimes with a boot file, with an agent that cannot be loaded and a program that waits.
+const FAILING: [(&str, &str, &str, &str); 4] = [
+    ("nodejs", "node", "setTimeout(() => {}, 60000)", "agent.cjs"),
+    ("python", "python3", "import time; time.sleep(60)", "folder"),
+    ("ruby", "ruby", "sleep 60", "agent.rb"),
+    ("php", "php", "<?php sleep(60);", "folder"),
+];
+
+#[test]
+fn a_runtime_whose_boot_file_has_given_up_is_listed_as_not_injected() {
+    let scene = Scene::new();
+    let path = |name: &str| scene.path(name).display().to_string();
+    fs::create_dir_all(scene.path("folder/opentelemetry/instrumentation/auto_instrumentation"))
+        .unwrap();
+    let module = "folder/opentelemetry/instrumentation/auto_instrumentation/__init__.py";
+    let mut configuration = String::new();
+    for (runtime, program, script, agent) in FAILING {
+        configuration += &format!("{runtime}.agent_path = '{}'\n", path(agent));
+        fs::write(scene.path(&format!("{program}.script")), script).unwrap();
+    }
+    for (file, content) in [
+        ("agent.cjs", "throw new Error('broken')"),
+        ("agent.rb", "raise 'broken'"),
+        ("minimum_ruby_version", "2.7"),
+        (
+            "folder/autoload.php",
+            "<?php throw new Exception('broken');",
+        ),
+        (module, "raise RuntimeError"),
+    ] {
+        fs::write(scene.path(file), content).unwrap();
+    }
+    scene.configure(&configuration);
+    let mut started = Vec::new();
+    for (runtime, program, _, _) in FAILING {
+        let Ok(executable) = fs::canonicalize(format!("/usr/bin/{program}")) else {
+            println!("skipped: {runtime}, for want of {program}");
+            continue;
+        };
+        let mut command = scene.command(&executable, "direct");
+        command.arg(path(&format!("{program}.script")));
+        let name = executable.file_name().unwrap().to_str().unwrap();
+        let process = Running::start(&mut command, name);
+        started.push((runtime, process));
+    }
+    for (runtime, process) in started {
+        let told = until(runtime, || {
+            let told = one(&listed(), process.id())?.clone();
+            told["process"]["stood_down"].is_string().then_some(told)
+        });
+        assert_eq!(told["runtime"], runtime);
+        assert_eq!(told["verdict"], "not_injected", "{runtime}");
+        assert_eq!(told["process"]["stood_down"], "FAILED", "{runtime}");
+        let wanted = "the boot file stood down: the agent could not be loaded";
+        assert_eq!(told["reason"], wanted, "{runtime}");
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use crate::machine::preload_sources::{PRELOAD_FILE, Source};
 use crate::machine::process_facts::ProcessFacts;
+use crate::machine::process_state::ProcessState;
 use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::reason::Lossy;
+use opentelemetry_injector_policy::runtimes::boot::StoodDown;
 use opentelemetry_injector_policy::{Process, Runtime};
 use std::fmt;
 use std::time::SystemTime;
@@ -35,6 +37,21 @@ pub struct Live {
     pub is_hooked: Option<bool>,
     /// Whether Gum's object is in it.
     pub has_gum: bool,
+    /// What has come of it inside; `None` where that cannot be read.
+    pub state: Option<ProcessState>,
+}
+
+impl Live {
+    /// Why a boot file has given up inside.
+    pub fn stood_down(&self) -> Option<StoodDown> {
+        self.state?.stood_down
+    }
+
+    /// Whether an agent has been injected and is not taken back; `None` where that cannot be told.
+    pub fn is_injected(&self) -> Option<bool> {
+        let state = self.state?;
+        Some(state.activated.is_some() && state.stood_down.is_none())
+    }
 }
 
 /// Whether the preload object is in a process.

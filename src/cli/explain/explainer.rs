@@ -39,6 +39,7 @@ pub fn explain(process: &ExplainedProcess) -> Explanation {
     }
     explainer.changes = changes::since_start(process, &explainer.path);
     explainer.engine();
+    explainer.activation();
     explainer.finish()
 }
 
@@ -323,6 +324,39 @@ impl<'s> Explainer<'s> {
                 self.step(Check::Engine, Mark::Unknown, what);
             }
             _ => self.passed(Check::Engine, engine),
+        }
+    }
+
+    /// What is noted in a live process; nothing of one that has no hooks.
+    fn activation(&mut self) {
+        let Some(live) = &self.process.live else {
+            return;
+        };
+        match (live.is_hooked, live.stood_down(), live.is_injected()) {
+            (_, Some(reason), _) => {
+                let what = format!("the boot file stood down: {reason}");
+                self.step(Check::Activation, Mark::Stopped, what);
+                self.help = vec![remedies::of_stood_down(reason, self.runtime)];
+            }
+            (Some(true), None, Some(true)) => {
+                self.passed(Check::Activation, "it was answered with the agent");
+            }
+            (Some(true), None, Some(false)) => self.not_activated(),
+            _ => {}
+        }
+    }
+
+    /// It has its hooks and was answered with nothing: for one of the steps' reasons, because it has the
+    /// agent from elsewhere, or because it has not asked.
+    fn not_activated(&mut self) {
+        let Some(Ok(_)) = self.variables.first().map(|answer| answer.value.as_ref()) else {
+            return;
+        };
+        if self.steps.iter().all(|step| step.mark == Mark::Passed) && self.changes.is_empty() {
+            let name = self.variables[0].variable.name();
+            let what = format!("it has not asked for {name} so far");
+            self.step(Check::Activation, Mark::Stopped, what);
+            self.help.push(remedies::NOT_ASKED.into());
         }
     }
 

@@ -87,6 +87,8 @@ pub enum Check {
     Version,
     /// The hooks.
     Engine,
+    /// Of a live process: whether it was answered with the agent, and what its boot file made of that.
+    Activation,
 }
 
 impl Check {
@@ -104,6 +106,7 @@ impl Check {
             Self::CommandLine => "command line",
             Self::Version => "version",
             Self::Engine => "engine",
+            Self::Activation => "activation",
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::explain::service::Service;
 use crate::output::names;
 use opentelemetry_injector_policy::Runtime;
 use opentelemetry_injector_policy::reason::Lossy;
+use opentelemetry_injector_policy::runtimes::boot::StoodDown;
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -67,6 +68,7 @@ fn live(live: &Live) -> Value {
         "user": names::user(live.user),
         "started": live.started.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         "hooked": live.is_hooked,
+        "stood_down": live.stood_down().map(StoodDown::code),
     })
 }
 

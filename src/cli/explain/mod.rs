@@ -69,8 +69,8 @@ Exit status:
   1  it is not, or would not be
   2  it cannot be told: no such process, no permission, an earlier configuration
 
-Injected means that the runtime is answered with the agent. What the agent makes of it is in its own
-log; a boot file refuses versions of a runtime that the agent does not know.
+Injected means that the runtime is answered with the agent, and of a live process also that its boot
+file has not stood down. What the agent makes of it is in its own log.
 
 What a program has made of its environment and its command line since it was started cannot be
 seen: the kernel shows both as they were (a program may overwrite them, to show a title). A file's

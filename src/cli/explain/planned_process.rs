@@ -5,7 +5,7 @@ use crate::explain::explained_process::{self, ExplainedProcess, Loading, NotLoad
 use crate::explain::resolved_command::{CommandError, ResolvedCommand, Way, follow};
 use crate::explain::running_process::boot_folder;
 use crate::machine::configuration_files::as_path;
-use crate::machine::object_version;
+use crate::machine::object_notes;
 use crate::machine::preload_object::LD_PRELOAD;
 use crate::machine::preload_sources::{self, Entry, Source};
 use crate::machine::proc_files::ProcFiles;
@@ -125,7 +125,7 @@ fn loading(
             Loading::NotLoaded(NotLoaded::Noexec { source, path })
         }
         Ok(found) if facts.visible.is_readable_file(&path) => Loading::Loaded(Object {
-            version: object_version::of_file(&found.path),
+            version: object_notes::version_of_file(&found.path),
             path,
             source: Some(source),
             replacement: None,

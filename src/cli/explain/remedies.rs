@@ -3,6 +3,7 @@
 use crate::config::key_places::Place;
 use opentelemetry_injector_policy::config::sources::FileProblem;
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
+use opentelemetry_injector_policy::runtimes::boot::StoodDown;
 use opentelemetry_injector_policy::{Reason, Runtime};
 
 /// What a live process needs, whatever else is done.
@@ -30,6 +31,36 @@ pub const VERSION: &str = "install the agent for this version, or run a newer ve
 /// Where nothing speaks against the hooks that are not there.
 pub const NOT_HOOKED: &str =
     "start it with OPENTELEMETRY_INJECTOR_DEBUG=true in its environment to see the reason";
+
+/// Where a live process has its hooks and has asked for nothing.
+pub const NOT_ASKED: &str = "nothing, if it is just starting, or starts its runtime later; else start it with \
+     OPENTELEMETRY_INJECTOR_DEBUG=true in its environment to see what it asks for";
+
+/// What to do where a boot file has given up in a process.
+pub fn of_stood_down(reason: StoodDown, runtime: Option<Runtime>) -> String {
+    let section = runtime.map_or("RUNTIME", Runtime::section);
+    match reason {
+        StoodDown::OwnSdk => own_sdk(section),
+        StoodDown::Version => VERSION.into(),
+        StoodDown::Conflict => format!(
+            "take the other agent or the package away; what each boot file looks at is in \
+             docs/runtimes/{section}.md"
+        ),
+        StoodDown::Failed => {
+            "start it with OPENTELEMETRY_INJECTOR_DEBUG=true in its environment to see the error"
+                .into()
+        }
+        StoodDown::Closed => {
+            "let the process open the folder `boot` beside the object, and the agent's \
+             folder (open_basedir, chroot), and take other prepend files away"
+                .into()
+        }
+    }
+}
+
+fn own_sdk(section: &str) -> String {
+    format!("give it the endpoint by itself, or set allow_own_sdk = true under [{section}]")
+}
 
 /// The key of the configuration that a reason is about, and the item of its list.
 pub fn key(reason: &Reason, runtime: Option<Runtime>) -> (Option<String>, Option<&str>) {
@@ -92,9 +123,7 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         Reason::OtherAgent { .. } => {
             format!("take the other agent away, or set allow_other_agents = true under [{section}]")
         }
-        Reason::OwnSdk { .. } => {
-            format!("give it the endpoint by itself, or set allow_own_sdk = true under [{section}]")
-        }
+        Reason::OwnSdk { .. } => own_sdk(section),
         Reason::UnmatchedQuote => "close the quote: the runtime does not start with it".into(),
         Reason::IgnoredByRuntime => "begin the value with an option, or take it away".into(),
         Reason::TooLong(_) => "shorten the settings under [environment]".into(),

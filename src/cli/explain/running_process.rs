@@ -5,12 +5,13 @@ use crate::explain::explained_process::{
     ExplainedProcess, Live, Loading, NotLoaded, Object, Replacement,
 };
 use crate::machine::getenv_hook;
-use crate::machine::object_version;
+use crate::machine::object_notes;
 use crate::machine::preload_object::{self, FILE_NAME, LD_PRELOAD};
 use crate::machine::preload_sources::{self, Entry, PRELOAD_FILE, Source};
 use crate::machine::proc_files::ProcFiles;
 use crate::machine::proc_formats::{Identity, Mapped, below, without_mark};
 use crate::machine::process_facts::{ProcessFacts, restored};
+use crate::machine::process_state;
 use crate::machine::program_file::{self, Loader, Program};
 use crate::machine::visible_files::VisibleFiles;
 use crate::status::confinement::is_noexec;
@@ -82,6 +83,7 @@ pub fn read(process: u32) -> Result<ExplainedProcess, Unreadable> {
     let is_hooked = loaded
         .as_ref()
         .and_then(|_| getenv_hook::is_hooked(&files, &mapped));
+    let state = loaded.and_then(|index| process_state::read(&files, &mapped[index]));
     let named = entry.as_ref().map(|entry| entry.path.clone());
     let loading = match loaded {
         Some(index) => Loading::Loaded(object(&files, &facts, index, &mapped, entry)),
@@ -100,6 +102,7 @@ pub fn read(process: u32) -> Result<ExplainedProcess, Unreadable> {
             started,
             is_hooked,
             has_gum,
+            state,
         }),
     })
 }
@@ -167,10 +170,12 @@ fn object(
     let replacement = match &now {
         Err(_) => Some(Replacement::Nothing),
         Ok(found) if is_same(files, mapped, &found.metadata) => None,
-        Ok(found) => Some(Replacement::Object(object_version::of_file(&found.path))),
+        Ok(found) => Some(Replacement::Object(object_notes::version_of_file(
+            &found.path,
+        ))),
     };
     let version = files.open_mapped(mapped).ok();
-    let version = version.and_then(object_version::of_opened);
+    let version = version.and_then(object_notes::version_of_opened);
     Object {
         path,
         version,

@@ -1,10 +1,25 @@
 //! What the steps come to.
 
-use crate::explain::explained_process::{ExplainedProcess, Loading, NotLoaded};
+use crate::explain::explained_process::{ExplainedProcess, Live, Loading, NotLoaded};
 use crate::explain::explanation::{Check, Mark, Step, Verdict};
 
 /// The verdict on a process. What is in its memory is stronger than what its files say now.
 pub fn of(process: &ExplainedProcess, steps: &[Step], changes: &[String]) -> Verdict {
+    let live = process.live.as_ref();
+    let stood_down = live.and_then(Live::stood_down).and_then(|_| {
+        steps
+            .iter()
+            .find(|step| step.check == Check::Activation && step.mark == Mark::Stopped)
+    });
+    if let Some(step) = stood_down {
+        return Verdict::NotInjected {
+            why: step.what.clone(),
+            after_restart: false,
+        };
+    }
+    if live.and_then(Live::is_injected) == Some(true) {
+        return Verdict::Injected;
+    }
     let stops: Vec<_> = steps
         .iter()
         .filter(|step| step.mark == Mark::Stopped)
@@ -25,7 +40,7 @@ pub fn of(process: &ExplainedProcess, steps: &[Step], changes: &[String]) -> Ver
         Check::Loaded => format!("not loaded: {}", first.what),
         _ => first.what.clone(),
     };
-    let is_hooked = process.live.as_ref().and_then(|live| live.is_hooked);
+    let is_hooked = live.and_then(|live| live.is_hooked);
     if is_hooked == Some(true) {
         if !changes.is_empty() && depends_on_files(first.check) {
             return Verdict::Unknown(format!(

@@ -2,7 +2,7 @@
 //! any of them is made to.
 
 use crate::install::trust::{self, Distrust};
-use crate::machine::object_version;
+use crate::machine::object_notes;
 use object::Endianness;
 use object::elf::ET_DYN;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
@@ -122,7 +122,7 @@ pub fn content(path: &Path) -> Result<String, ObjectFault> {
     if ends.max().unwrap_or(u64::MAX) > content.len() as u64 {
         return Err(ObjectFault::Truncated);
     }
-    object_version::of(&content).ok_or(ObjectFault::NotOurs)
+    object_notes::version(&content).ok_or(ObjectFault::NotOurs)
 }
 
 /// Checks who may change the object and what it loads from beside itself, and that every user may

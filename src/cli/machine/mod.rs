@@ -3,12 +3,13 @@
 pub mod configuration_files;
 pub mod getenv_hook;
 pub mod loaders;
-pub mod object_version;
+pub mod object_notes;
 pub mod possible_process;
 pub mod preload_object;
 pub mod preload_sources;
 pub mod proc_files;
 pub mod proc_formats;
 pub mod process_facts;
+pub mod process_state;
 pub mod program_file;
 pub mod visible_files;

@@ -1,6 +1,6 @@
 //! Who names preload objects to the loader: `LD_PRELOAD` and `/etc/ld.so.preload` (ld.so(8)).
 
-use crate::machine::object_version;
+use crate::machine::object_notes;
 use crate::machine::preload_object::{FILE_NAME, LD_PRELOAD};
 use crate::machine::program_file::Loader;
 use crate::machine::visible_files::{Found, VisibleFiles};
@@ -92,7 +92,7 @@ impl Entry {
     fn is_ours(&self) -> bool {
         let version = || {
             let found = self.file.as_ref().ok()?;
-            object_version::of_file(&found.path)
+            object_notes::version_of_file(&found.path)
         };
         file_name(&self.path) == FILE_NAME.as_bytes() || version().is_some()
     }
