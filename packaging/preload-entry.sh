@@ -38,7 +38,8 @@ take_out() {
 take_out_by_hand() {
     [ -f "$PRELOAD_FILE" ] || return 0
     file=$(readlink -f "$PRELOAD_FILE")
-    new=${file%/*}/.ld.so.preload.opentelemetry-injector
+    # A name of its own, which the next run of the command would remove.
+    new=$(mktemp "${file%/*}/.ld.so.preload.opentelemetry-injector.XXXXXX") || return 1
     without_blank_lines=
     grep -q '#' "$file" || without_blank_lines="/^[ $TAB]*\$/d"
     # An entry is set between two line feeds, which no line has, and blanked from the left.

@@ -99,6 +99,14 @@ impl Machine {
         self.install_object(&scene.compile_with("cc", "hostile_object", &options));
     }
 
+    /// Puts an object that does nothing somewhere.
+    pub fn compile_empty_object(&self, name: &str) {
+        let scene = crate::Scene::new();
+        let object = scene.compile_with("cc", "empty_object", &["-shared", "-fPIC"]);
+        copy_program(&object, &self.path(name));
+        self.set_mode(name, 0o644);
+    }
+
     /// Copies a program with the libraries that it needs.
     pub fn add_program(&self, program: &Path) {
         let name = program.file_name().unwrap();

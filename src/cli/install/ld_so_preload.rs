@@ -2,9 +2,10 @@
 //!
 //! A new file is written beside the old one, brought to the disk and renamed over it, so that a
 //! process that starts meanwhile, and a machine that loses its power, finds either the one or the
-//! other. The folder itself is locked (flock(2)): that leaves no lock file behind.
+//! other. The lock is a file beside it that only root may open ([`Lock`]).
 
 use crate::complain;
+use crate::install::lock::{Lock, LockError};
 use opentelemetry_injector_policy::formats::preload_file::PATH;
 use rustix::fs::{StatVfs, StatVfsMountFlags};
 use std::fmt;
@@ -12,16 +13,14 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{self, Command};
 
 /// What every user may read and only root may write.
 const MODE: u32 = 0o644;
 
-/// The new file's name until it takes the old one's place. One that a killed run has left is
-/// replaced by the next.
-const TEMPORARY: &str = ".ld.so.preload.opentelemetry-injector";
+/// What the new file's name begins with until it takes the old one's place; each run has a name of
+/// its own. One that a killed run has left is removed by the next.
+const TEMPORARY: &str = ".ld.so.preload.opentelemetry-injector.";
 
 /// The preload file, locked for as long as this value lives.
 pub struct PreloadFile {
@@ -31,7 +30,9 @@ pub struct PreloadFile {
     content: Option<Vec<u8>>,
     /// Whether it is root's and mode 0644.
     is_in_order: bool,
-    _lock: File,
+    /// `None` where the file system is read-only, and nothing can be written anyway, or where this
+    /// process is not root's and only wants to look.
+    _lock: Option<Lock>,
 }
 
 /// Why the preload file could not be read or written.
@@ -43,7 +44,7 @@ pub struct PreloadFileError {
 
 #[derive(Debug)]
 enum What {
-    Lock(io::Error),
+    Lock(LockError),
     Read(io::Error),
     NotRegular,
     Dangling,
@@ -58,7 +59,9 @@ impl PreloadFile {
     /// It cannot be locked or read.
     pub fn open() -> Result<Self, PreloadFileError> {
         let path = really(Path::new(PATH))?;
-        let lock = lock(folder(&path))?;
+        let locked = rustix::process::geteuid().is_root() && !is_read_only(folder(&path));
+        let lock = locked.then(|| Lock::take(folder(&path))).transpose();
+        let lock = lock.map_err(|error| problem(&path, What::Lock(error)))?;
         // What it is now, not what it was before the lock was free.
         let path = really(Path::new(PATH))?;
         let is_in_order = match fs::metadata(&path) {
@@ -90,9 +93,7 @@ impl PreloadFile {
     /// # Errors
     /// Its file system is mounted read-only.
     pub fn check_writable(&self) -> Result<(), PreloadFileError> {
-        let system = rustix::fs::statvfs(folder(&self.path));
-        let is_read_only = |system: StatVfs| system.f_flag.contains(StatVfsMountFlags::RDONLY);
-        if system.is_ok_and(is_read_only) {
+        if is_read_only(folder(&self.path)) {
             let error = io::Error::from_raw_os_error(libc::EROFS);
             Err(problem(&self.path, What::Write(error)))
         } else {
@@ -126,22 +127,30 @@ impl PreloadFile {
             return Err(problem(&self.path, What::Changed));
         }
         match new {
-            None if self.path == Path::new(PATH) => {
-                let removed = fs::remove_file(&self.path);
-                removed.and_then(|()| self.bring_folder_to_disk())
-            }
+            None if self.path == Path::new(PATH) => fs::remove_file(&self.path),
             new => self.replace(new.unwrap_or_default()),
         }
-        .map_err(failed)
+        .map_err(failed)?;
+        // It has changed for every program that starts from here on, whatever the disk says.
+        if let Err(error) = self.bring_folder_to_disk() {
+            let path = self.path.display();
+            complain(&format_args!(
+                "{path} has been changed, but the change may not outlast a loss of power: {error}"
+            ));
+        }
+        Ok(())
     }
 
     fn replace(&self, content: &[u8]) -> io::Result<()> {
-        let temporary = folder(&self.path).join(TEMPORARY);
-        let replaced = write_file(&temporary, content)
-            .and_then(|()| fs::rename(&temporary, &self.path))
-            .and_then(|()| self.bring_folder_to_disk());
+        remove_left_over(folder(&self.path));
+        let temporary = format!("{TEMPORARY}{}", process::id());
+        let temporary = folder(&self.path).join(temporary);
+        let replaced =
+            write_file(&temporary, content).and_then(|()| fs::rename(&temporary, &self.path));
         match &replaced {
             Ok(()) => label(&self.path),
+            // What another has under this name stays.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(_) => drop(fs::remove_file(&temporary)),
         }
         replaced
@@ -150,6 +159,21 @@ impl PreloadFile {
     fn bring_folder_to_disk(&self) -> io::Result<()> {
         File::open(folder(&self.path))?.sync_all()
     }
+}
+
+/// Removes the new files of runs that were killed. Whoever holds the lock is the only one that runs.
+fn remove_left_over(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_read_only(folder: &Path) -> bool {
+    let is_read_only = |system: StatVfs| system.f_flag.contains(StatVfsMountFlags::RDONLY);
+    rustix::fs::statvfs(folder).is_ok_and(is_read_only)
 }
 
 /// The file's content; `None` where there is no file.
@@ -171,10 +195,6 @@ fn label(path: &Path) {
 
 /// A file of this content, on the disk, with the mode and the owner that it shall have.
 fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -199,30 +219,6 @@ fn really(path: &Path) -> Result<PathBuf, PreloadFileError> {
     }
 }
 
-/// A folder's lock. Any user may hold it who may open the folder: in the end it goes on without.
-fn lock(folder: &Path) -> Result<File, PreloadFileError> {
-    const LONGEST: Duration = Duration::from_secs(20);
-    const STEP: Duration = Duration::from_millis(50);
-    let file = File::open(folder).map_err(|error| problem(folder, What::Lock(error)))?;
-    let place = folder.display();
-    let end = Instant::now() + LONGEST;
-    let mut is_told = false;
-    while file.try_lock().is_err() {
-        if Instant::now() > end {
-            complain(&format_args!(
-                "{place} stays locked by another process: going on without"
-            ));
-            break;
-        }
-        if !is_told {
-            complain(&format_args!("waiting for another run to release {place}"));
-            is_told = true;
-        }
-        thread::sleep(STEP);
-    }
-    Ok(file)
-}
-
 fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
@@ -238,7 +234,7 @@ impl fmt::Display for PreloadFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.what {
-            What::Lock(error) => write!(f, "{path} cannot be locked: {error}"),
+            What::Lock(error) => write!(f, "{path} is as it was: {error}"),
             What::Read(error) => write!(f, "{path}: {error}"),
             What::NotRegular => {
                 write!(f, "{path} is not a regular file; the loader reads no other")

@@ -1,9 +1,11 @@
 //! `opentelemetry-injector install`: the object into `/etc/ld.so.preload`, after it has been tried.
 
 pub mod ld_so_preload;
+mod lock;
 pub mod object_check;
 pub mod private_etc;
 pub mod root;
+pub mod signals;
 pub mod trial_programs;
 pub mod trials;
 pub mod trust;
@@ -39,7 +41,8 @@ pub struct Arguments {
     /// Check and try everything, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// The root folder of an image, instead of this machine's
+    /// The root folder of an image, instead of this machine's; the trial runs the image's programs
+    /// as root
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Install although programs of 32 bits will complain that they cannot load the object
@@ -51,7 +54,12 @@ const AFTER_HELP: &str = "\
 Exit status:
   0  every new program loads the object (with --dry-run: it would)
   1  it was not installed; nothing has changed
-  2  wrong usage, or not root
+  2  wrong usage, or not root, or a dry run's report could not be written; nothing has changed
+  3  it does not work, and the preload file could not be brought back: the message says why
+A signal (SIGINT, SIGTERM, SIGHUP, SIGQUIT) ends it after the preload file is as it was.
+
+--root runs the image's programs as root, with everything that root may do on this machine: use it on
+images that you trust.
 
 Programs of 32 bits: their loader would complain, in every one of them, that the object is of the
 wrong class. Where such programs are, the object is not installed, unless its path has `$LIB`, which
@@ -67,6 +75,7 @@ Examples:
 
 const NOT_INSTALLED: u8 = 1;
 const CANNOT: u8 = 2;
+const HALF_DONE: u8 = 3;
 
 /// Why the object is not installed.
 #[derive(Debug)]
@@ -83,6 +92,10 @@ enum InstallError {
     Trial(String, Difference),
     NotLoaded,
     PreloadFile(PreloadFileError),
+    /// A signal came, and nothing has changed.
+    Interrupted(i32),
+    /// No signal can be held back.
+    Signals(io::Error),
     /// The former content is back.
     Undone(Box<InstallError>),
     /// It could not be brought back.
@@ -93,11 +106,15 @@ enum InstallError {
 pub fn install(arguments: &Arguments) -> ExitCode {
     match try_to_install(arguments) {
         Ok(report) => match output::print(&report) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => CANNOT.into(),
+            // It is done, and stderr has what became of the report.
+            Err(_) if arguments.dry_run => CANNOT.into(),
+            _ => ExitCode::SUCCESS,
         },
         Err(problem) => {
             complain(&problem);
+            if let Some(signal) = problem.signal() {
+                signals::end_by(signal);
+            }
             problem.exit_code().into()
         }
     }
@@ -115,9 +132,12 @@ fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
         Some(object) => object.clone(),
         None => found.map_err(InstallError::Find)?,
     };
+    signals::hold().map_err(InstallError::Signals)?;
     let loaders = Loaders::find();
     let version = check(&object, &loaders)?;
-    let file = PreloadFile::open().map_err(InstallError::PreloadFile)?;
+    let file = PreloadFile::open();
+    unless_interrupted(Ok(()))?;
+    let file = file.map_err(InstallError::PreloadFile)?;
     let content = preload_file::add(file.content(), object.as_os_str().as_bytes());
     let content = content.map_err(|problem| InstallError::Path(object.clone(), problem))?;
     let place = object.display();
@@ -128,9 +148,9 @@ fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
     }
     file.check_writable().map_err(InstallError::PreloadFile)?;
     let mut trial = Trial::new(&object, &loaders, arguments);
-    trial.try_by_variable()?;
+    unless_interrupted(trial.try_by_variable())?;
     if arguments.root.is_none() {
-        trial.try_by_file(file.content(), &content)?;
+        unless_interrupted(trial.try_by_file(file.content(), &content))?;
     }
     let mut report = trial.report();
     if arguments.dry_run {
@@ -139,7 +159,7 @@ fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
     }
     file.write(Some(&content))
         .map_err(InstallError::PreloadFile)?;
-    if let Err(problem) = trial.verify() {
+    if let Err(problem) = unless_interrupted(trial.verify()) {
         return Err(match file.restore(Some(&content)) {
             Ok(()) => InstallError::Undone(problem.into()),
             Err(second) => InstallError::NotUndone(problem.into(), second),
@@ -148,6 +168,14 @@ fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
     report += &format!("{place} ({version}) is in {PATH}: every new program loads it\n");
     report += root::RUNNING_PROCESSES;
     Ok(report)
+}
+
+/// What a trial came to, unless a signal has ended it before its time.
+fn unless_interrupted(outcome: Result<(), InstallError>) -> Result<(), InstallError> {
+    match signals::received() {
+        Some(signal) => Err(InstallError::Interrupted(signal)),
+        None => outcome,
+    }
 }
 
 /// Checks what can be told without running anything; the object's version.
@@ -329,9 +357,19 @@ impl<'t> Trial<'t> {
 }
 
 impl InstallError {
+    /// The signal that ended the run.
+    fn signal(&self) -> Option<i32> {
+        match self {
+            Self::Interrupted(signal) => Some(*signal),
+            Self::Undone(problem) => problem.signal(),
+            _ => None,
+        }
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
             Self::Root(_) | Self::NotRoot | Self::Find(_) => CANNOT,
+            Self::NotUndone(..) => HALF_DONE,
             _ => NOT_INSTALLED,
         }
     }
@@ -376,6 +414,8 @@ impl fmt::Display for InstallError {
             }
             Self::NotLoaded => f.write_str("new programs do not load the object, or tell nothing"),
             Self::PreloadFile(problem) => problem.fmt(f),
+            Self::Interrupted(signal) => write!(f, "ended by {}", signals::name(*signal)),
+            Self::Signals(error) => write!(f, "signals cannot be held back: {error}"),
             Self::Undone(problem) => write!(f, "{problem}; {PATH} is as it was before"),
             Self::NotUndone(problem, second) => {
                 write!(f, "{problem}; and it could not be taken back: {second}")

@@ -1,5 +1,6 @@
 //! What a program does with the object and without it: the same, or the object is not installed.
 
+use crate::install::signals;
 use crate::install::trial_programs::{Kind, NOBODY, Program};
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, DEBUG};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -32,7 +33,7 @@ pub enum Outcome {
         /// What it wrote to stderr.
         stderr: Vec<u8>,
     },
-    /// It had to be ended.
+    /// It had to be ended, by its time or because this command shall end.
     Hung,
     /// It could not be started: the error's number.
     NotStarted(Option<i32>),
@@ -116,7 +117,7 @@ fn wait(mut child: Child, input: &str) -> io::Result<Outcome> {
         if let Some(status) = child.try_wait()? {
             break Some(status);
         }
-        if Instant::now() > end {
+        if Instant::now() > end || signals::received().is_some() {
             break None;
         }
         thread::sleep(Duration::from_millis(2));
@@ -126,7 +127,8 @@ fn wait(mut child: Child, input: &str) -> io::Result<Outcome> {
     while status.is_some() && !are_done() && Instant::now() < end {
         thread::sleep(Duration::from_millis(2));
     }
-    if !are_done()
+    // One that hangs may have closed what it writes to.
+    if (status.is_none() || !are_done())
         && let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw)
     {
         // It, and what it has left running, which keeps the pipes open.

@@ -31,7 +31,7 @@ const AFTER_HELP: &str = "\
 Exit status:
   0  no new program loads the object (with --dry-run: it could be taken out)
   1  the file could not be changed and is as it was
-  2  wrong usage, or not root
+  2  wrong usage, or not root, or a dry run's report could not be written
 
 What else may name the object is not looked at: LD_PRELOAD in the environment of services.
 `opentelemetry-injector status` tells of it.
@@ -55,8 +55,9 @@ enum UninstallError {
 pub fn uninstall(arguments: &Arguments) -> ExitCode {
     match try_to_uninstall(arguments) {
         Ok(report) => match output::print(&report) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => CANNOT.into(),
+            // It is done, and stderr has what became of the report.
+            Err(_) if arguments.dry_run => CANNOT.into(),
+            _ => ExitCode::SUCCESS,
         },
         Err(problem) => {
             complain(&problem);

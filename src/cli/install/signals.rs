@@ -1,0 +1,52 @@
+//! Signals that ask `install` to end: they wait until the preload file is verified or is what it was.
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::{flag, low_level};
+use std::fs;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+
+/// The number of the last one that came; 0 for none.
+static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+
+/// From here on they end nothing by themselves: [`received`] tells of them. Those that are ignored
+/// (nohup(1)) stay ignored. The programs that are started get the defaults back (execve(2)).
+///
+/// # Errors
+/// The kernel takes no handler.
+pub fn hold() -> io::Result<()> {
+    let ignored = ignored();
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        if ignored & (1 << (signal - 1)) == 0 {
+            let number = usize::try_from(signal).unwrap_or_default();
+            flag::register_usize(signal, RECEIVED.clone(), number)?;
+        }
+    }
+    Ok(())
+}
+
+/// The number of a signal that has come.
+pub fn received() -> Option<i32> {
+    let number = i32::try_from(RECEIVED.load(Ordering::SeqCst)).ok()?;
+    (number != 0).then_some(number)
+}
+
+/// Ends this process by a signal, as it would have ended without [`hold`]. Returns where that fails.
+pub fn end_by(signal: i32) {
+    let _ = low_level::emulate_default_handler(signal);
+}
+
+/// A signal's name, for example `SIGTERM`.
+pub fn name(signal: i32) -> &'static str {
+    low_level::signal_name(signal).unwrap_or("a signal")
+}
+
+/// The signals that this process ignores, signal 1 in the lowest bit (proc_pid_status(5)).
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
+}
