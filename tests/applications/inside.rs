@@ -1,0 +1,203 @@
+//! The part that runs inside: starts, drives and ends one application, and tells what it saw.
+
+use crate::declaration::Application;
+use crate::observed::Observed;
+use crate::{Collector, environments};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The address that the agents' settings name.
+const COLLECTOR: &str = "127.0.0.1:4318";
+
+/// How long a service may take to become ready, or a use of it to end.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// How long a service may take to end.
+const END: Duration = Duration::from_secs(60);
+
+/// How long spans may be on their way after the end.
+const LAST_SPANS: Duration = Duration::from_millis(300);
+
+/// What the preload file is called until the application is about to start. Nothing of that name exists
+/// outside.
+pub const WAITING_PRELOAD_FILE: &str = "/etc/ld.so.preload.applications";
+
+/// The first process inside: starts this program again, and waits for every process that is left to it.
+pub fn first_process() -> ExitCode {
+    let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--first");
+    let own = std::env::current_exe().expect("our own path");
+    let worker = Command::new(own).args(arguments).spawn().expect("the worker starts");
+    loop {
+        let mut status = 0;
+        // SAFETY: waits for any child; `status` is a place for its status.
+        let ended = unsafe { libc::waitpid(-1, &raw mut status, 0) };
+        if ended < 0 || ended == worker.id().cast_signed() {
+            return ExitCode::from(u8::from(status != 0));
+        }
+    }
+}
+
+/// Runs the application once.
+pub fn run(application: &Application, collector: Collector) -> Observed {
+    let spans = Arc::new(AtomicU64::new(0));
+    // Before the object: they are no part of the application.
+    let _collector = collect(collector, &spans);
+    let mut observed = Observed::default();
+    if !application.prepare.is_empty() {
+        let (code, text) = finish(shell(&application.prepare), PATIENCE);
+        if code != 0 {
+            observed.output = format!("not prepared: {text}");
+            return observed;
+        }
+    }
+    let _ = fs::rename(WAITING_PRELOAD_FILE, "/etc/ld.so.preload");
+    let watch = environments::Watch::start();
+    match application.start.as_str() {
+        "" => use_it(application, &mut observed),
+        start => serve(application, start, &mut observed),
+    }
+    observed.traces = watch.end();
+    thread::sleep(LAST_SPANS);
+    observed.spans = spans.load(Ordering::Relaxed);
+    observed
+}
+
+fn use_it(application: &Application, observed: &mut Observed) {
+    let start = Instant::now();
+    observed.ready = Some(0);
+    (observed.code, observed.answers) = finish(shell(&application.drive), PATIENCE);
+    observed.ending = milliseconds(start);
+    observed.end = "at its own time".into();
+}
+
+fn serve(application: &Application, start: &str, observed: &mut Observed) {
+    let output = File::create("/tmp/application.log").expect("a file for its output");
+    let mut command = shell(start);
+    command.stdout(output.try_clone().expect("a descriptor")).stderr(output);
+    let begin = Instant::now();
+    let mut service = command.spawn().expect("bash starts");
+    while begin.elapsed() < PATIENCE && observed.ready.is_none() {
+        if finish(shell(&application.ready), PATIENCE).0 == 0 {
+            observed.ready = Some(milliseconds(begin));
+        } else if service.try_wait().is_ok_and(|status| status.is_some_and(|status| !status.success())) {
+            break;
+        } else {
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+    if observed.ready.is_some() {
+        (observed.code, observed.answers) = finish(shell(&application.drive), PATIENCE);
+    }
+    observed.names = environments::names_now();
+    let asked = Instant::now();
+    ask_to_end(application, &service);
+    observed.end = match wait(&mut service, END) {
+        Some(status) => told(status),
+        None => "does not end".into(),
+    };
+    observed.ending = milliseconds(asked);
+    let text = fs::read("/tmp/application.log").unwrap_or_default();
+    observed.output = String::from_utf8_lossy(&text).into_owned();
+}
+
+fn ask_to_end(application: &Application, service: &Child) {
+    let signal = match application.stop.as_str() {
+        "TERM" => libc::SIGTERM,
+        "INT" => libc::SIGINT,
+        "QUIT" => libc::SIGQUIT,
+        command => return drop(finish(shell(command), END)),
+    };
+    // SAFETY: a signal to a child that has not been waited for, or to nobody.
+    unsafe { libc::kill(service.id().cast_signed(), signal) };
+}
+
+fn told(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, signal) => format!("signal {}", signal.unwrap_or_default()),
+    }
+}
+
+/// A command that bash runs where the application is.
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).current_dir("/srv").stdin(Stdio::null());
+    // Some services signal their whole group when they end.
+    command.process_group(0);
+    command
+}
+
+/// Runs a command to its end: its exit code and its output. One that takes too long is killed.
+fn finish(mut command: Command, patience: Duration) -> (i64, String) {
+    let place = format!("/tmp/output-{:?}", thread::current().id());
+    let output = File::create(&place).expect("a file for the output");
+    command.stdout(output.try_clone().expect("a descriptor")).stderr(output);
+    let mut child = command.spawn().expect("bash starts");
+    let code = match wait(&mut child, patience) {
+        Some(status) => i64::from(status.code().unwrap_or(-1)),
+        None => -2,
+    };
+    let text = fs::read(place).unwrap_or_default();
+    (code, String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Waits for a child; kills one that takes longer, and tells nothing.
+fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let start = Instant::now();
+    while start.elapsed() < patience {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whatever stands for a collector as long as this lives.
+#[expect(dead_code, reason = "held, not used")]
+enum Standing {
+    Sink(Child),
+    Silent(TcpListener),
+    Nothing,
+}
+
+fn collect(collector: Collector, spans: &Arc<AtomicU64>) -> Standing {
+    match collector {
+        Collector::Refuses => Standing::Nothing,
+        // The kernel accepts; nobody ever reads.
+        Collector::Silent => Standing::Silent(TcpListener::bind(COLLECTOR).expect("the port is free")),
+        Collector::Works => Standing::Sink(sink(spans)),
+    }
+}
+
+fn sink(spans: &Arc<AtomicU64>) -> Child {
+    let own = std::env::current_exe().expect("our own path");
+    let mut sink = Command::new(own.with_file_name("otlp-sink"))
+        .args(["--listen", COLLECTOR])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the sink starts");
+    let mut lines = BufReader::new(sink.stdout.take().expect("a pipe"));
+    let mut listening = String::new();
+    lines.read_line(&mut listening).expect("the sink listens");
+    let spans = spans.clone();
+    thread::spawn(move || {
+        for _ in lines.lines().map_while(Result::ok) {
+            spans.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    sink
+}
