@@ -13,7 +13,11 @@ pub type Differences = BTreeSet<String>;
 
 /// What differs between the runs without and the run with the object. What differs between the plain
 /// runs themselves does not count.
-pub fn differences(application: &Application, plain: &[Observed], hooked: &Observed) -> Differences {
+pub fn differences(
+    application: &Application,
+    plain: &[Observed],
+    hooked: &Observed,
+) -> Differences {
     let mut found = Differences::new();
     let any = |same: &dyn Fn(&Observed) -> bool| plain.iter().any(same);
     if !any(&|plain| plain.ready.is_some() == hooked.ready.is_some()) {
@@ -26,14 +30,39 @@ pub fn differences(application: &Application, plain: &[Observed], hooked: &Obser
         found.insert(format!("end: {}, not {}", hooked.end, plain[0].end));
     }
     if !any(&|plain| hooked.ending <= plain.ending + LONGER_END) {
-        found.insert(format!("the end takes {} ms, not {}", hooked.ending, plain[0].ending));
+        found.insert(format!(
+            "the end takes {} ms, not {}",
+            hooked.ending, plain[0].ending
+        ));
     }
-    lines("answer", application, plain, hooked, |run| &run.answers, &mut found);
-    lines("output", application, plain, hooked, |run| &run.output, &mut found);
-    for name in hooked.names.iter().filter(|name| !any(&|plain| plain.names.contains(*name))) {
+    lines(
+        "answer",
+        application,
+        plain,
+        hooked,
+        |run| &run.answers,
+        &mut found,
+    );
+    lines(
+        "output",
+        application,
+        plain,
+        hooked,
+        |run| &run.output,
+        &mut found,
+    );
+    for name in hooked
+        .names
+        .iter()
+        .filter(|name| !any(&|plain| plain.names.contains(*name)))
+    {
         found.insert(format!("environment has {name}"));
     }
-    for trace in hooked.traces.iter().filter(|trace| !any(&|plain| plain.traces.contains(*trace))) {
+    for trace in hooked
+        .traces
+        .iter()
+        .filter(|trace| !any(&|plain| plain.traces.contains(*trace)))
+    {
         found.insert(format!("environment: {trace}"));
     }
     if application.traced && hooked.spans == 0 {
@@ -91,7 +120,10 @@ fn is_frame(line: &str) -> bool {
 /// A line without what is another in every run: numbers, and words that are made of them.
 pub fn unvarying(line: &str) -> String {
     let mut kept = String::new();
-    for (index, word) in line.split(|letter: char| !letter.is_ascii_alphanumeric()).enumerate() {
+    for (index, word) in line
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .enumerate()
+    {
         if index > 0 {
             kept.push(' ');
         }
@@ -108,7 +140,9 @@ pub fn unvarying(line: &str) -> String {
 pub fn explained(application: &Application, found: Differences) -> (Differences, Differences) {
     let is_known = |difference: &String| {
         let mut known = application.explained.iter();
-        known.any(|(text, _)| difference.contains(unvarying(text).as_str()) || difference.contains(text))
+        known.any(|(text, _)| {
+            difference.contains(unvarying(text).as_str()) || difference.contains(text)
+        })
     };
     found.into_iter().partition(is_known)
 }

@@ -8,8 +8,8 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,9 +31,14 @@ pub const WAITING_PRELOAD_FILE: &str = "/etc/ld.so.preload.applications";
 
 /// The first process inside: starts this program again, and waits for every process that is left to it.
 pub fn first_process() -> ExitCode {
-    let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--first");
+    let arguments = std::env::args_os()
+        .skip(1)
+        .filter(|argument| argument != "--first");
     let own = std::env::current_exe().expect("our own path");
-    let worker = Command::new(own).args(arguments).spawn().expect("the worker starts");
+    let worker = Command::new(own)
+        .args(arguments)
+        .spawn()
+        .expect("the worker starts");
     loop {
         let mut status = 0;
         // SAFETY: waits for any child; `status` is a place for its status.
@@ -80,13 +85,18 @@ fn use_it(application: &Application, observed: &mut Observed) {
 fn serve(application: &Application, start: &str, observed: &mut Observed) {
     let output = File::create("/tmp/application.log").expect("a file for its output");
     let mut command = shell(start);
-    command.stdout(output.try_clone().expect("a descriptor")).stderr(output);
+    command
+        .stdout(output.try_clone().expect("a descriptor"))
+        .stderr(output);
     let begin = Instant::now();
     let mut service = command.spawn().expect("bash starts");
     while begin.elapsed() < PATIENCE && observed.ready.is_none() {
         if finish(shell(&application.ready), PATIENCE).0 == 0 {
             observed.ready = Some(milliseconds(begin));
-        } else if service.try_wait().is_ok_and(|status| status.is_some_and(|status| !status.success())) {
+        } else if service
+            .try_wait()
+            .is_ok_and(|status| status.is_some_and(|status| !status.success()))
+        {
             break;
         } else {
             thread::sleep(Duration::from_millis(50));
@@ -128,7 +138,10 @@ fn told(status: ExitStatus) -> String {
 /// A command that bash runs where the application is.
 fn shell(script: &str) -> Command {
     let mut command = Command::new("bash");
-    command.args(["-c", script]).current_dir("/srv").stdin(Stdio::null());
+    command
+        .args(["-c", script])
+        .current_dir("/srv")
+        .stdin(Stdio::null());
     // Some services signal their whole group when they end.
     command.process_group(0);
     command
@@ -138,7 +151,9 @@ fn shell(script: &str) -> Command {
 fn finish(mut command: Command, patience: Duration) -> (i64, String) {
     let place = format!("/tmp/output-{:?}", thread::current().id());
     let output = File::create(&place).expect("a file for the output");
-    command.stdout(output.try_clone().expect("a descriptor")).stderr(output);
+    command
+        .stdout(output.try_clone().expect("a descriptor"))
+        .stderr(output);
     let mut child = command.spawn().expect("bash starts");
     let code = match wait(&mut child, patience) {
         Some(status) => i64::from(status.code().unwrap_or(-1)),
@@ -178,7 +193,9 @@ fn collect(collector: Collector, spans: &Arc<AtomicU64>) -> Standing {
     match collector {
         Collector::Refuses => Standing::Nothing,
         // The kernel accepts; nobody ever reads.
-        Collector::Silent => Standing::Silent(TcpListener::bind(COLLECTOR).expect("the port is free")),
+        Collector::Silent => {
+            Standing::Silent(TcpListener::bind(COLLECTOR).expect("the port is free"))
+        }
         Collector::Works => Standing::Sink(sink(spans)),
     }
 }

@@ -60,8 +60,12 @@ fn script(application: &Application) -> String {
     if let Some(first) = first(&application.apt) {
         let packages = application.apt.join(" ");
         add("apt-get update -qq".into());
-        add(format!("apt-get install -q -y --no-install-recommends {packages}"));
-        add(format!("dpkg-query --show --showformat '${{Version}}\\n' {first} >>.version"));
+        add(format!(
+            "apt-get install -q -y --no-install-recommends {packages}"
+        ));
+        add(format!(
+            "dpkg-query --show --showformat '${{Version}}\\n' {first} >>.version"
+        ));
     }
     if let Some(first) = first(&application.pip) {
         add("/usr/bin/python3 -m venv --without-pip venv".into());
@@ -75,7 +79,10 @@ fn script(application: &Application) -> String {
     }
     if let Some(first) = first(&application.npm) {
         add("[ -e package.json ] || echo '{\"private\": true}' >package.json".into());
-        add(format!("npm install --no-audit --no-fund {}", quoted(&application.npm)));
+        add(format!(
+            "npm install --no-audit --no-fund {}",
+            quoted(&application.npm)
+        ));
         add(format!(
             "node -p 'JSON.parse(fs.readFileSync(\"node_modules/{first}/package.json\")).version' >>.version"
         ));
@@ -92,7 +99,9 @@ fn script(application: &Application) -> String {
     }
     for (name, content) in &application.files {
         add(format!("mkdir -p \"$(dirname '{name}')\""));
-        add(format!("cat >'{name}' <<'END OF THE FILE'\n{content}\nEND OF THE FILE"));
+        add(format!(
+            "cat >'{name}' <<'END OF THE FILE'\n{content}\nEND OF THE FILE"
+        ));
     }
     add(application.install.clone());
     script

@@ -44,22 +44,41 @@ exec chroot "$root" "$@"
 
 /// The folder of what this program keeps.
 pub fn cache() -> PathBuf {
-    root().canonicalize().expect("the repository").join(".cache/applications")
+    root()
+        .canonicalize()
+        .expect("the repository")
+        .join(".cache/applications")
 }
 
 /// A command that runs another one inside of layers. Only an installation sees the network.
 pub fn inside(layers: &[&Path], network: bool, command: &[&str]) -> Command {
     let mut unshare = Command::new("unshare");
-    unshare.args(["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]);
+    unshare.args([
+        "--mount",
+        "--pid",
+        "--ipc",
+        "--uts",
+        "--fork",
+        "--kill-child",
+    ]);
     if !network {
         unshare.arg("--net").env_clear();
     }
-    let layers: Vec<_> = layers.iter().map(|layer| layer.to_str().expect("UTF-8")).collect();
-    let binds: Vec<_> = binds().iter().map(|(from, to)| format!("{}>{to}", from.display())).collect();
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|layer| layer.to_str().expect("UTF-8"))
+        .collect();
+    let binds: Vec<_> = binds()
+        .iter()
+        .map(|(from, to)| format!("{}>{to}", from.display()))
+        .collect();
     unshare
         .args(["sh", "-c", SETUP, "sh"])
         .args(command)
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .env("HOME", "/root")
         .env("LANG", "C.UTF-8")
         .env("LAYERS", layers.join(" "))
@@ -71,13 +90,20 @@ pub fn inside(layers: &[&Path], network: bool, command: &[&str]) -> Command {
 fn binds() -> Vec<(PathBuf, String)> {
     let tree = root().canonicalize().expect("the repository");
     let program = std::env::current_exe().expect("our own path");
-    let programs = program.parent().expect("a folder").canonicalize().expect("a folder");
+    let programs = program
+        .parent()
+        .expect("a folder")
+        .canonicalize()
+        .expect("a folder");
     let own = |path: PathBuf| (path.clone(), path.display().to_string());
     let to = |from: PathBuf, name: &str| (from, format!("/usr/lib/opentelemetry/{name}"));
     vec![
         own(tree.join("tests")),
         own(programs),
-        to(built().join("libopentelemetry_injector.so"), "injector/libopentelemetry_injector.so"),
+        to(
+            built().join("libopentelemetry_injector.so"),
+            "injector/libopentelemetry_injector.so",
+        ),
         to(built().join("boot"), "injector/boot"),
         to(java_agent(&tree), "java/opentelemetry-javaagent.jar"),
         to(tree.join(".cache/nodejs"), "nodejs"),

@@ -105,7 +105,10 @@ fn chosen(options: &Options) -> Result<Vec<Application>, String> {
     for file in files {
         all.extend(declaration::read(&file)?);
     }
-    let is_named = |name: &String| all.iter().any(|one| one.name == *name || one.runtime == *name);
+    let is_named = |name: &String| {
+        all.iter()
+            .any(|one| one.name == *name || one.runtime == *name)
+    };
     if let Some(unknown) = options.names.iter().find(|name| !is_named(name)) {
         return Err(format!("unknown application `{unknown}`"));
     }

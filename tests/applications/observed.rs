@@ -48,7 +48,9 @@ impl Observed {
         let number = |key: &str| value[key].as_u64().unwrap_or_default();
         let set = |key: &str| {
             let items = value[key].as_array().into_iter().flatten();
-            items.filter_map(|item| Some(item.as_str()?.to_owned())).collect()
+            items
+                .filter_map(|item| Some(item.as_str()?.to_owned()))
+                .collect()
         };
         Self {
             ready: value["ready"].as_u64(),

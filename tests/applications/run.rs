@@ -80,7 +80,10 @@ fn run(application: &Application, collector: Collector, verbose: bool, outcome: 
     };
     let mut plain = vec![once(false)];
     let mut hooked = once(true);
-    let expected = Application { traced: application.traced && collector == Collector::Works, ..application.clone() };
+    let expected = Application {
+        traced: application.traced && collector == Collector::Works,
+        ..application.clone()
+    };
     let mut found = compare::differences(&expected, &plain, &hooked);
     if !compare::explained(&expected, found.clone()).1.is_empty() {
         plain.push(once(false));
@@ -111,7 +114,13 @@ fn in_fresh_layer(application: &Application, hooked: bool, collector: Collector)
     let own = std::env::current_exe().expect("our own path");
     let own = own.canonicalize().expect("our own path");
     let collector = format!("--collector={}", collector.name());
-    let command = [own.to_str().expect("UTF-8"), "--first", "--inside", &collector, &application.name];
+    let command = [
+        own.to_str().expect("UTF-8"),
+        "--first",
+        "--inside",
+        &collector,
+        &application.name,
+    ];
     let output = layers::inside(&[&installed, &fresh], false, &command)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
@@ -125,7 +134,10 @@ fn in_fresh_layer(application: &Application, hooked: bool, collector: Collector)
 }
 
 fn failed(problem: &str) -> Observed {
-    Observed { output: problem.into(), ..Observed::default() }
+    Observed {
+        output: problem.into(),
+        ..Observed::default()
+    }
 }
 
 /// Writes the configuration and, for a run with the object, the preload file.
@@ -156,7 +168,11 @@ fn keep(application: &Application, outcome: &Outcome) {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{:<22} {:<9} {:<12} ", self.name, self.runtime, self.version)?;
+        write!(
+            to,
+            "{:<22} {:<9} {:<12} ",
+            self.name, self.runtime, self.version
+        )?;
         if !self.absent.is_empty() {
             return write!(to, "not to be had: {}", self.absent);
         }
@@ -166,7 +182,11 @@ impl fmt::Display for Outcome {
         write!(
             to,
             "{} {} spans, ready after {:.1} and {:.1} s, end after {:.1} and {:.1} s",
-            if self.differences.is_empty() { "same     " } else { "DIFFERENT" },
+            if self.differences.is_empty() {
+                "same     "
+            } else {
+                "DIFFERENT"
+            },
             hooked.spans,
             ready(plain),
             ready(hooked),

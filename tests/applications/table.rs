@@ -8,7 +8,9 @@ use std::fs;
 
 /// The table of these applications.
 pub fn of(applications: &[Application]) -> String {
-    let mut text = String::from("| application | runtime | version | spans | with the object |\n|---|---|---|---|---|\n");
+    let mut text = String::from(
+        "| application | runtime | version | spans | with the object |\n|---|---|---|---|---|\n",
+    );
     for application in applications {
         let result = fs::read(install::folder(application).join("result.json")).unwrap_or_default();
         let result: Value = serde_json::from_slice(&result).unwrap_or_default();
