@@ -146,28 +146,35 @@ impl fmt::Display for Reason {
         match self {
             Self::KillSwitch(variable) => write!(f, "{variable} is set"),
             Self::BuiltInDenial(kind) => {
-                write!(f, "{kind} is left alone (processes.include lifts this)")
+                write!(
+                    f,
+                    "{kind} is left alone by default (processes.include lifts this)"
+                )
             }
             Self::BuiltInArgumentDenial(kind) => write!(
                 f,
-                "{kind} is left alone (processes.include_arguments lifts this)"
+                "{kind} is left alone by default (processes.include_arguments lifts this)"
             ),
             Self::NotLoaded(library) => write!(f, "{library} is not loaded"),
-            Self::Option(name) => write!(f, "with {name} on the command line no agent is loaded"),
+            Self::Option(name) => write!(f, "{name} on the command line keeps the agent out"),
             Self::NotProven(runtime) => write!(
                 f,
-                "neither the program's name nor a library shows that it runs {runtime} \
+                "neither the program's name nor a loaded library shows that it runs {runtime} \
                  (a name in processes.include does)"
             ),
-            Self::Hosted => f.write_str("a .NET that another program hosts runs no startup hooks"),
+            Self::Hosted => {
+                f.write_str("a .NET runtime that another program hosts runs no startup hooks")
+            }
             Self::Configuration { path, problem } => {
                 write!(f, "{}{problem}", Lossy(path))
             }
             Self::DisabledBy(key) => write!(f, "{key} = false in the configuration"),
             Self::Rule(place) => write!(f, "the rule at {place} has enabled = false"),
-            Self::NotIncluded(key) => write!(f, "{key} is given and does not match"),
-            Self::Excluded { key, pattern } => write!(f, "{key} has \"{pattern}\", which matches"),
-            Self::NoAgentConfigured => f.write_str("no agent_path in the configuration"),
+            Self::NotIncluded(key) => write!(f, "no pattern in {key} matches"),
+            Self::Excluded { key, pattern } => {
+                write!(f, "the pattern \"{pattern}\" in {key} matches")
+            }
+            Self::NoAgentConfigured => f.write_str("the configuration names no agent_path"),
             Self::AgentUnreadable(path) => {
                 write!(f, "{path} is missing or not readable by this process")
             }
@@ -180,12 +187,12 @@ impl fmt::Display for Reason {
                 )
             }
             Self::NotActivated => f.write_str("no agent has been injected in this process"),
-            Self::SetByUser => f.write_str("the user's own value counts"),
-            Self::AlreadyInjected => f.write_str("the agent is already in the value"),
+            Self::SetByUser => f.write_str("the environment's own value is kept"),
+            Self::AlreadyInjected => f.write_str("the value already loads the agent"),
             Self::UnmatchedQuote => f.write_str("the value has an unmatched quote"),
-            Self::IgnoredByRuntime => {
-                f.write_str("the runtime ignores this value, and would not with the agent in it")
-            }
+            Self::IgnoredByRuntime => f.write_str(
+                "the runtime ignores this value as it is, but would obey it with the agent added",
+            ),
             Self::OtherAgent { vendor, place } => {
                 let preposition = match *place {
                     "command line" => "on the",
@@ -208,28 +215,36 @@ impl fmt::Display for Reason {
             Self::ApplicationForbids { path, what } => {
                 write!(
                     f,
-                    "{} has {what}, with which no agent can be added",
+                    "{} contains {what}, which keeps the agent out",
                     Lossy(path)
                 )
             }
             Self::IncompatibleOption(option) => {
-                write!(f, "the JVM does not run with an agent and {option}")
+                write!(f, "the JVM does not start with both an agent and {option}")
             }
             Self::InformationOnly(option) => {
-                write!(f, "{option} asks for information and starts no application")
+                write!(
+                    f,
+                    "{option} only prints information and starts no application"
+                )
             }
             Self::NodeOption { option, why } => write!(f, "{option}: {why}"),
             Self::NodeOptionsInFile(path) => write!(
                 f,
-                "{} may give Node.js options, which count only where NODE_OPTIONS is not set",
+                "{} may set NODE_OPTIONS, and Node.js reads it there only if the environment does not set it",
                 Lossy(path)
             ),
-            Self::OtherInterpreter => f.write_str("another runtime asks, to hand the value on"),
+            Self::OtherInterpreter => {
+                f.write_str("another runtime asks, only to pass the value on")
+            }
             Self::NoInstrumentLibrary(path) => {
                 write!(f, "no libinstrument.so beside {}", Lossy(path))
             }
             Self::TooLong(limit) => {
-                write!(f, "this JVM ignores the variable above {limit} bytes")
+                write!(
+                    f,
+                    "this JVM ignores the variable if it is longer than {limit} bytes"
+                )
             }
             Self::Engine(problem) => write!(f, "engine: {problem}"),
         }
@@ -239,12 +254,12 @@ impl fmt::Display for Reason {
 impl fmt::Display for EngineProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoLibc => "libc was not found among the loaded objects",
+            Self::NoLibc => "libc is not among the loaded objects",
             Self::NoFunction => "libc has no such function",
             Self::TooShort => "the function is too short to be patched",
             Self::AlreadyPatched => "the function is already patched",
-            Self::Threads => "threads are already running",
-            Self::MemoryRefused => "the system refuses to change the function's memory",
+            Self::Threads => "other threads are already running",
+            Self::MemoryRefused => "the system refuses to make the code of the function writable",
             Self::GumUnavailable => "the Gum engine is not installed beside the preload object",
             Self::GumFailed => "Gum could not replace the function",
         })

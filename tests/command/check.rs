@@ -130,7 +130,7 @@ fn names_below_environment_begin_with_otel() {
     assert_eq!(
         problem("[environment]\nPATH = '/bin'\n"),
         "\
-configuration.toml:2:1: `environment.PATH` is not OTEL_ and letters, digits or underscores
+configuration.toml:2:1: `environment.PATH` is not a name of OTEL_ followed by letters, digits or underscores
   |
 2 | PATH = '/bin'
   | ^^^^
@@ -241,7 +241,7 @@ configuration.toml: 1 problem (2 files)
 #[test]
 fn no_agent_is_a_warning_unless_a_broken_file_may_name_it() {
     let told = "\
-configuration.toml: warning: no agent_path in the configuration
+configuration.toml: warning: the configuration names no agent_path
   = help: name the agent: `agent_path = \"/…/opentelemetry-javaagent.jar\"` under `[jvm]`
 
 configuration.toml: no problems, 1 warning (1 file)

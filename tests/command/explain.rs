@@ -403,7 +403,7 @@ fn an_agent_that_the_user_has_given_is_not_told_as_injected() {
     assert_eq!(told, (Some("has_agent_already"), 0), "{explanation:#}");
     assert!(values(&explanation).is_empty(), "{explanation:#}");
     let (text, _) = text_of_process(process.id());
-    let verdict = "\nNothing to inject: the agent is already in the value\n";
+    let verdict = "\nNothing to inject: the value already loads the agent\n";
     assert!(text.contains(verdict), "{text}");
 }
 
@@ -440,7 +440,7 @@ fn the_decisive_step_is_named_with_its_place() {
     is_in(
         &process,
         "processes",
-        "processes.exclude has \"ja*\", which matches",
+        "the pattern \"ja*\" in processes.exclude matches",
     );
     let (explanation, _) = of_process(process.id());
     let place = &step(&explanation, "processes")["place"];
@@ -456,7 +456,7 @@ fn the_decisive_step_is_named_with_its_place() {
         drop_in.display()
     );
     assert!(text.contains(&wanted), "{text}");
-    let decisive = "Not injected: processes.exclude has \"ja*\", which matches\n";
+    let decisive = "Not injected: the pattern \"ja*\" in processes.exclude matches\n";
     assert!(text.contains(decisive), "{text}");
     fs::remove_file(drop_in).unwrap();
 
@@ -1180,7 +1180,7 @@ fn in_a_terminal_it_has_colours_and_keeps_to_the_width() {
         "{dressed}"
     );
     assert!(!plain.contains('\u{1b}'), "{plain}");
-    let decisive = "  NO    processes      processes.exclude has \"java\", which matches\n";
+    let decisive = "  NO    processes      the pattern \"java\" in processes.exclude matches\n";
     assert!(plain.contains(decisive), "{plain}");
     assert!(
         plain.contains("\nNot injected: processes.exclude has"),

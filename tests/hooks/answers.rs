@@ -248,7 +248,8 @@ fn gum_is_not_loaded_where_its_probe_fails() {
         skip!("this kernel has no PR_SET_MDWE");
     }
     assert_eq!(stdout(&asked_for), "JAVA_TOOL_OPTIONS=(null)\n");
-    let reason = "nothing is injected: engine: the system refuses to change the function's memory";
+    let reason =
+        "nothing is injected: engine: the system refuses to make the code of the function writable";
     assert!(
         stderr(&asked_for).contains(reason),
         "{}",
@@ -449,7 +450,7 @@ fn nothing_is_patched_while_threads_are_running() {
             .output()
             .unwrap();
         assert_eq!(stdout(&output), "HOME=/here\nJAVA_TOOL_OPTIONS=(null)\n");
-        let reason = "engine: threads are already running";
+        let reason = "engine: other threads are already running";
         assert!(
             stderr(&output).contains(reason),
             "{engine}: {}",

@@ -290,6 +290,6 @@ fn nothing_is_patched_while_threads_are_running() {
         .output()
         .unwrap();
     assert_eq!(stdout(&output), "HOME=/here\nJAVA_TOOL_OPTIONS=(null)\n");
-    let reason = "engine: threads are already running";
+    let reason = "engine: other threads are already running";
     assert!(stderr(&output).contains(reason), "{}", stderr(&output));
 }

@@ -145,11 +145,14 @@ fn patterns_choose_processes() {
     let output = || ask(&scene, &program, |_| {});
 
     configure("include = [\"/usr/bin/*\"]");
-    assert_skipped(&output(), "processes.include is given and does not match");
+    assert_skipped(&output(), "no pattern in processes.include matches");
     configure(&format!("include = [\"/usr/bin/*\", \"{path}\"]"));
     assert!(is_injected(&scene, &output()));
     configure(&format!("include = [\"{path}\"]\nexclude = [\"jav*\"]"));
-    assert_skipped(&output(), "processes.exclude has \"jav*\", which matches");
+    assert_skipped(
+        &output(),
+        "the pattern \"jav*\" in processes.exclude matches",
+    );
     configure("include_arguments = [\"JAVA_*\"]");
     assert!(is_injected(&scene, &output()));
     configure("exclude_arguments = [\"JAVA_TOOL_OPTION?\"]");
@@ -197,7 +200,7 @@ fn switches_in_the_configuration() {
     ));
     assert_skipped(&output(), "jvm.enabled = false in the configuration");
     scene.configure("");
-    assert_skipped(&output(), "no agent_path in the configuration");
+    assert_skipped(&output(), "the configuration names no agent_path");
 }
 
 #[test]
@@ -405,7 +408,7 @@ fn an_interpreter_of_another_language_sees_its_own_environment() {
     let interpreter = scene.path("ruby3.1");
     succeed(Command::new("cp").args([&program, &interpreter]));
     let output = ask(&scene, &interpreter, |_| {});
-    assert_skipped(&output, "another runtime asks, to hand the value on");
+    assert_skipped(&output, "another runtime asks, only to pass the value on");
 }
 
 #[test]
@@ -414,7 +417,7 @@ fn a_program_that_is_no_runtime_has_nothing_to_hand_on() {
     let program = scene.compile("ask");
     let launcher = scene.path("launcher");
     succeed(Command::new("cp").args([&program, &launcher]));
-    let reason = "neither the program's name nor a library shows that it runs Java";
+    let reason = "neither the program's name nor a loaded library shows that it runs Java";
     assert_skipped(&ask(&scene, &launcher, |_| {}), reason);
     let named = format!(
         "[jvm]\nagent_path = \"{}\"\n[processes]\ninclude = [\"{}\"]\n",
@@ -459,7 +462,7 @@ fn a_program_is_known_behind_the_dynamic_loader() {
     let output = through_loader(&["-Xshare:dump", NAME]);
     let errors = stderr(&output);
     assert!(
-        errors.contains("does not run with an agent and -Xshare:dump"),
+        errors.contains("does not start with both an agent and -Xshare:dump"),
         "{errors}"
     );
 }

@@ -198,7 +198,7 @@ fn a_file_that_hides_the_entry_is_refused() {
     machine.write("etc/ld.so.preload", "#\n\0\n");
     let outcome = refused(&machine, &[]);
     assert!(
-        outcome.stderr.contains("holds a NUL character"),
+        outcome.stderr.contains("contains a NUL character"),
         "{outcome:?}"
     );
 }

@@ -239,7 +239,7 @@ fn a_value_that_has_it_already_or_cannot_be_read_is_left_alone() {
     let once = "-opentelemetry_injector /x /y -eval ok -- +P 4096";
     assert_eq!(
         reason("ERL_AFLAGS", once),
-        "the agent is already in the value"
+        "the value already loads the agent"
     );
     assert_eq!(
         reason("ERL_AFLAGS", "-a 'b"),

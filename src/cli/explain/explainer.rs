@@ -138,7 +138,7 @@ impl<'s> Explainer<'s> {
                         .push("nothing: such a process is never injected".into());
                 }
             }
-            None => self.step(Check::Rights, Mark::Unknown, "AT_SECURE is not told"),
+            None => self.step(Check::Rights, Mark::Unknown, "AT_SECURE cannot be read"),
         }
     }
 

@@ -78,7 +78,7 @@ pub fn open_regular(path: &[u8]) -> Result<(File, Metadata), FileProblem> {
 /// What keeps a file from being read, by the error that said so.
 pub fn problem(error: &io::Error) -> FileProblem {
     match error.raw_os_error() {
-        // Without a number: a path that no file can have (it holds a NUL character).
+        // Without a number: a path that no file can have (it contains a NUL character).
         None | Some(libc::ENOENT | libc::ENOTDIR) => FileProblem::Missing,
         Some(libc::EACCES | libc::EPERM) => FileProblem::NotPermitted,
         // A socket, or a device without a driver.

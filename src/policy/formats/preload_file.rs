@@ -29,7 +29,7 @@ pub enum PreloadEntryError {
     Token,
     /// The file name is not [`OBJECT`], by which the entry is found again.
     OtherName,
-    /// The file holds a NUL character, behind which the loader reads nothing.
+    /// The file contains a NUL character, behind which the loader reads nothing.
     Hidden,
 }
 
@@ -43,7 +43,10 @@ impl fmt::Display for PreloadEntryError {
             }
             Self::Token => f.write_str("of the loader's tokens only $LIB can stand in the path"),
             Self::OtherName => write!(f, "the file name has to be {OBJECT}"),
-            Self::Hidden => write!(f, "{PATH} holds a NUL character, which hides what follows"),
+            Self::Hidden => write!(
+                f,
+                "{PATH} contains a NUL character, which hides what follows"
+            ),
         }
     }
 }

@@ -68,7 +68,10 @@ impl fmt::Display for ConfigurationError {
             ConfigurationErrorKind::Syntax(message) => f.write_str(message),
             ConfigurationErrorKind::UnknownKey => write!(f, "unknown key `{key}`"),
             ConfigurationErrorKind::NotOtelName => {
-                write!(f, "`{key}` is not OTEL_ and letters, digits or underscores")
+                write!(
+                    f,
+                    "`{key}` is not a name of OTEL_ followed by letters, digits or underscores"
+                )
             }
             ConfigurationErrorKind::WrongType { expected, found } => {
                 write!(f, "`{key}` takes {expected}, not {found}")
@@ -87,13 +90,16 @@ impl fmt::Display for ConfigurationError {
             }
             ConfigurationErrorKind::NotAbsolute => write!(f, "`{key}` takes an absolute path"),
             ConfigurationErrorKind::TooDeep => {
-                write!(f, "brackets and dots go deeper than {DEEPEST}")
+                write!(
+                    f,
+                    "tables, lists and dotted keys are nested more than {DEEPEST} deep"
+                )
             }
-            ConfigurationErrorKind::Nul => write!(f, "`{key}` holds a NUL character"),
+            ConfigurationErrorKind::Nul => write!(f, "`{key}` contains a NUL character"),
             ConfigurationErrorKind::BadAttributeKey => {
                 write!(
                     f,
-                    "`{key}` holds a character that no attribute's key may have (, = % blank)"
+                    "`{key}` contains a character that an attribute key must not have (comma, =, % or blank)"
                 )
             }
         }

@@ -16,7 +16,7 @@ const RESTRICTIONS: &str = "\
 /// Options with which Node runs no application in this process, and why.
 const NO_APPLICATION: &str = "\
 -v --version -h --help --v8-options --completion-bash -c --check\
-: it asks for information and starts no application
+: it only prints information and starts no application
 --run: what it runs is a process of its own
 --watch --watch-path: the application runs in a process of its own
 --prof-process --build-snapshot --build-snapshot-config --experimental-sea-config --build-sea\
