@@ -58,6 +58,10 @@ impl Patch {
 unsafe fn write(start: &AtStart, patches: &[Patch]) -> Result<(), EngineProblem> {
     // SAFETY: the caller's promise.
     let with_protection = || unsafe { write_with_protection(patches) };
+    #[expect(
+        clippy::if_same_then_else,
+        reason = "the order of the two ways differs"
+    )]
     let written = if has_selinux() || machine::loses_landing_pads_by_mprotect(start) {
         write_through_proc(patches) || with_protection()
     } else {
