@@ -182,10 +182,10 @@ impl Calls {
             if let Some(start) = line.strip_suffix(">:") {
                 function = symbol(start).expect("a symbol");
                 calls.insert(function.clone(), BTreeSet::new());
-            } else if let (true, Some(called)) = (line.ends_with('>'), symbol(line)) {
-                if line.split_whitespace().any(&is_wanted) {
-                    calls.entry(function.clone()).or_default().insert(called);
-                }
+            } else if let (true, Some(called)) = (line.ends_with('>'), symbol(line))
+                && line.split_whitespace().any(&is_wanted)
+            {
+                calls.entry(function.clone()).or_default().insert(called);
             }
         }
         Self(calls)
