@@ -1,8 +1,7 @@
-//! `opentelemetry-injector` checks the injector's configuration, explains what becomes of processes
-//! and installs the preload object.
+//! `opentelemetry-injector` installs the preload object, checks its configuration and explains its
+//! decisions.
 //!
-//! What it says of a configuration and of a process comes from the very functions that the preload
-//! object calls (crate `opentelemetry-injector-policy`).
+//! For that it calls the same functions as the preload object (crate `opentelemetry-injector-policy`).
 #![forbid(unsafe_code)]
 
 mod check;
@@ -21,7 +20,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Check the injector's configuration, explain what becomes of processes, and install the injector.
+/// Install the OpenTelemetry injector, check its configuration, and explain its decisions.
 #[derive(Parser)]
 #[command(name = NAME, version, after_help = EXAMPLES)]
 struct Arguments {

@@ -852,7 +852,7 @@ fn without_permission_it_says_so() {
     let output = as_nobody(ask).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stdout(&output), "");
-    assert!(stderr(&output).contains("may not be looked at by this user; ask as root"));
+    assert!(stderr(&output).contains("cannot be inspected by this user; run it as root"));
 
     // Its own processes it may look at, and what it would start.
     let program = waiting_program(&scene, "java");

@@ -139,7 +139,7 @@ fn another_user_is_told_what_may_not_be_seen() {
         .arg(&copy);
     let output = ask.args(["ps", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("may not be looked at by this user"));
+    assert!(stderr(&output).contains("cannot be inspected by this user"));
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(value["not_permitted"].as_u64().unwrap() > 0);
 }
@@ -155,7 +155,7 @@ fn processes_that_end_meanwhile_are_no_errors() {
         let output = command(&["ps"]).output().unwrap();
         let said = stderr(&output);
         assert!(
-            said.is_empty() || said.contains("may not be looked at"),
+            said.is_empty() || said.contains("cannot be inspected"),
             "{said}"
         );
         assert!(said.lines().count() <= 1, "{said}");

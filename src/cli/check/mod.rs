@@ -18,9 +18,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Tell every problem of the configuration, and what to do about it.
+/// Check the configuration and report every problem, with its place and a remedy.
 ///
-/// Reads FILE and the conf.d/*.toml beside it by the rules that every process reads them by.
+/// Reads FILE and the conf.d/*.toml files beside it, exactly as every process does.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -34,11 +34,11 @@ pub struct Arguments {
 const AFTER_HELP: &str = "\
 Exit status:
   0  no problems; there may be warnings
-  1  problems
-  2  it cannot be told: a file is missing or may not be read
+  1  there are problems
+  2  unknown: a file is missing or cannot be read
 
 Environment:
-  OPENTELEMETRY_INJECTOR_CONFIGURATION  the configuration file, where FILE is not given
+  OPENTELEMETRY_INJECTOR_CONFIGURATION  the configuration file, if FILE is not given
 
 Examples:
   opentelemetry-injector check

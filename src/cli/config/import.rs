@@ -17,8 +17,8 @@ use std::process::ExitCode;
 /// Turn an injector.conf (of libotelinject.so) into a configuration of this injector.
 ///
 /// Reads FILE, every conf.d/*.conf beside it and the file with the agents' settings, as that
-/// injector does. The configuration goes to standard output; what has no counterpart, and why, to
-/// standard error.
+/// injector does. Writes the configuration to standard output, and each setting that has no
+/// counterpart, with the reason, to standard error.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -28,8 +28,8 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit status:
-  0  all of it is in the configuration
-  1  some of it has no counterpart, which is told on stderr
+  0  every setting was converted
+  1  some settings have no counterpart; stderr names them
   2  a file cannot be read
 
 Examples:

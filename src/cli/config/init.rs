@@ -13,20 +13,20 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Write a configuration with every key explained and commented out.
+/// Write a configuration in which every key is explained and commented out.
 ///
-/// As it is, it injects nothing: put in where an agent is.
+/// It injects nothing as it is: set the path of an agent first.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The file to write, which must not be there yet [default: standard output]
+    /// The file to write; it must not exist [default: standard output]
     file: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
 Exit status:
   0  written
-  1  not written: there is such a file
+  1  not written: the file exists
   2  not written: FILE cannot be written
 
 Examples:

@@ -13,9 +13,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Show what all files of the configuration together say, and where each key stands.
+/// Show the configuration in effect, and the file and line of each key.
 ///
-/// The output is a configuration itself, with the origin of every key behind it. Keys without a
+/// The output is itself a configuration: a comment behind each key names its origin. Keys without a
 /// value are left out.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -30,11 +30,11 @@ pub struct Arguments {
 const AFTER_HELP: &str = "\
 Exit status:
   0  shown
-  1  not shown: no process can use the configuration, which is told on stderr
-  2  it cannot be told: a file is missing or may not be read
+  1  not shown: no process can use the configuration; stderr says why
+  2  unknown: a file is missing or cannot be read
 
 Environment:
-  OPENTELEMETRY_INJECTOR_CONFIGURATION  the configuration file, where FILE is not given
+  OPENTELEMETRY_INJECTOR_CONFIGURATION  the configuration file, if FILE is not given
 
 Examples:
   opentelemetry-injector config show

@@ -11,11 +11,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Print this command's manual page, or write one for every subcommand into a folder.
+/// Print this command's manual page, or write the pages of all subcommands into a folder.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The folder, which must be there
+    /// The folder; it must exist
     directory: Option<PathBuf>,
 }
 

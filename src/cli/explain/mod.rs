@@ -34,24 +34,24 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Tell what the injector decides for one process, step by step, and why.
+/// Explain what the injector decides for one process, step by step, and why.
 ///
-/// Of a live process it tells what is in it, and whether it has to be restarted. Of a command it
-/// tells what would happen if it were started now, from here, with this environment; it starts
-/// nothing.
+/// For a running process: what was decided when it started, and whether it needs a restart. For a
+/// command: what would happen if it were started now, from here, with this environment. The command
+/// is not started.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The number of a live process
+    /// The process ID of a running process
     #[arg(long, value_name = "N")]
     pid: Option<u32>,
-    /// Tell of each rule of the configuration which running processes it matches
+    /// List the running processes that each rule of the configuration matches
     #[arg(long, conflicts_with = "pid")]
     rules: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
-    /// Explain with this configuration instead of the process's own
+    /// Use this configuration file instead of the process's own
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
     /// A command and its arguments
@@ -65,19 +65,19 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit status:
-  0  the process is injected, or would be, or has the agent already
-  1  it is not, or would not be
-  2  it cannot be told: no such process, no permission, an earlier configuration
+  0  the process is injected, or would be, or already has the agent
+  1  it is not injected, or would not be
+  2  unknown: no such process, no permission, or the configuration has changed since
 
-Injected means that the runtime is answered with the agent, and of a live process also that its boot
-file has not stood down. What the agent makes of it is in its own log.
+Injected means that the runtime's question was answered with the agent and, in a running process, that
+the boot file has not stood down. Whether the agent then works is in the agent's own log.
 
-What a program has made of its environment and its command line since it was started cannot be
-seen: the kernel shows both as they were (a program may overwrite them, to show a title). A file's
-access control list and security modules (SELinux, AppArmor) are not looked at.
+Changes that a program made to its environment after its start are invisible: the kernel shows the
+environment and the command line of the start, unless the program overwrote them to show a title.
+Access control lists and security modules (SELinux, AppArmor) are not considered.
 
 Environment:
-  NO_COLOR  no colours on a terminal
+  NO_COLOR  write no colours to a terminal
 
 Examples:
   opentelemetry-injector explain --pid 4711
@@ -89,7 +89,7 @@ Examples:
 
 /// What to do where a process may not be looked at.
 pub const ASK_OTHERWISE: &str =
-    "ask as root (in a container: from the host), or as the user whose process it is";
+    "run it as root (in a container: on the host) or as the owner of the process";
 
 const NOT_INJECTED: u8 = 1;
 pub const CANNOT_TELL: u8 = 2;

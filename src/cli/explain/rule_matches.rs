@@ -75,7 +75,7 @@ pub fn tell(config: Option<&Path>, as_json: bool) -> ExitCode {
     };
     if hidden > 0 {
         complain(&format_args!(
-            "{hidden} processes may not be looked at by this user; {ASK_OTHERWISE}"
+            "{hidden} processes cannot be inspected by this user; {ASK_OTHERWISE}"
         ));
     }
     if printed.is_err() || hidden > 0 {

@@ -27,21 +27,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Let every program that starts from now on load the preload object.
+/// Add the preload object to /etc/ld.so.preload, so that every new program loads it.
 ///
-/// Checks the object, tries it on a number of programs, adds it to /etc/ld.so.preload and looks
-/// whether new programs start as before. Where anything is wrong, the file stays as it is.
+/// Checks the object, tries it on several programs, adds it to the file and verifies that new programs
+/// start as before. If anything is wrong, the file stays as it is.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The preload object, as an absolute path inside of DIR; `$LIB` in it stands for the folder of
-    /// libraries [default: the one that is installed with this command]
+    /// The preload object, as an absolute path inside DIR; the loader replaces `$LIB` in it by its
+    /// library folder [default: the one installed with this command]
     #[arg(long, value_name = "PATH")]
     object: Option<PathBuf>,
-    /// Check and try everything, and change nothing
+    /// Run all checks and trials, but change nothing
     #[arg(long)]
     dry_run: bool,
-    /// The root folder of an image, instead of this machine's; the trial runs the image's programs
+    /// Work on the image in this folder instead of on this machine; the trial runs the image's programs
     /// as root
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,

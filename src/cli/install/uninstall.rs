@@ -12,29 +12,29 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Let no new program load the preload object any more.
+/// Remove the preload object from /etc/ld.so.preload, so that no new program loads it.
 ///
-/// Takes every libopentelemetry_injector.so, in whatever folder, out of /etc/ld.so.preload and keeps
-/// everything else there. A file that is empty then is removed.
+/// Removes every entry named libopentelemetry_injector.so, whatever its folder, and keeps all others.
+/// Deletes the file if it is empty then.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// Tell what would be taken out, and change nothing
+    /// Show what would be removed, but change nothing
     #[arg(long)]
     dry_run: bool,
-    /// The root folder of an image, instead of this machine's
+    /// Work on the image in this folder instead of on this machine
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 }
 
 const AFTER_HELP: &str = "\
 Exit status:
-  0  no new program loads the object (with --dry-run: it could be taken out)
-  1  the file could not be changed and is as it was
+  0  no new program loads the object (with --dry-run: the entry can be removed)
+  1  the file could not be changed; it is as it was
   2  wrong usage, or not root, or a dry run's report could not be written
 
-What else may name the object is not looked at: LD_PRELOAD in the environment of services.
-`opentelemetry-injector status` tells of it.
+LD_PRELOAD in the environment of services may still name the object: `opentelemetry-injector status`
+reports it.
 
 Examples:
   opentelemetry-injector uninstall --dry-run

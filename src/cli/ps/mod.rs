@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// List every process that could be instrumented: whether it is, and if not, why.
 ///
-/// These are the processes that are a runtime with an agent, or have one inside.
+/// These are the processes that run or embed a runtime that the injector knows.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -31,10 +31,10 @@ such a process. `explain --pid` tells all of one process.
 
 Exit status:
   0  the list is complete
-  2  some processes may not be looked at by this user, or there is no /proc
+  2  this user may not inspect some processes, or /proc is not mounted
 
 Environment:
-  NO_COLOR  no colours on a terminal
+  NO_COLOR  write no colours to a terminal
 
 Examples:
   opentelemetry-injector ps
@@ -77,7 +77,7 @@ pub fn ps(arguments: &Arguments) -> ExitCode {
     if hidden > 0 {
         let processes = if hidden == 1 { "process" } else { "processes" };
         complain(&format_args!(
-            "{hidden} {processes} may not be looked at by this user; {ASK_OTHERWISE}"
+            "{hidden} {processes} cannot be inspected by this user; {ASK_OTHERWISE}"
         ));
     }
     if printed.is_err() || hidden > 0 {

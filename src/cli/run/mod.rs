@@ -17,9 +17,9 @@ use std::path::{self, Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fmt, io};
 
-/// Run a command as if the injector were installed for it alone.
+/// Run a command with the injector, without installing it.
 ///
-/// The command and every program that it starts are injected as the configuration says.
+/// The preload object is loaded into the command and into every program that it starts.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -29,13 +29,13 @@ pub struct Arguments {
     /// Write the decisions to stderr (or to `log.file`)
     #[arg(long)]
     debug: bool,
-    /// The engine that puts the hooks in place, instead of `hook.engine`
+    /// The hook engine, instead of the one that `hook.engine` names
     #[arg(long, value_parser = PossibleValuesParser::new(Engine::NAMES))]
     engine: Option<String>,
-    /// The configuration file, instead of the one that the command would use
+    /// Use this configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The preload object [default: the one that is installed with this command]
+    /// The preload object [default: the one installed with this command]
     #[arg(long, value_name = "PATH")]
     object: Option<PathBuf>,
     /// The command and its arguments
@@ -46,12 +46,11 @@ pub struct Arguments {
 const AFTER_HELP: &str = "\
 Exit status:
   that of the command, or
-  2    the command was not started: the object, or the configuration that --config names, cannot
-       be used
+  2    the command was not started: the object or the file that --config names is unusable
   126  the command cannot be executed
   127  the command was not found
 
-Where nothing is injected, --debug tells why.
+If nothing is injected, --debug says why.
 
 Examples:
   opentelemetry-injector run -- java -jar shop.jar

@@ -19,10 +19,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Tell how the injector stands, then start one small program of each installed runtime with the
-/// object and tell whether it is given its agent and does what it does without.
+/// Show the status, then start one small program per installed runtime and check that it loads its
+/// agent and otherwise behaves as it does without the object.
 ///
-/// The agents are loaded with OTEL_SDK_DISABLED=true: nothing is sent. Nothing is changed.
+/// The agents run with OTEL_SDK_DISABLED=true: they send nothing. The machine is not changed.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -33,13 +33,13 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit status:
-  0  everything is as it should be
+  0  no problems
   1  there are problems
-  2  something could not be looked at: ask as root
+  2  something could not be inspected: run it as root
 
 Environment:
-  OPENTELEMETRY_INJECTOR_CONFIGURATION  the configuration that the programs are started with
-  NO_COLOR                              no colours on a terminal
+  OPENTELEMETRY_INJECTOR_CONFIGURATION  the configuration file for these programs
+  NO_COLOR                              write no colours to a terminal
 
 Examples:
   opentelemetry-injector doctor

@@ -11,8 +11,8 @@ use crate::output::{self, Style};
 use crate::status::findings::Finding;
 use std::process::ExitCode;
 
-/// Tell how the injector stands on this machine: what loads it, the object, the configuration, the
-/// agents; each with the next step.
+/// Show the injector's state on this machine: what loads it, the object, the configuration, the
+/// agents, and what to do next.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -23,13 +23,13 @@ pub struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit status:
-  0  everything is as it should be
+  0  no problems
   1  there are problems
-  2  something could not be looked at: ask as root
+  2  something could not be inspected: run it as root
 
 Environment:
-  LD_PRELOAD, OPENTELEMETRY_INJECTOR_…  are looked at: they count for what is started from here
-  NO_COLOR                              no colours on a terminal
+  LD_PRELOAD, OPENTELEMETRY_INJECTOR_…  are inspected: programs started from here inherit them
+  NO_COLOR                              write no colours to a terminal
 
 Examples:
   opentelemetry-injector status
