@@ -1,4 +1,4 @@
-//! Whether a process is injected at all, before any variable is asked for.
+//! Whether a process is injected at all, before it asks for any variable.
 
 use crate::config::Processes;
 use crate::config::{overrides, rules, sources};

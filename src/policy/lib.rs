@@ -1,8 +1,8 @@
-//! What the injector does to a process, and why: pure decisions, no system calls.
+//! What the injector does to a process, and why: pure decisions without system calls.
 //!
-//! The preload object and the command both call these functions, so what `opentelemetry-injector`
-//! says of a process is what happens in it. Facts come in through [`Process`] and [`Files`];
-//! decisions go out as values or as a [`Reason`] for leaving the process alone.
+//! The preload object and the command call the same functions, so what `opentelemetry-injector` says
+//! about a process is what happens in it. Facts come in through [`Process`] and [`Files`]. Decisions go
+//! out as values, or as a [`Reason`] to leave the process alone.
 //!
 //! Read it in this order: [`decision`], [`config`], [`runtimes::variable`], [`runtimes::jvm`].
 #![no_std]

@@ -1,4 +1,4 @@
-//! The facts about a process that decisions rest on.
+//! The facts about a process on which decisions are based.
 
 use alloc::vec::Vec;
 use core::ffi::CStr;

@@ -1,4 +1,4 @@
-//! Why a process, or one variable of it, is left as it is.
+//! Why a process, or one variable of it, is left unchanged.
 
 use crate::config::rules::Place;
 use crate::config::sources::FileProblem;

@@ -1,4 +1,4 @@
-//! How the preload object is linked. Each flag keeps a cost or a risk away from every process.
+//! How the preload object is linked. Each flag removes a cost or a risk from every process.
 
 use std::env;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The object's version, as an ELF note (elf(5), "Notes"): who looks at the file, or at what a
-//! process has mapped, need not run anything to tell it.
+//! The object's version, as an ELF note (elf(5), "Notes"), so that it can be read from the file or from
+//! a process's memory without running anything.
 
 const OWNER: [u8; 16] = *b"OpenTelemetry\0\0\0";
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,4 +1,4 @@
-//! What the environment of one process may say to the injector, without any configuration file.
+//! What the environment of one process may tell the injector, without any configuration file.
 
 use crate::config::Level;
 use crate::config::libotelinject::variables;

@@ -1,4 +1,4 @@
-//! The names in what getdents64(2) fills a buffer with.
+//! The names in a buffer that getdents64(2) has filled.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! What `/proc/PID/maps` says (proc(5)): which file is mapped at which addresses.
+//! The format of `/proc/PID/maps` (proc(5)): which file is mapped at which addresses.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! Formats of the system's files and answers, read from bytes.
+//! Formats of system files and kernel answers, read from bytes.
 
 pub mod directory_records;
 pub mod mappings;

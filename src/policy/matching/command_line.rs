@@ -1,8 +1,8 @@
 //! A launcher's command line: which arguments are its own options, and what it runs.
 //!
-//! Every runtime's launcher reads its line by the same rules with tables of its own: options first,
-//! some with a value in the next argument, some that bring the program along; then the program, whose
-//! arguments are its own affair.
+//! Every launcher follows the same rules with its own tables: options come first, some take a value from
+//! the next argument, some bring the program along. Then comes the program, and all later arguments
+//! belong to it.
 
 use alloc::vec::Vec;
 

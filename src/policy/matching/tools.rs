@@ -1,9 +1,9 @@
-//! Tools: programs that are left alone by default, because they are no service.
+//! Tools: programs that are left alone by default, because they are not services.
 //!
-//! Package managers, compilers, linters, test runners, and programs that only have a runtime inside for
-//! their extensions. Each would start seconds later and report itself as a service. This is the one
-//! table of all runtimes; whoever wants a tool injected names it in `processes.include`, where its
-//! executable tells it, else in `processes.include_arguments`.
+//! These are package managers, compilers, linters, test runners, and programs that embed a runtime only
+//! for their extensions. With an agent each would start seconds later and report itself as a service.
+//! This is the one table for all runtimes. To instrument a tool, name it in `processes.include` if its
+//! executable identifies it, otherwise in `processes.include_arguments`.
 
 use crate::matching::glob;
 use crate::{Configuration, Reason, Runtime};

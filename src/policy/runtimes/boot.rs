@@ -1,9 +1,8 @@
-//! What our own boot files (src/boot) are and what they may ask the preload object.
+//! Our boot files (src/boot), and the questions that they may ask the preload object.
 //!
-//! A boot file runs inside a runtime, before the application, and checks what only the runtime can
-//! tell (its version). It asks through libc's `getenv`, so that nothing has to stand in the
-//! environment: names that begin with [`PREFIX`] are answered to a process in which an agent has
-//! been injected, and to no other.
+//! A boot file runs inside a runtime, before the application, and checks what only the runtime knows (its
+//! version). It asks through libc's `getenv`, so that nothing has to be in the environment. Names that
+//! begin with [`PREFIX`] are answered only in a process into which an agent has been injected.
 
 use crate::runtimes::handed_on;
 use crate::{Configuration, Process, Reason, Runtime, Variable, settings};

@@ -1,9 +1,9 @@
-//! Values of ours that a parent has handed on.
+//! Values of ours that a parent process has passed on.
 //!
-//! A program that is no runtime gets nothing to hand on, but a runtime may: Nixpkgs' wrappers in C have
-//! the interpreter's name, and Node.js builds a child's environment from `getenv`'s answers. In the
-//! child our part then stands in the environment itself. It activates the agent once, like an answer,
-//! and a boot file puts the user's part back, so that the child's own children see nothing of it.
+//! A program that is no runtime gets nothing to pass on, but a runtime may: Nixpkgs' wrappers in C have
+//! the interpreter's name, and Node.js builds a child's environment from `getenv`'s answers. Then the
+//! child finds our part in its environment. It activates the agent once, like an answer, and a boot file
+//! restores the user's part, so that the child's own children see nothing of it.
 
 use crate::{Process, Runtime, Variable};
 use alloc::vec::Vec;

@@ -1,7 +1,7 @@
-//! Who is answered: the one function that tells whether a process runs a runtime.
+//! Which processes are answered: the one function that proves that a process runs a runtime.
 //!
-//! Programs that are no runtime ask for a runtime's variable, too, to hand it on: CMake, launchers
-//! in C, Node.js for its children. They get their own values.
+//! Programs that are no runtime ask for a runtime's variable, too, to pass it on: CMake, launchers in C,
+//! Node.js for its children. They get their own values.
 
 use crate::matching::glob;
 use crate::process::{Process, file_name, is_loader};

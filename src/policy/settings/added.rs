@@ -1,8 +1,8 @@
-//! What a process's environment was given, so that its children can take it back.
+//! What was added to a process's environment, so that its children can remove it.
 //!
-//! The CLR reads nothing but its own copy of `environ`, and hands that copy on to every child. So
-//! a marker travels with what was added, and the constructor in a child removes what the marker
-//! tells of, as long as nobody has changed it meanwhile.
+//! The CLR reads only its own copy of `environ`, and passes that copy on to every child. So a marker
+//! travels with the additions. The constructor in a child removes what the marker names, unless somebody
+//! has changed it in the meantime.
 
 use crate::Process;
 use crate::runtimes::dotnet;

@@ -1,5 +1,5 @@
-//! The agent's settings (`OTEL_…`) that a process gets: those of `[environment]` that its user has
-//! not set.
+//! The agent's settings (`OTEL_…`) that a process gets: those of `[environment]` that its user has not
+//! set.
 
 pub mod added;
 pub mod identity;

@@ -1,7 +1,7 @@
-//! The values that watched variables are answered with.
+//! The values with which watched variables are answered.
 //!
-//! A value is computed once for each original value and published in a list that is only ever
-//! added to. Reading takes no lock, and every pointer stays valid for ever.
+//! A value is computed once for each original value and published in an append-only list. Reading
+//! takes no lock, and every pointer stays valid for the life of the process.
 
 use crate::answer::php_requests;
 use crate::answer::state::STATE;

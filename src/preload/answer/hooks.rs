@@ -1,8 +1,8 @@
-//! What runs instead of libc's `getenv` and `secure_getenv`, behind the entry in machine code.
+//! The replacements of libc's `getenv` and `secure_getenv`, which the entry in machine code calls.
 //!
-//! A name that is not watched is answered by the entry alone: it allocates nothing, takes no lock
-//! and makes no system call, so it may run in a signal handler, between fork and exec, and in any
-//! thread. Both functions here have the same reach while nothing has to be computed.
+//! The entry answers names that are not watched by itself: it allocates nothing, takes no lock and makes
+//! no system call, so it may run in a signal handler, between fork and exec, and in any thread. The same
+//! holds for both functions here as long as no value has to be computed.
 
 use crate::answer::answers::{self, Question};
 use crate::answer::trace;

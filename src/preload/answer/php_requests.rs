@@ -1,19 +1,19 @@
-//! What PHP does at the beginning of each request, seen in the process that runs it.
+//! The start of each PHP request, observed in the process that serves it.
 //!
-//! PHP reads its ini files once, in the first process of a server, and so our prepend file is named
-//! before anything is known of a request. But a request whose prepend file PHP may not open ends with
-//! an error, and what forbids it comes later: `open_basedir` of a pool, a virtual host, `.user.ini`,
-//! `.htaccess` or a parameter of FastCGI, and chroot(2). So the object takes the place of the server
-//! interface's `activate` (`sapi_module_struct` in PHP's main/SAPI.h), which PHP calls in each request
-//! when all of its settings are known and no script runs yet. Where our prepend file cannot be opened,
-//! this request gets the user's own by PHP's own way of setting a value for one request, and no
-//! setting of the agent.
+//! PHP reads its ini files once, in the first process of a server. So the object must name our prepend
+//! file before anything is known about a request. But a request fails if PHP may not open its prepend
+//! file, and the restrictions come later: `open_basedir` of a pool, a virtual host, `.user.ini`,
+//! `.htaccess` or a FastCGI parameter, and chroot(2). Therefore the object replaces the server
+//! interface's `activate` (`sapi_module_struct` in PHP's main/SAPI.h). PHP calls it in each request, when
+//! all settings of the request are known and no script runs yet. If our prepend file cannot be opened,
+//! this request gets the user's own prepend file, set by PHP's own function for one request, and none of
+//! the agent's settings.
 //!
-//! It is also the moment from which on PHP has read its variables.
+//! From this moment on PHP has also read its variables.
 //!
-//! What is called here, PHP exports for its extensions; the signatures and the layout of a string are
-//! the same from 7.0 to 8.5 (Zend/zend_ini.h, Zend/zend_types.h, main/php_ini.h,
-//! main/fopen_wrappers.h). Without any one of them nothing is injected.
+//! PHP exports for its extensions what is called here. The signatures and the layout of a string are the
+//! same from 7.0 to 8.5 (Zend/zend_ini.h, Zend/zend_types.h, main/php_ini.h, main/fopen_wrappers.h). If
+//! one of them is missing, nothing is injected.
 
 use crate::answer::state::STATE;
 use crate::attempt::permanent;

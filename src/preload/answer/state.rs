@@ -1,10 +1,9 @@
-//! What the boot files have told of this process, and what has been injected.
+//! What the boot files have reported about this process, and what has been injected.
 //!
-//! Who looks at the process from outside finds these four bytes through the object's ELF note of kind
-//! 2 (elf(5), "Notes"; owner `OpenTelemetry`). Its descriptor is one 64-bit number: what has to be added
-//! to the descriptor's own virtual address to get that of [`STATE`]. Both are in the object's file;
-//! in the process (`/proc/PID/mem`, proc(5)) they lie by as much higher as the object's first mapping
-//! lies above 0.
+//! Other processes find these four bytes through the object's ELF note of kind 2 (elf(5), "Notes"; owner
+//! `OpenTelemetry`). Its descriptor is one 64-bit number: the distance from the descriptor's own virtual
+//! address to that of [`STATE`]. Both addresses are in the object's file. In the process
+//! (`/proc/PID/mem`, proc(5)) the address of the object's first mapping has to be added.
 
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU8, Ordering};

@@ -1,4 +1,4 @@
-//! Hook tracing: a line for every call of a hooked function.
+//! Hook tracing: one line for each call of a hooked function.
 
 use crate::attempt::attempt;
 use crate::entry::machine::Frame;

@@ -1,4 +1,4 @@
-//! Memory of one attempt: taken from the kernel in chunks, handed out in order, freed at once.
+//! The memory of one attempt: taken from the kernel in chunks, handed out in order, freed at once.
 
 use crate::sys::kernel;
 use core::alloc::Layout;

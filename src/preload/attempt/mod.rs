@@ -1,21 +1,21 @@
-//! Work that may fail in any way and still gives the host process back untouched.
+//! Work that may fail in any way and still leaves the host process as it was.
 //!
-//! Reading the configuration and computing a value allocate, and a library underneath may panic.
-//! [`attempt`] gives such work memory of its own (the host's allocator is never called) and a way
-//! out: a panic, out-of-memory included, ends the attempt and not the process. Signals wait
-//! meanwhile, so that no handler can leave it by a jump; but not those that an instruction raises
-//! where it runs, whose handlers belong to what the host does (a sandbox serves calls so).
+//! Reading the configuration and computing a value allocate memory, and a library may panic. [`attempt`]
+//! gives such work its own memory (it never calls the host's allocator) and a way out: a panic, including
+//! out-of-memory, ends the attempt and not the process. Asynchronous signals are blocked, so that no
+//! handler can longjmp out. Signals that an instruction raises synchronously are not blocked: their
+//! handlers may be part of what the host does (a sandbox serves system calls in this way).
 //!
-//! An answer is computed on a stack of its own: whoever asks may have hardly any, a signal handler
-//! on an alternate stack or a thread of a few pages. There is no lock and no thread-local storage: an
-//! attempt is known by the stack that it runs on. (A thread's pointer would not do: a child of clone(2)
+//! An answer is computed on its own stack. The caller's may be tiny: a signal handler on an alternate
+//! signal stack, or a thread with a few pages. There is no lock and no thread-local storage: an attempt
+//! is identified by the stack that it runs on. (The thread pointer does not identify it: a clone(2) child
 //! that shares memory has its parent's, and may have been killed in an attempt.)
 //!
-//! Signals wait as long as an attempt takes, so nothing in one may wait for anybody: memory comes from
-//! the kernel, files are opened without waiting for a FIFO's other end and read where they are regular,
-//! and a line of the log is dropped where its reader is slow. What is left is a file system that does
-//! not answer (NFS): an attempt opens no file but the agent's and those that options of the user's name,
-//! which the runtime itself opens next.
+//! Signals stay blocked for the whole attempt, so an attempt must never wait. Memory comes from the
+//! kernel. Files are opened without waiting for the other end of a FIFO, and only regular files are read.
+//! A log line is dropped if its reader is slow. What remains is a file system that does not answer (NFS):
+//! an attempt opens only the agent's files and those that the user's options name, and the runtime itself
+//! opens these next.
 
 mod arena;
 pub mod permanent;

@@ -1,4 +1,4 @@
-//! Memory for what callers may keep for ever: published values. Never freed, never moved.
+//! Memory for published values, which callers may keep for ever. It is never freed and never moved.
 
 use crate::sys::kernel;
 use core::ffi::c_char;

@@ -1,4 +1,4 @@
-//! The proof that code runs in the constructor: only there can one be made.
+//! The token that proves that code runs in the constructor: only the constructor can make one.
 
 use crate::sys::auxiliary::Auxiliary;
 

@@ -1,4 +1,4 @@
-//! What happens when the loader hands a process over: the checks in their order, then the hooks.
+//! What happens when the loader calls the constructor: the checks in their order, then the hooks.
 
 pub mod at_start;
 

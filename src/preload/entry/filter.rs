@@ -1,8 +1,9 @@
-//! What the entry in machine code knows of watched names: enough to answer almost every other name
+//! What the entry in machine code knows about watched names: enough to answer almost every other name
 //! by itself.
 //!
-//! A name's first two bytes choose one of [`SLOTS`] slots. Where nothing watched begins like that,
-//! one bit tells; else [`BEGINNINGS`] has what the watched names of that slot begin with.
+//! The first two bytes of a name select one of [`SLOTS`] slots. One bit of the slot says whether any
+//! watched name begins with them. If so, [`BEGINNINGS`] has the beginnings of the watched names in this
+//! slot.
 
 use opentelemetry_injector_policy::runtimes::variable;
 

@@ -1,4 +1,4 @@
-//! What both architectures have in machine code (`x86_64.rs`, `aarch64.rs`).
+//! What both architectures provide in machine code (`x86_64.rs`, `aarch64.rs`).
 
 use core::ffi::c_void;
 

@@ -1,9 +1,9 @@
-//! A loaded object's tables in memory, read as the loader reads them, and never outside of what is
-//! mapped: every table and every index is held against the segment that it lies in. What does not
-//! hold is not looked at.
+//! The tables of a loaded object in memory, read as the loader reads them, and never outside of what is
+//! mapped. Every table and every index is checked against the segment that contains it. An object that
+//! fails a check is ignored.
 //!
-//! Nothing is asked of the kernel and nothing of the loader. (`tests/fuzz` reads broken objects with
-//! this and compares with what dlsym(3) says.)
+//! This calls neither the kernel nor the loader. (`tests/fuzz` reads damaged objects with it and compares
+//! the results with those of dlsym(3).)
 
 use core::ffi::CStr;
 use core::{ptr, slice};

@@ -1,8 +1,7 @@
-//! The Frida Gum engine: an object of its own beside the preload object, loaded where it can do
-//! no harm.
+//! The Frida Gum engine: a separate object beside the preload object, loaded only where it is safe.
 //!
-//! Gum aborts the process where memory cannot be made writable and executable, so that is tried
-//! first, on memory that nothing depends on.
+//! Gum aborts the process if memory cannot be made writable and executable. This is tried first, on
+//! memory that nothing depends on.
 
 use crate::answer::hooks;
 use crate::answer::trace::{self, Backtrace};

@@ -1,8 +1,8 @@
-//! The objects that the loader has mapped, and the functions they define.
+//! The objects that the loader has mapped, and the functions that they define.
 //!
-//! The list is the loader's own for debuggers (`r_debug` and `link_map`, glibc's link.h): to walk it,
-//! nothing has to be called that takes a lock, or that a program may define. libc's functions are looked
-//! up in libc's own symbol table: a program may define a `getenv` of its own (bash does), and `dlsym`
+//! The list is the one that the loader keeps for debuggers (`r_debug` and `link_map`, glibc's link.h).
+//! Walking it calls nothing that takes a lock or that a program may define. libc's functions are looked
+//! up in libc's own symbol table, because a program may define its own `getenv` (bash does), and `dlsym`
 //! would need a newer glibc than this object does.
 
 use crate::constructor::at_start::AtStart;

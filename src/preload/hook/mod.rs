@@ -1,4 +1,4 @@
-//! How libc's functions are found and made to jump to the entry: the two engines.
+//! How libc's functions are found and redirected to the entry: the two engines.
 
 pub mod direct;
 pub mod elf;

@@ -1,9 +1,9 @@
-//! The auxiliary vector (getauxval(3)): what the kernel tells every program of itself.
+//! The auxiliary vector (getauxval(3)): what the kernel tells every program about itself.
 //!
-//! getauxval is a name that a program may define, so the vector is read where the kernel has put it:
-//! on the initial stack, behind the environment. glibc tells constructors where that is; musl does not,
-//! but there the environment is still the kernel's. Where neither holds (an object loaded later, or by
-//! musl after a constructor has made another environment), the kernel is asked.
+//! A program may define getauxval, so the vector is read where the kernel put it: on the initial stack,
+//! behind the environment. glibc passes that address to constructors. musl does not, but there the
+//! environment is still the kernel's. Otherwise the kernel is asked: in an object that is loaded later, or
+//! under musl after a constructor has replaced the environment.
 
 use crate::sys::{environment, kernel};
 use core::ffi::{CStr, c_char};

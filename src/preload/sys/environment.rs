@@ -1,7 +1,7 @@
 //! The process's environment as libc holds it.
 //!
-//! Two functions write it, both for runtimes that read nothing but a copy of `environ`: [`add`] in
-//! such a process when its agent is injected, [`restore`] in its children.
+//! Two functions write to it, both for runtimes that read only a copy of `environ`: [`add`] when the agent
+//! is injected into such a process, and [`restore`] in its children.
 
 use crate::attempt::permanent;
 use alloc::vec::Vec;

@@ -1,7 +1,8 @@
-//! Files, read by system calls: the configuration in the constructor, and what an answer depends on.
+//! Files, read by system calls: the configuration in the constructor, and the files that an answer
+//! depends on.
 //!
-//! No call here waits for anybody: a file is opened without waiting for a FIFO's other end, and only a
-//! regular one is read.
+//! No call here blocks: a file is opened without waiting for the other end of a FIFO, and only regular
+//! files are read.
 
 use crate::constructor::at_start::AtStart;
 use crate::hook::loaded_objects::{self, Libc};

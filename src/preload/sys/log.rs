@@ -1,5 +1,5 @@
-//! The debug log: one line, one write (but for very long lines), to stderr or to `log.file`. Silent
-//! unless asked.
+//! The debug log: one line, one write (except for very long lines), to stderr or to `log.file`. It is
+//! silent unless requested.
 
 use crate::attempt::permanent;
 use crate::sys::kernel;

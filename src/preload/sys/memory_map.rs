@@ -1,7 +1,7 @@
-//! The process's memory mappings (`/proc/self/maps`, proc(5)), by which an address is named.
+//! The process's memory mappings (`/proc/self/maps`, proc(5)), which give an address its name.
 //!
-//! The loader's own list would need its lock, which another thread may hold for ever: in a child
-//! of fork that thread does not exist. This is read inside of an attempt.
+//! The loader's own list would need the loader's lock. Another thread may hold it, and in a child of fork
+//! that thread does not exist. The mappings are read inside an attempt.
 
 use crate::sys::kernel;
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! What the object asks of the kernel and of the process it is in.
+//! What the object reads from the kernel and from its process.
 
 pub mod auxiliary;
 pub mod environment;

@@ -1,7 +1,7 @@
 //! The keys of the configuration: what each one takes, and what is wrong with a text.
 //!
-//! The reader walks the spanned tree of the `toml` crate instead of deriving a deserializer, so
-//! that it finds every problem of a text, not the first one, each with its place.
+//! The reader walks the spanned tree of the `toml` crate instead of deriving a deserializer. So it finds
+//! every problem of a text, not only the first, each with its place.
 
 mod problems;
 mod table;

@@ -1,4 +1,4 @@
-//! A configuration's text: as a table, and its places.
+//! The text of a configuration: parsed into a table, with places.
 
 use super::{ConfigurationError, ConfigurationErrorKind};
 use alloc::string::{String, ToString};

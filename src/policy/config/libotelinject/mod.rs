@@ -1,8 +1,8 @@
-//! The configuration of libotelinject.so (open-telemetry/opentelemetry-injector), read where it lies.
+//! The configuration of libotelinject.so (open-telemetry/opentelemetry-injector), read in place.
 //!
 //! It is weaker than any TOML: `injector.conf`, then `conf.d/*.conf` in byte order of their names, then
-//! `default_env.conf` for the agents' settings. Whatever cannot be used in these files is ignored, as
-//! that injector ignores it; `opentelemetry-injector check` reports it.
+//! `default_env.conf` for the agents' settings. Unusable entries in these files are ignored, as that
+//! injector ignores them; `opentelemetry-injector check` reports them.
 
 pub mod keys;
 pub mod lines;

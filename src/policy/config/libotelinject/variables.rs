@@ -1,4 +1,4 @@
-//! The variables by which libotelinject.so is configured for one process: stronger than any file.
+//! The variables that configure libotelinject.so for one process: stronger than any file.
 
 use crate::config::Level;
 use crate::config::libotelinject::keys;

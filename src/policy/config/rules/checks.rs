@@ -1,4 +1,4 @@
-//! Rules that cannot do what they are meant for.
+//! Rules that cannot have the intended effect.
 
 use super::{Match, Rule};
 use crate::Runtime;

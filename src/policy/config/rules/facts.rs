@@ -1,4 +1,4 @@
-//! The facts that rules ask for, each of them read once and only when a rule has got as far as it.
+//! The facts that rules ask for. Each is read once, and only when a rule gets far enough to ask.
 
 use crate::matching::glob;
 use crate::settings::identity::{cgroup, container};

@@ -1,4 +1,4 @@
-//! Whether a rule is for a process.
+//! Whether a rule applies to a process.
 
 use super::Match;
 use super::facts::Facts;

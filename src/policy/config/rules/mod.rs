@@ -1,8 +1,8 @@
-//! `[[rule]]`: what differs between services.
+//! `[[rule]]`: settings that differ between services.
 //!
-//! All rules that match a process add up; where two give the same key, the first one counts. The order
-//! is that of the files (the configuration's own file, then `conf.d`) and of each text. A rule is
-//! stronger than the rest of the configuration and weaker than the user.
+//! All rules that match a process apply. If two give the same key, the first one wins. The order is that
+//! of the files (the configuration's own file, then `conf.d`) and of each text. A rule is stronger than
+//! the rest of the configuration and weaker than the user.
 
 pub mod checks;
 pub mod facts;

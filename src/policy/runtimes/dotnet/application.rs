@@ -1,9 +1,9 @@
 //! The application that a .NET host runs, and what the files beside it say.
 //!
-//! An application is started as `dotnet APPLICATION.dll`, or by an executable of its own
-//! (`APPLICATION`, the "apphost") beside `APPLICATION.dll`. Whatever else loads the .NET host does it to
-//! call single methods (Node.js with node-api-dotnet, Python with pythonnet): such a hosted CLR runs no
-//! startup hooks (dotnet/runtime, docs/design/features/host-startup-hook.md).
+//! An application is started as `dotnet APPLICATION.dll`, or by its own executable (`APPLICATION`, the
+//! "apphost") beside `APPLICATION.dll`. Any other program that loads the .NET host does so to call single
+//! methods (Node.js with node-api-dotnet, Python with pythonnet). Such a hosted CLR runs no startup hooks
+//! (dotnet/runtime, docs/design/features/host-startup-hook.md).
 
 use crate::matching::tools::{self, By};
 use crate::process::file_name;

@@ -1,10 +1,10 @@
-//! .NET: the automatic instrumentation's startup hook, behind the user's: without its profiler it runs the
-//! application's `Main` itself (since 1.15), so that no hook behind it would run.
+//! .NET: the automatic instrumentation's startup hook, behind the user's hooks. Without its profiler it
+//! runs the application's `Main` itself (since 1.15), so that no hook behind it would run.
 //!
-//! The agent's settings and the bytecode profiler's variables cannot take the same way: the CLR
-//! reads its own copy of `environ`. They are added to `environ` itself at the moment when the .NET
-//! host asks for its startup hooks, which is before the CLR copies it, and carry a marker by which
-//! children are rid of them ([`crate::settings::added`]).
+//! The agent's settings and the profiler's variables cannot be answered: the CLR reads its own copy of
+//! `environ`. They are added to `environ` itself when the .NET host asks for its startup hooks, which is
+//! before the CLR copies it. A marker travels with them, by which children remove them
+//! ([`crate::settings::added`]).
 
 pub mod agents;
 pub mod application;

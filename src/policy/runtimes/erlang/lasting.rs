@@ -1,5 +1,5 @@
-//! Whether a node is a service: left alone is what ends soon, and what only serves those who look
-//! after a node (probes start such tools every few seconds).
+//! Whether a node is a service. Short-lived nodes are left alone, and so are nodes that only administer
+//! another node (probes start such tools every few seconds).
 
 use super::{elixir, expression};
 use crate::matching::tools::{self, By};

@@ -1,5 +1,5 @@
-//! Whether the application brings the SDK (the application `opentelemetry`) itself. With ours in front of
-//! it, its own configuration would be lost.
+//! Whether the application brings the SDK (the application `opentelemetry`) itself. Its own configuration
+//! would be lost behind ours.
 
 use super::lasting;
 use crate::process::file_name;

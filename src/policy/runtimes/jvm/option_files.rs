@@ -1,9 +1,9 @@
-//! Options of a JVM that stand in files.
+//! JVM options that are in files.
 //!
 //! Sources: `nextToken` in the launcher's `args.c`; `Arguments::parse_vm_options_file` and
-//! `Arguments::process_settings_file` in HotSpot's `arguments.cpp`, JDK 17 to 25. No kind of file may
-//! name another of its kind. A `.hotspotrc` in the working directory is read where
-//! `-XX:Flags=.hotspotrc` names it, and not otherwise.
+//! `Arguments::process_settings_file` in HotSpot's `arguments.cpp`, JDK 17 to 25. A file cannot name
+//! another file of its kind. A `.hotspotrc` in the working directory is read only if
+//! `-XX:Flags=.hotspotrc` names it.
 
 use crate::Process;
 use crate::runtimes::jvm::options;

@@ -1,8 +1,8 @@
 //! Node.js: `NODE_OPTIONS` with our boot file in front of the user's options.
 //!
-//! `process.env` asks libc's `getenv`, so the boot file and the agent ask for the rest by
-//! themselves. The boot file is what loads the agent: only inside Node can its version be told,
-//! and a module that fails to load by `--require` would end Node.
+//! `process.env` calls libc's `getenv`, so the boot file and the agent can ask for everything else. The
+//! boot file loads the agent, because only inside Node.js is its version known, and because a module that
+//! fails to load by `--require` would end Node.js.
 
 pub mod agents;
 mod option_files;

@@ -1,5 +1,5 @@
-//! Files that give Node.js options. Node takes them only where `getenv` gives no `NODE_OPTIONS`, not
-//! even an empty one, so that an answer of ours would drop what they say, `--permission` included.
+//! Files that contain Node.js options. Node.js reads them only if `getenv` returns no `NODE_OPTIONS`, not
+//! even an empty one. An answer of ours would discard their options, including `--permission`.
 
 use crate::runtimes::nodejs::options::{is_option, own_value};
 use crate::{Process, Reason};

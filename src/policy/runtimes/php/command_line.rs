@@ -1,8 +1,8 @@
-//! What PHP's programs are started for, by their own tables of options.
+//! What PHP's programs run, according to their own tables of options.
 //!
 //! Source: `OPTIONS` in PHP's sapi/cli/php_cli.c, sapi/cgi/cgi_main.c and sapi/fpm/fpm/fpm_main.c
-//! (5.3 to 8.4), and `php_getopt` in main/getopt.c: short options stand together (`-nr`), a value
-//! follows behind a blank, behind `=` or at once, and a long option takes its value in the same ways.
+//! (5.3 to 8.4), and `php_getopt` in main/getopt.c. Short options may be combined (`-nr`). A value follows
+//! in the next argument, after `=`, or directly; long options take values in the same ways.
 
 use crate::Reason;
 use alloc::vec::Vec;

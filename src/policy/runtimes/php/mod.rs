@@ -1,8 +1,8 @@
-//! PHP: `PHP_INI_SCAN_DIR` with our folder behind the user's, or behind the built-in ones.
+//! PHP: `PHP_INI_SCAN_DIR` with our folder behind the user's folders, or behind the built-in ones.
 //!
-//! The folder holds an ini file that sets `auto_prepend_file` to our boot file (src/boot/php). The
-//! last value counts, so our folder comes last. The boot file asks `getenv` for the agent's path;
-//! PHP's own `getenv` ends in libc's each time, so that settings need no other way.
+//! The folder holds an ini file that sets `auto_prepend_file` to our boot file (src/boot/php). The last
+//! value wins, so our folder comes last. The boot file asks `getenv` for the agent's path. PHP's own
+//! `getenv` calls libc's each time, so settings need no other way.
 
 pub mod command_line;
 

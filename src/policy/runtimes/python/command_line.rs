@@ -1,4 +1,4 @@
-//! What a Python is started for, by its command line.
+//! What a Python runs, according to its command line.
 //!
 //! Source: "Command line and environment" in CPython's documentation, 2.7 to 3.13.
 

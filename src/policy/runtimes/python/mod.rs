@@ -1,9 +1,8 @@
 //! Python: `PYTHONPATH` with the folder of our `sitecustomize` in front of the user's entries.
 //!
-//! Python's `site` imports the first `sitecustomize` on the path. Ours (src/boot/python) checks
-//! what only a running Python can tell, starts the agent and goes on to the user's own. The
-//! settings travel through its questions, because `os.environ` is a copy of `environ` and sees no
-//! hook.
+//! Python's `site` imports the first `sitecustomize` on the path. Ours (src/boot/python) checks what only
+//! a running Python knows, starts the agent and then imports the user's own. Settings travel through its
+//! questions, because `os.environ` is a copy of `environ` that no hook reaches.
 
 pub mod command_line;
 

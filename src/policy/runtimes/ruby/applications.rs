@@ -1,4 +1,5 @@
-//! Whether a script is an application: Rails and Rake start servers and workers, and everything else.
+//! Whether a Ruby script is an application. Rails and Rake start servers and workers, but also
+//! everything else.
 
 use crate::matching::tools::{self, By};
 use crate::process::file_name;

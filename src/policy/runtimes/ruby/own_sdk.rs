@@ -1,5 +1,6 @@
-//! Whether the application brings the SDK (the gem `opentelemetry-sdk`) itself, by the lock file of its
-//! bundle. Ours would be configured first, and instrument what the application's own does.
+//! Whether the application brings the SDK (the gem `opentelemetry-sdk`) itself, according to the lock
+//! file of its bundle. Ours would be configured first, and would instrument what the application's own
+//! instruments.
 
 use crate::process::{directory, file_name};
 use crate::{Process, Reason};

@@ -1,4 +1,4 @@
-//! The name of the container, where something tells it.
+//! The name of the container, if something provides it.
 
 use super::{Told, cgroup, kubernetes, names};
 use crate::Process;

@@ -1,5 +1,5 @@
-//! Files of the application that tell its name. They are foreign: whatever is in them, a name
-//! comes out or none.
+//! Files of the application that reveal its name. Their content is untrusted: whatever it is, the result
+//! is a name or none.
 
 use super::{Named, Told, json, names, paths};
 use crate::Process;

@@ -1,7 +1,7 @@
-//! Texts at the top of a JSON object, read without building anything: for `package.json` and its
-//! like, which may hold anything.
+//! Strings at the top level of a JSON object, read without building a tree: for `package.json` and
+//! similar files, whose content is untrusted.
 //!
-//! One pass over the bytes, no recursion. What is no JSON gives what was found before.
+//! One pass over the bytes, no recursion. Where the text stops being JSON, what was found before counts.
 
 use alloc::vec::Vec;
 

@@ -1,7 +1,8 @@
 //! The JVM: what the Java agent does not find by itself.
 //!
-//! The agent (2.31) reads a jar's manifest and name, and Spring Boot's `spring.application.name`; it
-//! knows nothing of a main class. Where it may know better, no name is given: one would win.
+//! The agent (2.31) reads a jar's manifest and name, and Spring Boot's `spring.application.name`. It does
+//! not look at the main class. Where the agent may know a better name, none is given here, because it
+//! would win.
 
 use super::servers::value_of;
 use super::{Told, names, paths};

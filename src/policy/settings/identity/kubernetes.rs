@@ -1,8 +1,8 @@
-//! What Kubernetes tells by the `OTEL_INJECTOR_K8S_…` variables of the downward API.
+//! What Kubernetes provides in the `OTEL_INJECTOR_K8S_…` variables (downward API).
 //!
 //! Source: "Specify resource attributes using Kubernetes annotations" in the semantic conventions
-//! (docs/non-normative/k8s-attributes.md). What stands before the owner's name there (annotation,
-//! labels) arrives as `OTEL_INJECTOR_SERVICE_NAME` and is stronger than the configuration.
+//! (docs/non-normative/k8s-attributes.md). What comes before the owner's name there (annotation, labels)
+//! arrives as `OTEL_INJECTOR_SERVICE_NAME`, which is stronger than the configuration.
 
 use super::{Identity, Told, names};
 use crate::Process;

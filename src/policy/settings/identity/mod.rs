@@ -1,11 +1,10 @@
-//! What a service is called where nobody says it: derived from how its process was started.
+//! The name of a service that nobody has named: derived from the way its process was started.
 //!
-//! The weakest of all sources. It is asked only in a process whose agent has been injected, and only
-//! where neither the user nor the configuration gives a name. A name that might be wrong is none: no
-//! hash, number, path, user's name or interpreter. docs/service-names.md has the table that the
-//! tests hold.
+//! This is the weakest of all sources. It is used only in a process whose agent has been injected, and
+//! only if neither the user nor the configuration gives a name. A name that might be wrong is not given:
+//! no hash, number, path, user name or interpreter. The tests hold the table in docs/service-names.md.
 //!
-//! At most [`MOST_FILES`] small files are read, of the application ([`files`]), besides
+//! At most [`MOST_FILES`] small files of the application are read ([`files`]), besides
 //! `/proc/self/cgroup`.
 
 pub mod cgroup;

@@ -1,4 +1,4 @@
-//! Which words are names of services, and which are none.
+//! Which words can be names of services.
 
 use alloc::string::{String, ToString};
 

@@ -1,4 +1,4 @@
-//! Names out of paths: what a program is called, else the folder that means something.
+//! Names taken from paths: the program's, else that of the nearest meaningful folder.
 
 use super::{Told, names};
 use crate::Process;

@@ -1,4 +1,4 @@
-//! Command lines of servers that are given the application: options and their values.
+//! Command lines of application servers: options and their values.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! Who names a service: for the command, which tells it.
+//! Where a service's name comes from: the command shows it.
 
 use super::{Evidence, is_left_to_agent};
 use crate::config;

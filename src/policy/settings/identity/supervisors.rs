@@ -1,4 +1,4 @@
-//! Who started the process, where it tells: a supervisor, else systemd.
+//! Who started the process: a supervisor that reveals itself, else systemd.
 
 use super::{Told, cgroup, names};
 use crate::Process;
