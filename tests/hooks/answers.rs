@@ -25,6 +25,78 @@ fn a_watched_name_is_answered_and_others_are_as_before() {
     });
 }
 
+/// A scene whose configuration spells out names, each as long as one of the beginnings that the entry
+/// knows, shorter and longer.
+fn scene_with_names(names: &[String]) -> Scene {
+    let scene = Scene::new();
+    let lines = names.iter().map(|name| format!("{name} = \"of {name}\"\n"));
+    let lines: String = lines.collect();
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\n[jvm.environment]\n{lines}",
+        scene.agent
+    ));
+    scene
+}
+
+#[test]
+fn names_that_the_configuration_spells_out_are_answered_and_no_others() {
+    let names = ["SPLUNK_A", "HOLD_ME", "OPEN", "ELASTIC_OTEL_LONG"].map(String::from);
+    let scene = scene_with_names(&names);
+    let program = scene.compile("ask");
+    let asked = [
+        "SPLUNK_A",
+        "SPLUNK_",
+        "SPLUNK_AB",
+        "HOLD_ME",
+        "HOME",
+        "OPEN",
+        "OPENS",
+        "SET_A",
+    ];
+    for engine in engines() {
+        // Before an agent is injected, they are anybody's.
+        let early = succeed(scene.command(&program, engine).args(["SPLUNK_A"]));
+        assert_eq!(early, "SPLUNK_A=(null)\n", "{engine}");
+        let mut command = scene.command(&program, engine);
+        command
+            .arg("JAVA_TOOL_OPTIONS")
+            .args(asked)
+            .env("ELASTIC_OTEL_LONG", "theirs");
+        command.args(["ELASTIC_OTEL_LONG"]).env("SET_A", "set");
+        let printed = succeed(&mut command);
+        let (first, rest) = printed.split_once('\n').unwrap();
+        assert!(first.contains("\"-Dsplunk.a=of SPLUNK_A\""), "{first}");
+        assert!(!first.contains("elastic"), "{first}");
+        assert_eq!(
+            rest,
+            "SPLUNK_A=of SPLUNK_A\nSPLUNK_=(null)\nSPLUNK_AB=(null)\nHOLD_ME=of HOLD_ME\nHOME=/here\n\
+             OPEN=of OPEN\nOPENS=(null)\nSET_A=set\nELASTIC_OTEL_LONG=theirs\n",
+            "{engine}"
+        );
+    }
+}
+
+#[test]
+fn names_of_every_beginning_are_told_apart() {
+    let letters = || 'A'..='Z';
+    let names =
+        letters().flat_map(|first| letters().map(move |second| format!("{first}{second}_X")));
+    let names: Vec<String> = names.collect();
+    let scene = scene_with_names(&names);
+    let program = scene.compile("ask");
+    for engine in engines() {
+        let mut command = scene.command(&program, engine);
+        command.arg("JAVA_TOOL_OPTIONS").args(&names);
+        command.args(names.iter().map(|name| format!("{name}X")));
+        let printed = succeed(&mut command);
+        let of_name = |name: &String| format!("{name}=of {name}");
+        let others = names.iter().map(|name| format!("{name}X=(null)"));
+        let wanted: Vec<_> = names.iter().map(of_name).chain(others).collect();
+        let lines: Vec<_> = printed.lines().skip(1).collect();
+        assert_eq!(lines, wanted, "{engine}");
+    }
+}
+
 #[test]
 fn without_a_configuration_nothing_is_injected() {
     let scene = Scene::new();

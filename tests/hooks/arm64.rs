@@ -97,6 +97,29 @@ fn a_watched_name_is_answered_and_others_are_as_before() {
 }
 
 #[test]
+fn names_that_the_configuration_spells_out_are_answered_and_no_others() {
+    let Some(arm64) = Arm64::new() else { return };
+    let scene = &arm64.scene;
+    scene.configure(&format!(
+        "[jvm]\nagent_path = \"{}\"\nenvironment = {{ SPLUNK_A = \"a\", HOLD_ME = \"b\" }}",
+        scene.agent
+    ));
+    let names = [
+        "JAVA_TOOL_OPTIONS",
+        "SPLUNK_A",
+        "SPLUNK_AB",
+        "HOLD_ME",
+        "HOME",
+        "OTEL_A",
+    ];
+    let program = arm64.compile("ask");
+    let printed = succeed(arm64.run(&program).args(names));
+    let (_, rest) = printed.split_once('\n').unwrap();
+    let wanted = "SPLUNK_A=a\nSPLUNK_AB=(null)\nHOLD_ME=b\nHOME=/here\nOTEL_A=(null)\n";
+    assert_eq!(rest, wanted);
+}
+
+#[test]
 fn functions_found_by_dlsym_are_the_hooked_ones() {
     expect("ask_by_dlsym", &["JAVA_TOOL_OPTIONS"], |scene| {
         let value = scene.injected();

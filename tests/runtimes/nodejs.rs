@@ -214,6 +214,33 @@ fn an_express_server_yields_spans() {
 }
 
 #[test]
+fn another_vendors_settings_reach_the_agent_and_no_child() {
+    if !has("node") {
+        skip!("no node");
+    }
+    let scene =
+        stand_in_scene("globalThis.realm = process.env.SPLUNK_REALM + process.env.ELASTIC_OTEL_A;");
+    let folder = stand_in_folder(&scene);
+    let more = "environment.SPLUNK_REALM = \"eu\"\n[environment]\nELASTIC_OTEL_A = \"1\"\n";
+    configure(&scene, folder.to_str().unwrap(), more);
+    let file = std::fs::read_to_string(&scene.configuration).unwrap();
+    scene.configure(&format!(
+        "environment_prefixes = [\"ELASTIC_OTEL_\"]\n{file}"
+    ));
+    let program = "console.log(realm); \
+                   console.log(require('child_process').execSync('env').includes('SPLUNK'))";
+    for engine in engines() {
+        let mut command = scene.command("node", engine);
+        let printed = succeed(
+            command
+                .args(["-e", program])
+                .env("PATH", std::env::var("PATH").unwrap()),
+        );
+        assert_eq!(printed, "eu1\nfalse\n", "{engine}");
+    }
+}
+
+#[test]
 fn a_server_in_a_worker_thread_yields_spans_with_all_settings() {
     if !has("node") || !has("curl") {
         skip!("no node or no curl");

@@ -48,6 +48,9 @@ pub fn for_text(problem: &ConfigurationError, text: &str) -> String {
         }
         ConfigurationErrorKind::Empty => "give at least one pattern, or leave the key out".into(),
         ConfigurationErrorKind::NotOtelName => not_otel_name(key),
+        ConfigurationErrorKind::NotASetting | ConfigurationErrorKind::NotForDotnet => {
+            "set it where the process is started".into()
+        }
         ConfigurationErrorKind::WrongType { expected, found } => {
             wrong_type(key, expected, found, there)
         }
@@ -153,11 +156,16 @@ fn not_otel_name(key: &str) -> String {
     let name = key.strip_prefix("environment.").unwrap_or(key);
     let variable = name.to_uppercase().replace(['.', '-'], "_");
     if variable.starts_with("OTEL_") {
-        format!("did you mean `{variable}`?")
-    } else {
-        "only the agent's settings can stand here; set others where the process is \
-                  started"
-            .into()
+        return format!("did you mean `{variable}`?");
+    }
+    match name.find('_') {
+        Some(end) => format!(
+            "write it under a runtime, as `[jvm.environment]`, or name how it begins: \
+             `environment_prefixes = [\"{}\"]`",
+            &name[..=end]
+        ),
+        None => "only the agents' settings can stand here; set others where the process is started"
+            .into(),
     }
 }
 
@@ -296,7 +304,7 @@ mod tests {
             ),
             (
                 "jvm.xyz = ''",
-                "`[jvm]` takes enabled, agent_path, allow_other_agents",
+                "`[jvm]` takes enabled, agent_path, allow_other_agents, environment",
             ),
             (
                 "[cobol]\nx = 1",
@@ -309,8 +317,12 @@ mod tests {
             ),
             (
                 "environment.PATH = ''",
-                "only the agent's settings can stand here; set others where the process is \
-                 started",
+                "only the agents' settings can stand here; set others where the process is started",
+            ),
+            (
+                "environment.SPLUNK_REALM = ''",
+                "write it under a runtime, as `[jvm.environment]`, or name how it begins: \
+                 `environment_prefixes = [\"SPLUNK_\"]`",
             ),
         ] {
             assert_eq!(help(text), told, "{text}");

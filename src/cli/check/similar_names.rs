@@ -90,7 +90,8 @@ mod tests {
         for (unknown, meant) in [
             ("profiler", "dotnet.profiler"),
             ("jvm.level", "log.level"),
-            ("jvm.environment", "environment"),
+            ("jvm.enviroment", "jvm.environment"),
+            ("jvm.resource_attributes", "resource_attributes"),
         ] {
             assert_eq!(key(unknown), Some(meant), "{unknown}");
         }

@@ -97,6 +97,10 @@ fn text() -> String {
     for key in KEYS {
         // A table with free names stands for itself, with one of them as an example.
         let (section, lines) = match free_name(key) {
+            Some(name) if key.contains('.') => {
+                let (section, table) = place(key);
+                (section, line(&format!("{table}.{name}"), &example(key)))
+            }
             Some(name) => (key, line(name, &example(key))),
             None => {
                 let default = values::of(key, &Configuration::default());
@@ -128,6 +132,7 @@ fn free_name(table: &str) -> Option<&'static str> {
     match table {
         "environment" => Some("OTEL_EXPORTER_OTLP_ENDPOINT"),
         "resource_attributes" => Some("deployment.environment.name"),
+        _ if table.ends_with(".environment") => Some("OTEL_TRACES_SAMPLER"),
         _ => None,
     }
 }
@@ -140,7 +145,9 @@ fn example(key: &str) -> Value {
         "processes.exclude" => return list(&["/usr/bin/apt*", "backup-tool"]),
         "processes.include_arguments" => return list(&["*shop.jar"]),
         "processes.exclude_arguments" => return list(&["--version"]),
+        "environment_prefixes" => return list(&["SPLUNK_", "ELASTIC_OTEL_"]),
         "environment" => "http://localhost:4318",
+        _ if key.ends_with(".environment") => "parentbased_always_on",
         "resource_attributes" => "production",
         "log.file" => "/var/log/opentelemetry-injector.log",
         "jvm.agent_path" => "/opt/opentelemetry/opentelemetry-javaagent.jar",

@@ -4,6 +4,7 @@ use opentelemetry_injector_policy::config::keys::KEYS;
 use opentelemetry_injector_policy::config::{Engine, Level};
 use opentelemetry_injector_policy::{Configuration, Runtime};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::fmt;
 use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 
@@ -18,18 +19,14 @@ pub enum Value {
     List(Vec<String>),
 }
 
-/// Every key that has a value, in the order of [`KEYS`]; the names below `environment` and
-/// `resource_attributes` are keys of their own.
+/// Every key that has a value, in the order of [`KEYS`]; the names below `environment`,
+/// `resource_attributes` and the runtimes' `environment` are keys of their own.
 pub fn all(configuration: &Configuration) -> Vec<(String, Value)> {
     let mut values = Vec::new();
     for key in KEYS {
-        let names = match key {
-            "environment" => &configuration.environment,
-            "resource_attributes" => &configuration.resource_attributes,
-            _ => {
-                values.extend(of(key, configuration).map(|value| (key.into(), value)));
-                continue;
-            }
+        let Some(names) = free_names(key, configuration) else {
+            values.extend(of(key, configuration).map(|value| (key.into(), value)));
+            continue;
         };
         let names = names.iter();
         values.extend(names.map(|(name, text)| {
@@ -40,6 +37,26 @@ pub fn all(configuration: &Configuration) -> Vec<(String, Value)> {
     values
 }
 
+/// The names below a table that has names of the user's own, with their values.
+fn free_names<'c>(
+    key: &str,
+    configuration: &'c Configuration,
+) -> Option<&'c BTreeMap<String, String>> {
+    match key {
+        "environment" => Some(&configuration.environment),
+        "resource_attributes" => Some(&configuration.resource_attributes),
+        _ => {
+            let section = key.strip_suffix(".environment")?;
+            Some(&configuration.agent(of_section(section)?).environment)
+        }
+    }
+}
+
+fn of_section(section: &str) -> Option<Runtime> {
+    let mut runtimes = Runtime::ALL.into_iter();
+    runtimes.find(|runtime| runtime.section() == section)
+}
+
 /// The value of a key with a fixed name; `None` where nothing is said and there is no default.
 pub fn of(key: &str, configuration: &Configuration) -> Option<Value> {
     let c = configuration;
@@ -48,6 +65,7 @@ pub fn of(key: &str, configuration: &Configuration) -> Option<Value> {
         "enabled" => Value::Boolean(c.enabled),
         "service_name" => Value::Text(c.service_name.as_text().into()),
         "injector_version" => Value::Boolean(c.injector_version),
+        "environment_prefixes" => list(&c.environment_prefixes)?,
         "nodejs.esm" => Value::Boolean(c.nodejs_esm),
         "dotnet.profiler" => Value::Boolean(c.dotnet_profiler),
         "processes.include" => Value::List(c.processes.include.clone()?),
@@ -60,9 +78,7 @@ pub fn of(key: &str, configuration: &Configuration) -> Option<Value> {
         "log.backtrace" => Value::Boolean(c.log.backtrace),
         _ => {
             let (section, name) = key.split_once('.')?;
-            let mut runtimes = Runtime::ALL.into_iter();
-            let runtime = runtimes.find(|runtime| runtime.section() == section)?;
-            let agent = c.agent(runtime);
+            let agent = c.agent(of_section(section)?);
             match name {
                 "enabled" => Value::Boolean(agent.enabled),
                 "agent_path" => Value::Text(agent.agent_path.clone()?),
@@ -87,9 +103,15 @@ fn level(level: Level) -> &'static str {
 
 /// The section that a key stands under (empty: none), and its name there as TOML writes it.
 pub fn place(key: &str) -> (&str, String) {
-    match key.split_once('.') {
-        Some((section, name)) => (section, name.to_toml_key()),
-        None => ("", key.into()),
+    let Some((section, name)) = key.split_once('.') else {
+        return ("", key.into());
+    };
+    match name.strip_prefix("environment.") {
+        // A table within a runtime's section.
+        Some(below) if of_section(section).is_some() => {
+            (section, format!("environment.{}", below.to_toml_key()))
+        }
+        _ => (section, name.to_toml_key()),
     }
 }
 
@@ -149,12 +171,14 @@ mod tests {
             agent.allow_other_agents = true;
             // The JVM's agent bridges the application's own SDK: there is no such key.
             agent.allow_own_sdk = runtime != Runtime::Jvm;
+            agent.environment.insert("SPLUNK_A".into(), "b".into());
         }
         let text = || "a\nb\t\"'\\\u{7f}\u{e4}".to_owned();
         let attributes = &mut configuration.resource_attributes;
         attributes.insert("service.name".into(), text());
         attributes.insert("gr\u{f6}\u{df}e".into(), String::new());
         configuration.environment.insert("OTEL_A".into(), text());
+        configuration.environment_prefixes = vec!["SPLUNK_".into()];
         let list = || vec![text(), "*".into()];
         let processes = &mut configuration.processes;
         processes.include = Some(list());

@@ -31,7 +31,9 @@ pub struct Configuration {
     pub nodejs_esm: bool,
     /// `dotnet.profiler`: true sets the variables of the bytecode profiler, in the environment.
     pub dotnet_profiler: bool,
-    /// Defaults for the agent's settings, by `OTEL_…` name.
+    /// `environment_prefixes`: how names under `[environment]` may begin besides `OTEL_`.
+    pub environment_prefixes: Vec<String>,
+    /// Defaults for the agents' settings, by name.
     pub environment: BTreeMap<String, String>,
     /// Resource attributes added to those of the user, by key.
     pub resource_attributes: BTreeMap<String, String>,
@@ -87,6 +89,8 @@ pub struct Agent {
     pub allow_other_agents: bool,
     /// True: inject even where the application brings an OpenTelemetry SDK of its own.
     pub allow_own_sdk: bool,
+    /// Defaults for this runtime's agent, by name: stronger than [`Configuration::environment`].
+    pub environment: BTreeMap<String, String>,
 }
 
 /// What the configuration says of one process that runs `runtime`: rules applied, and the process's libc
@@ -200,6 +204,7 @@ impl Default for Agent {
             agent_path: None,
             allow_other_agents: false,
             allow_own_sdk: false,
+            environment: BTreeMap::new(),
         }
     }
 }
@@ -215,6 +220,7 @@ impl Default for Configuration {
             agents: Default::default(),
             nodejs_esm: false,
             dotnet_profiler: false,
+            environment_prefixes: Vec::new(),
             environment: BTreeMap::new(),
             resource_attributes: BTreeMap::new(),
             processes: Processes::default(),

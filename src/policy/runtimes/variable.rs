@@ -116,7 +116,7 @@ impl Variable {
 pub enum Watched<'n> {
     /// A variable that activates an agent; answered until the runtime has started.
     Activation(Variable),
-    /// A setting of the agent (`OTEL_…`); answered once an agent has been injected here.
+    /// A setting of the agent (`OTEL_…`, or a name that the configuration spells out); answered once an agent has been injected here.
     Setting(&'n str),
     /// A question of our own boot files; answered once an agent has been injected here.
     Question(boot::Question),
@@ -128,12 +128,9 @@ pub enum Watched<'n> {
     StoodDown(boot::StoodDown),
 }
 
-/// The prefix of the agents' settings.
-const SETTINGS: &str = "OTEL_";
-
 /// Every name, or beginning of names, that may be watched: what the hook looks for first.
 pub const BEGINNINGS: [&str; Variable::ALL.len() + 2] = {
-    let mut beginnings = [SETTINGS; Variable::ALL.len() + 2];
+    let mut beginnings = [settings::PREFIX; Variable::ALL.len() + 2];
     beginnings[1] = boot::PREFIX;
     let mut index = 0;
     while index < Variable::ALL.len() {
@@ -162,7 +159,8 @@ pub fn watched(name: &[u8]) -> Option<Watched<'_>> {
         return Some(Watched::Question(question));
     }
     let name = core::str::from_utf8(name).ok()?;
-    name.starts_with(SETTINGS).then_some(Watched::Setting(name))
+    name.starts_with(settings::PREFIX)
+        .then_some(Watched::Setting(name))
 }
 
 impl Watched<'_> {

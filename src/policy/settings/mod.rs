@@ -9,6 +9,8 @@ use crate::config::ServiceName;
 use crate::config::rules::{Rule, SERVICE_NAME};
 use crate::settings::resource_attributes::{has_key, merge, with_environment};
 use crate::{Configuration, Process, Reason, Runtime};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// What a runtime's agent needs where neither the user nor the configuration says otherwise.
@@ -61,6 +63,20 @@ pub fn missing<'c>(
         .collect()
 }
 
+/// How the names of the agents' own settings begin; those of a vendor's agent begin otherwise.
+pub const PREFIX: &str = "OTEL_";
+
+/// The settings that no prefix tells: names that the configuration spells out for all processes, for a
+/// runtime or in a rule. A name may come more than once.
+pub fn spelled_out(configuration: &Configuration) -> impl Iterator<Item = &str> {
+    let agents = Runtime::ALL.map(|runtime| &configuration.agent(runtime).environment);
+    let rules = configuration.rules.iter().map(|rule| &rule.environment);
+    let tables = [&configuration.environment].into_iter();
+    let names = tables.chain(agents).chain(rules).flat_map(BTreeMap::keys);
+    let names = names.map(String::as_str);
+    names.filter(|name| !name.starts_with(PREFIX))
+}
+
 /// Whether `[environment]`, `[resource_attributes]`, a default, or the environment's own
 /// `OTEL_INJECTOR_…` (which are not looked at here) may say anything of a name. It allocates nothing: the
 /// preload object asks outside of its attempts, where there is no memory.
@@ -69,6 +85,7 @@ pub fn is_configured(name: &str, runtime: Runtime, configuration: &Configuration
         rule.environment.contains_key(name) || name == SERVICE_NAME && rule.names_service()
     };
     configuration.environment.contains_key(name)
+        || configuration.agent(runtime).environment.contains_key(name)
         || configuration.rules.iter().any(of_rule)
         || name == SERVICE_NAME && matches!(configuration.service_name, ServiceName::Given(_))
         || name == resource_attributes::VARIABLE
@@ -112,7 +129,7 @@ pub fn entries(
     let environment = &configuration.environment;
     let others = DEFAULTS.into_iter().chain([resource_attributes::VARIABLE]);
     let others = others.filter(|name| !environment.contains_key(*name));
-    let names = environment.keys().map(alloc::string::String::as_str);
+    let names = environment.keys().map(String::as_str);
     let mut entries = Vec::new();
     for name in names.chain(others) {
         let original = process.variable(name);

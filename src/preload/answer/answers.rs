@@ -6,6 +6,7 @@
 use crate::answer::php_requests;
 use crate::answer::state::STATE;
 use crate::attempt::{attempt, keep, permanent};
+use crate::entry::filter;
 use crate::sys::file_system::FilesOfAnswer;
 use crate::sys::host::Host;
 use crate::sys::{environment, log, memory_map};
@@ -43,8 +44,21 @@ static CONFIGURATION: AtomicPtr<Configuration> = AtomicPtr::new(ptr::null_mut())
 
 /// Sets the configuration that values are computed with; before any hook is in place.
 pub fn configure(configuration: &'static Configuration) {
+    filter::watch(settings::spelled_out(configuration));
+    replace(configuration);
+}
+
+fn replace(configuration: &'static Configuration) {
     let pointer = ptr::from_ref(configuration).cast_mut();
     CONFIGURATION.store(pointer, Ordering::Release);
+}
+
+/// What a name is watched for that only the configuration knows.
+pub fn spelled_out(name: &[u8]) -> Option<Watched<'_>> {
+    if !filter::is_extended() || STATE.activated().is_none() {
+        return None;
+    }
+    core::str::from_utf8(name).ok().map(Watched::Setting)
 }
 
 /// A question: a watched name, its original value (null: not set), the caller's address.
@@ -218,7 +232,7 @@ fn complete(
             let complete = decision::complete(host, &FilesOfAnswer)?;
             keep();
             let complete = Box::leak(Box::new(complete));
-            configure(complete);
+            replace(complete);
             Ok(complete)
         }
         _ => Ok(configuration),

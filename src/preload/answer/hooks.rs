@@ -48,7 +48,8 @@ pub unsafe extern "C" fn answer_watched(
 ) -> *const c_char {
     // SAFETY: a C string.
     let name = unsafe { CStr::from_ptr(name) };
-    match variable::watched(name.to_bytes()) {
+    let bytes = name.to_bytes();
+    match variable::watched(bytes).or_else(|| answers::spelled_out(bytes)) {
         None => original,
         Some(watched) => answers::answer(Question {
             name,

@@ -3,8 +3,9 @@
 //!
 //! The first two bytes of a name select one of [`SLOTS`] slots. One bit of the slot says whether any
 //! watched name begins with them. If so, [`BEGINNINGS`] has the beginnings of the watched names in this
-//! slot.
+//! slot. A configuration may spell out further names; then [`EXTENDED`] takes the place of that table.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use opentelemetry_injector_policy::runtimes::variable;
 
 /// How many slots there are: as many as a register has bits.
@@ -55,6 +56,45 @@ pub static BEGINNINGS: [[u8; LENGTH]; SLOTS] = {
     }
     beginnings
 };
+
+/// The bits of the slots that have something watched by the configuration's word, too; 0 where
+/// [`BEGINNINGS`] counts.
+pub static ADDED_SLOTS: AtomicU64 = AtomicU64::new(0);
+
+/// All beginnings, where the configuration has added some; each number is a beginning's bytes in their
+/// order.
+pub static EXTENDED: [AtomicU64; SLOTS] = [const { AtomicU64::new(0) }; SLOTS];
+
+const _: () = assert!(LENGTH == size_of::<u64>());
+
+/// Watches further names, all of them longer than one character; before any hook is in place.
+pub fn watch<'n>(names: impl Iterator<Item = &'n str>) {
+    let mut added = 0;
+    for name in names.map(str::as_bytes) {
+        if added == 0 {
+            for (place, beginning) in EXTENDED.iter().zip(BEGINNINGS) {
+                place.store(u64::from_ne_bytes(beginning), Ordering::Relaxed);
+            }
+        }
+        let slot = slot(name);
+        let is_taken = (WATCHED_SLOTS | added) & 1 << slot != 0;
+        if let Some(place) = EXTENDED.get(slot) {
+            let beginning = if is_taken {
+                common(name, &place.load(Ordering::Relaxed).to_ne_bytes())
+            } else {
+                common(name, name)
+            };
+            place.store(u64::from_ne_bytes(beginning), Ordering::Relaxed);
+        }
+        added |= 1 << slot;
+    }
+    ADDED_SLOTS.store(added, Ordering::Release);
+}
+
+/// Whether the configuration has added names.
+pub fn is_extended() -> bool {
+    ADDED_SLOTS.load(Ordering::Relaxed) != 0
+}
 
 /// What two names begin with, at most [`LENGTH`] bytes.
 const fn common(one: &[u8], other: &[u8]) -> [u8; LENGTH] {

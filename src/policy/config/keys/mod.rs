@@ -14,6 +14,7 @@ pub use text::line_and_column;
 
 use crate::config::rules::{self, Rule};
 use crate::config::{Engine, Level, ServiceName};
+use crate::runtimes::dotnet;
 use crate::{Configuration, Runtime};
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use core::ops::Range;
@@ -22,8 +23,8 @@ use text::parse;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use values::{
-    absolute_path, boolean, environment_name, is_outside_attribute_keys, one_of, patterns, text,
-    wrong_item, wrong_type,
+    absolute_path, boolean, environment_name, is_outside_attribute_keys, one_of, patterns,
+    prefixes, spelled_name, text, wrong_item, wrong_type,
 };
 
 /// Reads one text into `configuration`; later texts win key by key.
@@ -36,13 +37,19 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<ConfigurationE
         problems: Vec::new(),
     };
     match parse(text) {
-        Ok(table) => each_key("", table.get_ref(), &mut |key, name, value| {
-            if key == "rule" {
-                reader.take_rules(text, name, value);
-            } else {
-                reader.take(key, name, value);
+        Ok(table) => {
+            // They say what may stand in the rest.
+            if let Some((name, value)) = table.get_ref().get_key_value(PREFIXES) {
+                reader.take(PREFIXES.into(), name.span(), value);
             }
-        }),
+            each_key("", table.get_ref(), &mut |key, name, value| {
+                if key == "rule" {
+                    reader.take_rules(text, name, value);
+                } else if key != PREFIXES {
+                    reader.take(key, name, value);
+                }
+            });
+        }
         Err(problem) => reader.problems.push(problem),
     }
     reader.problems
@@ -59,6 +66,10 @@ pub fn places(text: &str) -> Vec<(String, Range<usize>)> {
     }
     places
 }
+
+/// The key that tells how settings may begin.
+const PREFIXES: &str = "environment_prefixes";
+
 type Set = Result<(), ConfigurationErrorKind>;
 
 struct Reader<'c> {
@@ -93,6 +104,7 @@ fn has_names_below(key: &str) -> bool {
         || key == "environment"
         || key == "resource_attributes"
         || key.starts_with("resource_attributes.")
+        || runtime_key(key).is_some_and(|(_, name)| name == "environment")
         || rules::table_names(key)
 }
 
@@ -154,6 +166,8 @@ impl Reader<'_> {
                 configuration.service_name = ServiceName::from_text(text(value)?);
             }
             "injector_version" => configuration.injector_version = boolean(value)?,
+            // Of several files, each adds its own.
+            PREFIXES => configuration.environment_prefixes.extend(prefixes(value)?),
             "nodejs.esm" => configuration.nodejs_esm = boolean(value)?,
             "dotnet.profiler" => configuration.dotnet_profiler = boolean(value)?,
             // Lists of several files add up: no package takes a pattern of the administrator's away.
@@ -194,14 +208,24 @@ impl Reader<'_> {
             "allow_other_agents" => agent.allow_other_agents = boolean(value)?,
             // The JVM's agent bridges the application's own.
             "allow_own_sdk" if runtime != Runtime::Jvm => agent.allow_own_sdk = boolean(value)?,
-            _ => return Err(ConfigurationErrorKind::UnknownKey),
+            "environment" => return Err(wrong_type("a table", value)),
+            _ => match name.strip_prefix("environment.") {
+                Some(name) => {
+                    spelled_name(name)?;
+                    if runtime == Runtime::Dotnet && !dotnet::may_add(name.as_bytes()) {
+                        return Err(ConfigurationErrorKind::NotForDotnet);
+                    }
+                    agent.environment.insert(name.into(), text(value)?);
+                }
+                None => return Err(ConfigurationErrorKind::UnknownKey),
+            },
         }
         Ok(())
     }
 
     fn set_free_name(&mut self, key: &str, value: &DeValue<'_>) -> Set {
         if let Some(name) = key.strip_prefix("environment.") {
-            environment_name(name)?;
+            environment_name(name, &self.configuration.environment_prefixes)?;
             let text = text(value)?;
             self.configuration.environment.insert(name.into(), text);
             return Ok(());
@@ -283,6 +307,62 @@ mod tests {
         assert_eq!(c.processes.exclude_arguments, ["d"]);
         assert_eq!((c.engine, c.log.level), (Engine::Direct, Level::Trace));
         assert_eq!(c.log.file.as_deref(), Some("/l"));
+    }
+
+    #[test]
+    fn names_of_settings_are_told_by_a_prefix_or_spelled_out() {
+        let (c, problems) = read_new(
+            "environment.SPLUNK_A = '1'\nenvironment.OTEL_A = '1'\nenvironment.NEW_A = '1'\n\
+             environment_prefixes = ['SPLUNK_']\n\
+             [jvm.environment]\nSPLUNK_B = '2'\nx = '2'\nJAVA_TOOL_OPTIONS = '2'\n\"A B\" = '2'\n\
+             ELASTIC_OTEL_C = '2'\n\
+             [dotnet.environment]\nSIGNALFX_A = ''\nSTAGE = ''\n\
+             [[rule]]\nenvironment.ANY_NAME = '3'\nenvironment.NODE_OPTIONS = '3'",
+        );
+        let names = c.environment.keys().collect::<Vec<_>>();
+        assert_eq!(names, ["OTEL_A", "SPLUNK_A"]);
+        let names = c.agent(Runtime::Jvm).environment.keys().collect::<Vec<_>>();
+        assert_eq!(names, ["ELASTIC_OTEL_C", "SPLUNK_B"]);
+        let names = c.rules[0].environment.keys().collect::<Vec<_>>();
+        assert_eq!(names, ["ANY_NAME"]);
+        let told: Vec<_> = problems
+            .iter()
+            .map(|problem| (problem.key.as_str(), &problem.kind))
+            .collect();
+        let other = &ConfigurationErrorKind::NotASetting;
+        assert_eq!(
+            told,
+            [
+                ("environment.NEW_A", &ConfigurationErrorKind::NotOtelName),
+                ("jvm.environment.x", other),
+                ("jvm.environment.JAVA_TOOL_OPTIONS", other),
+                ("jvm.environment.A B", other),
+                (
+                    "dotnet.environment.STAGE",
+                    &ConfigurationErrorKind::NotForDotnet
+                ),
+                ("rule.environment.NODE_OPTIONS", other),
+            ]
+        );
+        // Another file may begin names in its own way, too.
+        let mut c = c;
+        assert_eq!(
+            read(
+                "environment_prefixes = ['NEW_']\nenvironment = { NEW_A = '', SPLUNK_C = '' }",
+                &mut c
+            ),
+            []
+        );
+        assert_eq!(c.environment.len(), 4);
+        for wrong in [
+            "environment_prefixes = ['']",
+            "environment_prefixes = ['*']",
+        ] {
+            assert_eq!(
+                only_problem(wrong).kind,
+                ConfigurationErrorKind::NotASetting
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is wrong with a text.
 
 use super::text::DEEPEST;
+use crate::runtimes::dotnet;
 use alloc::string::String;
 use core::fmt;
 use core::ops::Range;
@@ -23,9 +24,14 @@ pub enum ConfigurationErrorKind {
     Syntax(String),
     /// No such key. The only kind that a process ignores.
     UnknownKey,
-    /// A name below `[environment]` that is not `OTEL_` and letters, digits or underscores. Ignored
-    /// like an unknown key.
+    /// A name below `[environment]` that is not `OTEL_`, or one of `environment_prefixes`, and letters,
+    /// digits or underscores. Ignored like an unknown key.
     NotOtelName,
+    /// A name below a runtime's `environment` or a rule's that can be no setting. Ignored, too.
+    NotASetting,
+    /// A name below `[dotnet.environment]` that may not be put into an environment
+    /// ([`dotnet::may_add`]). Ignored, too.
+    NotForDotnet,
     /// The value has another type than the key takes.
     WrongType {
         /// What the key takes.
@@ -52,7 +58,10 @@ pub enum ConfigurationErrorKind {
 impl ConfigurationErrorKind {
     /// Whether a process that meets it injects nothing.
     pub fn is_fatal(&self) -> bool {
-        !matches!(self, Self::UnknownKey | Self::NotOtelName)
+        !matches!(
+            self,
+            Self::UnknownKey | Self::NotOtelName | Self::NotASetting | Self::NotForDotnet
+        )
     }
 
     /// Whether the key is wrong, and not its value.
@@ -71,6 +80,17 @@ impl fmt::Display for ConfigurationError {
                 write!(
                     f,
                     "`{key}` is not a name of OTEL_ followed by letters, digits or underscores"
+                )
+            }
+            ConfigurationErrorKind::NotASetting => write!(
+                f,
+                "`{key}` can be no setting: letters, digits and underscores, and no variable of the injector's own"
+            ),
+            ConfigurationErrorKind::NotForDotnet => {
+                let prefixes = dotnet::SETTINGS.join(", ");
+                write!(
+                    f,
+                    "`{key}` cannot reach .NET, unless it begins with one of {prefixes}"
                 )
             }
             ConfigurationErrorKind::WrongType { expected, found } => {

@@ -2,40 +2,49 @@
 
 use crate::Runtime;
 
-/// Every key with a fixed name. Below `environment` and `resource_attributes` names are free.
-pub const KEYS: [&str; 42] = [
+/// Every key with a fixed name. Below `environment`, those of the runtimes' sections included, and
+/// `resource_attributes` names are free.
+pub const KEYS: [&str; 50] = [
     "enabled",
     "service_name",
     "injector_version",
+    "environment_prefixes",
     "jvm.enabled",
     "jvm.agent_path",
     "jvm.allow_other_agents",
+    "jvm.environment",
     "nodejs.enabled",
     "nodejs.agent_path",
     "nodejs.allow_other_agents",
     "nodejs.allow_own_sdk",
     "nodejs.esm",
+    "nodejs.environment",
     "python.enabled",
     "python.agent_path",
     "python.allow_other_agents",
     "python.allow_own_sdk",
+    "python.environment",
     "ruby.enabled",
     "ruby.agent_path",
     "ruby.allow_other_agents",
     "ruby.allow_own_sdk",
+    "ruby.environment",
     "php.enabled",
     "php.agent_path",
     "php.allow_other_agents",
     "php.allow_own_sdk",
+    "php.environment",
     "erlang.enabled",
     "erlang.agent_path",
     "erlang.allow_other_agents",
     "erlang.allow_own_sdk",
+    "erlang.environment",
     "dotnet.enabled",
     "dotnet.agent_path",
     "dotnet.allow_other_agents",
     "dotnet.allow_own_sdk",
     "dotnet.profiler",
+    "dotnet.environment",
     "environment",
     "resource_attributes",
     "processes.include",
@@ -110,7 +119,10 @@ pub fn meaning(key: &str) -> &'static str {
         "dotnet" => "the section of .NET",
         "dotnet.agent_path" => "absolute path of the automatic instrumentation's folder",
         "dotnet.profiler" => "true: set the bytecode profiler's variables, in the environment",
-        "environment" => "defaults for the agent's settings, by names that begin with OTEL_",
+        "environment_prefixes" => {
+            "how names under [environment] may begin besides OTEL_, for other vendors' agents"
+        }
+        "environment" => "defaults for the agents' settings, by names that begin with OTEL_",
         "resource_attributes" => {
             "attributes added to the resource, where the user has not set them"
         }
@@ -144,7 +156,7 @@ pub fn meaning(key: &str) -> &'static str {
         "rule.enabled" => "false: leave these processes alone; true: inject them",
         "rule.service_name" => "the service's name; \"auto\": derive it; \"off\": do not",
         "rule.agent_path" => "absolute path of the agent, as in the runtime's section",
-        "rule.environment" => meaning("environment"),
+        "rule.environment" => "defaults for the agent's settings, by any name",
         "rule.resource_attributes" => meaning("resource_attributes"),
         _ if key.ends_with(".enabled") && runtime_key(key).is_some() => {
             "false: this runtime is not injected"
@@ -155,10 +167,17 @@ pub fn meaning(key: &str) -> &'static str {
         _ if key.ends_with(".allow_own_sdk") && KEYS.contains(&key) => {
             "true: inject even where the application brings an OpenTelemetry SDK of its own"
         }
+        _ if runtime_key(key).is_some_and(|(_, name)| is_environment(name)) => {
+            "defaults for this runtime's agent, by any name; stronger than those under [environment]"
+        }
         key if key.starts_with("environment.") => meaning("environment"),
         key if key.starts_with("resource_attributes.") => meaning("resource_attributes"),
         _ => "",
     }
+}
+
+fn is_environment(name: &str) -> bool {
+    name == "environment" || name.starts_with("environment.")
 }
 
 /// The runtime and the name below its section, for a key of a runtime.

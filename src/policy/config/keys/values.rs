@@ -1,6 +1,7 @@
 //! Reads the values that keys take.
 
 use super::ConfigurationErrorKind;
+use crate::{Variable, settings};
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 use toml::Spanned;
@@ -92,12 +93,46 @@ pub fn one_or_more(value: &DeValue<'_>) -> Result<Vec<String>, ConfigurationErro
     }
 }
 
-/// Whether a name below `environment` is one of the agents' settings.
-pub fn environment_name(name: &str) -> Result<(), ConfigurationErrorKind> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if name.starts_with("OTEL_") && name.bytes().all(fits) {
+/// Whether a name below `environment` is one of the agents' settings: `OTEL_…`, or by one of `prefixes`.
+pub fn environment_name(name: &str, prefixes: &[String]) -> Result<(), ConfigurationErrorKind> {
+    let begins = |prefix: &String| name.starts_with(prefix.as_str());
+    let is_meant = name.starts_with(settings::PREFIX) || prefixes.iter().any(begins);
+    if is_meant && is_name(name) {
         Ok(())
     } else {
         Err(ConfigurationErrorKind::NotOtelName)
     }
+}
+
+/// Whether a name that a runtime's section or a rule spells out can be a setting's: no variable that
+/// this injector answers in another way.
+pub fn spelled_name(name: &str) -> Result<(), ConfigurationErrorKind> {
+    if is_name(name) && !is_own(name) {
+        Ok(())
+    } else {
+        Err(ConfigurationErrorKind::NotASetting)
+    }
+}
+
+/// Texts that names of settings may begin with.
+pub fn prefixes(value: &DeValue<'_>) -> Result<Vec<String>, ConfigurationErrorKind> {
+    let prefixes = patterns(value)?;
+    if prefixes.iter().all(|prefix| is_name(prefix)) {
+        Ok(prefixes)
+    } else {
+        Err(ConfigurationErrorKind::NotASetting)
+    }
+}
+
+fn is_own(name: &str) -> bool {
+    let activates = |variable: Variable| variable.name() == name;
+    name.starts_with("OPENTELEMETRY_INJECTOR_") || Variable::ALL.into_iter().any(activates)
+}
+
+/// Letters, digits and underscores (POSIX, "Environment Variables"), and more than one: what tells names
+/// apart needs two.
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let begins_with_digit = name.starts_with(|first: char| first.is_ascii_digit());
+    name.len() > 1 && name.bytes().all(fits) && !begins_with_digit
 }

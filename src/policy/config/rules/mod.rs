@@ -35,7 +35,7 @@ pub struct Rule {
     pub service_name: Option<ServiceName>,
     /// The agent, of the runtime that the process runs.
     pub agent_path: Option<String>,
-    /// Defaults for the agent's settings, by `OTEL_…` name.
+    /// Defaults for the agent's settings, by name.
     pub environment: BTreeMap<String, String>,
     /// Resource attributes, by key.
     pub resource_attributes: BTreeMap<String, String>,
@@ -181,6 +181,7 @@ pub fn applied<'c>(
     process: &impl Process,
 ) -> Result<Cow<'c, Configuration>, Reason> {
     if configuration.rules.is_empty()
+        && configuration.agent(runtime).environment.is_empty()
         && !matches!(configuration.service_name, ServiceName::Given(_))
     {
         return if configuration.enabled {
@@ -203,6 +204,9 @@ pub fn applied<'c>(
     if let Some(rule) = agents.find(|rule| rule.has_agent_for(runtime, process)) {
         applied.agent_mut(runtime).agent_path = rule.agent_path.clone();
     }
+    let of_runtime = configuration.agent(runtime).environment.clone();
+    let name_of_runtime = of_runtime.get(SERVICE_NAME).cloned();
+    applied.environment.extend(of_runtime);
     // The first rule's values are written last.
     for rule in rules.iter().rev() {
         applied.environment.extend(rule.environment.clone());
@@ -211,14 +215,18 @@ pub fn applied<'c>(
             .extend(rule.resource_attributes.clone());
     }
     let name = rules.iter().find_map(|rule| rule.names());
-    name_service(&mut applied, name);
+    name_service(
+        &mut applied,
+        name.or(name_of_runtime.map(ServiceName::Given)),
+    );
     Ok(Cow::Owned(applied))
 }
 
-/// Gives the name by the strongest of the ways, and by no other.
-fn name_service(applied: &mut Configuration, from_rule: Option<ServiceName>) {
-    let is_of_rule = from_rule.is_some();
-    if let Some(name) = from_rule {
+/// Gives the name by the strongest of the ways, and by no other; `closer` is what a rule or the runtime's
+/// section says.
+fn name_service(applied: &mut Configuration, closer: Option<ServiceName>) {
+    let is_closer = closer.is_some();
+    if let Some(name) = closer {
         applied.service_name = name;
     }
     match applied.service_name.clone() {
@@ -226,8 +234,8 @@ fn name_service(applied: &mut Configuration, from_rule: Option<ServiceName>) {
             applied.resource_attributes.remove(NAME_ATTRIBUTE);
             applied.environment.insert(SERVICE_NAME.into(), name);
         }
-        // A rule's word for or against a derived name is against the configuration's own.
-        _ if is_of_rule => {
+        // A word for or against a derived name is against the configuration's own.
+        _ if is_closer => {
             applied.resource_attributes.remove(NAME_ATTRIBUTE);
             applied.environment.remove(SERVICE_NAME);
         }
@@ -286,6 +294,48 @@ mod tests {
         );
         let other = of_java(&c, "java Main");
         assert_eq!(other.environment[SERVICE_NAME], "java");
+    }
+
+    #[test]
+    fn a_runtimes_own_settings_stand_between_those_for_all_and_those_of_rules() {
+        let c = configuration(
+            "service_name = 'all'\nenvironment = { OTEL_A = 'all', OTEL_B = 'all', OTEL_C = 'all' }\n\
+             jvm.environment = { OTEL_B = 'jvm', OTEL_C = 'jvm', SPLUNK_D = 'jvm', OTEL_SERVICE_NAME = 'jvm' }\n\
+             ruby.environment.OTEL_A = 'ruby'\n\
+             [[rule]]\nmatch.arguments = 'x'\nenvironment = { OTEL_C = 'rule', SPLUNK_E = 'rule' }",
+        );
+        let told = of_java(&c, "java x").environment;
+        let wanted = [
+            ("OTEL_A", "all"),
+            ("OTEL_B", "jvm"),
+            ("OTEL_C", "rule"),
+            ("OTEL_SERVICE_NAME", "jvm"),
+            ("SPLUNK_D", "jvm"),
+            ("SPLUNK_E", "rule"),
+        ];
+        let pairs: Vec<_> = told
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(pairs, wanted);
+        let mut ruby = java("ruby x");
+        ruby.executable = "/usr/bin/ruby".into();
+        let told = applied(&c, Runtime::Ruby, &ruby).unwrap();
+        assert_eq!(told.environment["OTEL_A"], "ruby");
+        let mut spelled: Vec<_> = crate::settings::spelled_out(&c).collect();
+        spelled.sort_unstable();
+        assert_eq!(spelled, ["SPLUNK_D", "SPLUNK_E"]);
+        for (name, wanted) in [("SPLUNK_D", true), ("SPLUNK_E", true), ("SPLUNK_F", false)] {
+            assert_eq!(
+                crate::settings::is_configured(name, Runtime::Jvm, &c),
+                wanted
+            );
+        }
+        assert!(!crate::settings::is_configured(
+            "SPLUNK_D",
+            Runtime::Ruby,
+            &c
+        ));
     }
 
     #[test]

@@ -5,8 +5,7 @@ use crate::Runtime;
 use crate::config::ServiceName;
 use crate::config::keys::ConfigurationErrorKind;
 use crate::config::keys::values::{
-    absolute_path, boolean, environment_name, is_outside_attribute_keys, one_or_more, text,
-    wrong_type,
+    absolute_path, boolean, is_outside_attribute_keys, one_or_more, spelled_name, text, wrong_type,
 };
 use alloc::vec::Vec;
 use toml::de::DeValue;
@@ -63,7 +62,7 @@ fn read_below(
         return read_match(rule, name, value);
     }
     if let Some(name) = key.strip_prefix("rule.environment.") {
-        environment_name(name)?;
+        spelled_name(name)?;
         rule.environment.insert(name.into(), text(value)?);
         return Ok(());
     }

@@ -153,7 +153,9 @@ pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec
     };
     let home = home.trim_end_matches('/').as_bytes();
     let mut entries = settings::entries(Runtime::Dotnet, process, configuration);
-    entries.retain(|entry| is_listable(entry));
+    entries.retain(|entry| {
+        is_listable(entry) && settings::added::split(entry).is_some_and(|(name, _)| may_add(name))
+    });
     if process.variable(HOME).is_none_or(|value| value.is_empty())
         && !configuration.environment.contains_key(HOME)
     {
@@ -170,8 +172,15 @@ pub fn may_add(name: &[u8]) -> bool {
     let is_for_profiler = PROFILER_VARIABLES
         .iter()
         .any(|variable| variable.as_bytes() == name);
-    is_for_profiler || name.starts_with(b"OTEL_")
+    is_for_profiler
+        || SETTINGS
+            .iter()
+            .any(|prefix| name.starts_with(prefix.as_bytes()))
 }
+
+/// How the names begin that may be added: those of agents whose vendors build on this one. Whoever sets the
+/// marker could take others from a child, so that there is no word in the configuration for more.
+pub const SETTINGS: [&str; 4] = [settings::PREFIX, "SPLUNK_", "ELASTIC_OTEL_", "SIGNALFX_"];
 
 /// A name of another kind could not be listed in the marker.
 fn is_listable(entry: &[u8]) -> bool {
