@@ -1,13 +1,11 @@
 //! The preload object: `libopentelemetry_injector.so`.
 //!
-//! Its constructor decides on the process and hooks libc's `getenv` in place; from then on watched
+//! Its constructor decides about the process and hooks libc's `getenv` in place. From then on watched
 //! variables are answered with the agent added. Read it in this order: [`constructor`],
 //! [`answer::hooks`], [`answer::answers`], [`hook::direct`], [`attempt`].
 //!
-//! It has no standard library, no thread-local storage and no lock. Where it
-//! answers, it calls libc for nothing that could fail, allocate or set `errno`; the constructor alone
-//! asks for the loader's list of objects, which needs the loader's lock, and for what has to be
-//! libc's own call.
+//! It uses no standard library, no thread-local storage and no lock, and it imports nothing but
+//! `__environ`: what it runs is its own.
 #![no_std]
 
 extern crate alloc;
