@@ -134,6 +134,7 @@ fn scripts_and_options_that_are_named_exist() {
         for line in shell.flat_map(|(_, block)| block.lines().map(String::from).collect::<Vec<_>>())
         {
             let line = line.split(" #").next().unwrap().trim();
+            let line = line.strip_prefix("sudo ").unwrap_or(line);
             let mut words = line.split_whitespace();
             let Some(first) = words.next() else { continue };
             if first.starts_with("./scripts/") || first.starts_with("./demo/") || first == ".ci/run"
