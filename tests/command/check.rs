@@ -95,7 +95,7 @@ conf.d/10.toml:1:5: unclosed table, expected `]`
 1 | [jvm
   |     ^
   = processes inject nothing because of this
-  = help: lines are `key = value`, `[section]` or `# comment`; texts stand in quotes
+  = help: lines are `key = value`, `[section]` or `# comment`; strings are in quotes
 
 conf.d/9.toml:1:11: `enabled` takes true or false, not a string
   |
@@ -151,7 +151,7 @@ configuration.toml:2:14: warning: /nonexistent/agent.jar: no such file
   |
 2 | agent_path = '/nonexistent/agent.jar'
   |              ^^^^^^^^^^^^^^^^^^^^^^^^
-  = help: put the agent there, readable for every user whose processes are injected
+  = help: put the agent there, and make it readable for every user whose processes are injected
 
 configuration.toml: no problems, 1 warning (1 file)
 ",
@@ -231,7 +231,7 @@ conf.d/1.toml:1:18: /a=b.jar: the JVM takes what follows `=` for the agent's opt
   |
 1 | jvm.agent_path = '/a=b.jar'
   |                  ^^^^^^^^^^
-  = help: move the agent: processes are not injected with this path
+  = help: move the agent: processes with this path in `agent_path` are not injected
 
 configuration.toml: 1 problem (2 files)
 ";
@@ -261,7 +261,7 @@ fn is_refused(scratch: &Scratch, what: &str, help: &str) {
 
 #[test]
 fn what_is_no_regular_file_is_refused_without_waiting() {
-    let help = "only a plain file is read: put the settings into one";
+    let help = "put the settings into a regular file: processes read no other";
 
     let scratch = Scratch::new();
     fs::create_dir(scratch.path().join(FILE)).unwrap();
@@ -289,13 +289,13 @@ fn the_largest_file_is_read_and_a_larger_one_refused() {
     is_refused(
         &scratch,
         "larger than 1048576 bytes",
-        "see whether it is the right file: a larger one is not read",
+        "check that this is the right file: processes do not read a file of this size",
     );
 }
 
 #[test]
 fn what_every_user_may_write_is_refused() {
-    let help = "take the right to write from others: `chmod o-w`, and see who has written it";
+    let help = "run `chmod o-w` on it, and check who has changed it";
     let scratch = Scratch::new();
     good(&scratch);
     let everybody = Permissions::from_mode(0o666);
@@ -335,7 +335,7 @@ fn a_link_to_nothing_in_conf_d_is_a_problem() {
     let told = "\
 conf.d/1.toml: no such file
   = processes inject nothing because of this
-  = help: remove this link, or put back the file that it points to
+  = help: remove this link, or restore the file that it points to
 
 configuration.toml: 1 problem (2 files)
 ";
@@ -432,7 +432,8 @@ fn machines_are_told_the_same_in_json() {
                 "column": 14,
                 "message": "/gone: no such file",
                 "notes": [],
-                "help": "put the agent there, readable for every user whose processes are injected",
+                "help": "put the agent there, and make it readable for every user whose \
+                 processes are injected",
             },
         ],
         "untold": [],

@@ -26,10 +26,10 @@ fn init_writes_a_file_that_every_process_may_read_and_never_overwrites_one() {
     fs::write(&path, "mine").unwrap();
     let said = ran(command());
     assert_eq!((said.code, fs::read(&path).unwrap()), (1, b"mine".to_vec()));
-    assert!(said.stderr.contains("stays as it is"), "{said:?}");
+    assert!(said.stderr.contains("was not changed"), "{said:?}");
     let nowhere = scratch.run(&["config", "init", "none/c.toml"]);
     assert_eq!(nowhere.code, 2);
-    assert!(nowhere.stderr.contains("make its folder"), "{nowhere:?}");
+    assert!(nowhere.stderr.contains("create its folder"), "{nowhere:?}");
 }
 
 #[test]

@@ -452,7 +452,7 @@ fn the_decisive_step_is_named_with_its_place() {
     let (text, code) = text_of_process(process.id());
     assert_eq!(code, 1);
     let wanted = format!(
-        "take the pattern out of processes.exclude ({}:4:3)",
+        "remove the pattern from processes.exclude ({}:4:3)",
         drop_in.display()
     );
     assert!(text.contains(&wanted), "{text}");
@@ -871,8 +871,7 @@ fn without_permission_it_says_so() {
 fn a_process_that_does_not_exist_and_one_without_a_program() {
     let output = command(&["explain", "--pid", "4194305"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let said =
-        "opentelemetry-injector: there is no process 4194305; `ps -e` lists those there are\n";
+    let said = "opentelemetry-injector: there is no process 4194305; `ps -e` lists all processes\n";
     assert_eq!(
         (stdout(&output).as_str(), stderr(&output).as_str()),
         ("", said)
@@ -917,7 +916,7 @@ fn a_command_that_cannot_be_started_is_told_what_it_is() {
     for (program, told) in [
         ("no-such-program", "command not found"),
         ("./nosuch", "./nosuch: no such file"),
-        ("/etc", "/etc: a folder and no program"),
+        ("/etc", "/etc: a folder, not a program"),
         (
             "/etc/passwd",
             "/etc/passwd: its mode lets nobody execute it",
@@ -1156,7 +1155,7 @@ fn a_program_with_musl_reads_the_variable_alone() {
     let process = Waiting::start(Command::new(&java).arg(NAME));
     let (explanation, _) = of_process(process.id());
     let what = step(&explanation, "loaded")["what"].as_str().unwrap();
-    assert!(what.contains("musl reads nothing else"), "{what}");
+    assert!(what.contains("musl's loader reads nothing else"), "{what}");
 }
 
 #[test]

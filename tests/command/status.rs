@@ -161,19 +161,22 @@ fn what_is_wrong_with_the_preload_file_is_told() {
         .unwrap();
     assert_eq!(state, "problem");
     assert!(
-        what.contains("which is not there: every program complains"),
+        what.contains("which does not exist: every program prints an error"),
         "{what}"
     );
     let [found, (state, what)] = file("OURS /opt/gone.so").try_into().unwrap();
     assert_eq!((found, state.as_str()), (names.clone(), "note"));
-    assert!(what.contains("/opt/gone.so, which is not there"), "{what}");
+    assert!(
+        what.contains("/opt/gone.so, which does not exist"),
+        "{what}"
+    );
     // The loader takes the end of the second comment for an object.
     let [found, (state, what)] = file("# 1\nOURS\n# four five\n").try_into().unwrap();
     assert_eq!((found, state.as_str()), (names, "note"));
     assert!(what.contains("the loader takes `ve`"), "{what}");
     for (mode, told) in [
         (0o666, "can be written by others"),
-        (0o600, "in root's processes alone"),
+        (0o600, "only by root's processes"),
     ] {
         machine.write("etc/ld.so.preload", OBJECT);
         machine.set_mode("etc/ld.so.preload", mode);
@@ -362,7 +365,7 @@ fn the_environment_and_that_of_services_is_told() {
         ),
     ] {
         machine.write(file, &line);
-        let told = format!("/{file} sets LD_PRELOAD to {gone}, which is not there");
+        let told = format!("/{file} sets LD_PRELOAD to {gone}, which does not exist");
         assert_eq!(the(&machine, "services"), problem(told));
         machine.write(file, line.replace(gone, OBJECT));
         assert_eq!(the(&machine, "services").0, "ok");
@@ -439,7 +442,7 @@ fn php_is_tried_with_a_script_that_gets_the_agent() {
     machine.set_mode("tmp", 0o777);
     machine.write(CONFIGURATION, "[php]\nagent_path = \"/opt/vendor\"\n");
     assert_done(&machine.injector(&["install"]));
-    let told = "as without the object, and is given its agent by PHP_INI_SCAN_DIR";
+    let told = "as without the object, and gets its agent through PHP_INI_SCAN_DIR";
     assert_eq!(found(&machine, "doctor", "trial: php"), [ok(told)]);
     assert!(machine.path("tmp/loaded").exists());
 }
@@ -455,7 +458,7 @@ fn the_next_step_after_a_trial_names_what_was_tried() {
     machine.write(CONFIGURATION, "[nodejs]\nagent_path = \"/opt\"\n");
     assert_done(&machine.injector(&["install"]));
     let told = doctor(&machine);
-    assert!(told.contains("is given no agent: it did not ask for the variable\n"));
+    assert!(told.contains("gets no agent: it did not ask for the variable\n"));
     let next =
         r"next: opentelemetry-injector explain -- /usr/bin/node -e 'console.log('\''node'\'')'";
     assert!(told.contains(next), "{told}");
@@ -513,7 +516,7 @@ fn an_object_that_is_gone_is_put_back_or_uninstalled() {
     let next = lines.next().unwrap().trim_start();
     assert_eq!(
         next,
-        "next: put it back, or `opentelemetry-injector uninstall`"
+        "next: restore it, or run `opentelemetry-injector uninstall`"
     );
 }
 
@@ -542,7 +545,7 @@ fn a_python_that_the_boot_file_refuses_is_a_problem_for_doctor() {
     };
     let (state, what) = trial();
     assert_eq!(state, "problem", "{what}");
-    assert!(what.starts_with("is given no agent: Python 3."), "{what}");
+    assert!(what.starts_with("gets no agent: Python 3."), "{what}");
     let version = name.to_str().unwrap().trim_start_matches("python");
     let agent = format!("opt/python/{version}");
     let module = "opentelemetry/instrumentation/auto_instrumentation/__init__.py";
@@ -551,7 +554,10 @@ fn a_python_that_the_boot_file_refuses_is_a_problem_for_doctor() {
     machine.write(&format!("{agent}/{metadata}"), "Requires-Python: >=3.8\n");
     let (state, what) = trial();
     assert_eq!(state, "ok", "{what}");
-    assert!(what.ends_with("is given its agent by PYTHONPATH"), "{what}");
+    assert!(
+        what.ends_with("gets its agent through PYTHONPATH"),
+        "{what}"
+    );
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn what_goes_wrong_only_after_the_installation_is_taken_back() {
     machine.install_hostile_object(&["-include", "sys/stat.h", harm]);
     let outcome = machine.injector(&["install"]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    let told = "signal 6 instead of exit 3; /etc/ld.so.preload is as it was before";
+    let told = "signal 6 instead of exit 3; /etc/ld.so.preload was restored";
     assert!(outcome.stderr.contains(told), "{outcome:?}");
     assert_eq!(machine.preload_file().unwrap(), "# foreign");
     machine.assert_programs_start();
@@ -41,7 +41,7 @@ fn a_full_disk_changes_nothing() {
         "{outcome:?}"
     );
     assert!(
-        outcome.stderr.contains("is as it was: No space left"),
+        outcome.stderr.contains("was not changed: No space left"),
         "{outcome:?}"
     );
 }
@@ -57,7 +57,7 @@ fn a_read_only_etc_changes_nothing() {
     assert!(
         outcome
             .stderr
-            .contains("is as it was: Read-only file system"),
+            .contains("was not changed: Read-only file system"),
         "{outcome:?}"
     );
     // A dry run says so too.
@@ -269,7 +269,7 @@ fn signals_wait_for_a_file_that_is_as_it_was() {
             (by_variable, format!("ended by SIG{signal}\n")),
             (
                 in_place,
-                format!("ended by SIG{signal}; /etc/ld.so.preload is as it was before\n"),
+                format!("ended by SIG{signal}; /etc/ld.so.preload was restored\n"),
             ),
         ] {
             let shell = format!(

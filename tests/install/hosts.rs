@@ -91,18 +91,16 @@ fn programs_of_32_bits_are_not_made_to_complain() {
     }
     let status = machine.injector(&["status"]).stdout;
     let dry_run =
-        "next: opentelemetry-injector install --dry-run, which tells whether programs of 32";
+        "next: opentelemetry-injector install --dry-run, which reports whether 32-bit programs";
     assert!(status.contains(dry_run), "{status}");
     let doctor = machine.injector(&["doctor"]).stdout;
-    let complains = "it cannot load the object and would complain, as every program of 32 bits\n";
+    let complains = "it cannot load the object and would print an error, as every 32-bit \
+     program does\n";
     assert!(doctor.contains(complains), "{doctor}");
 
     let refused = machine.injector(&["install"]);
     assert_eq!(refused.code, 1, "{refused:?}");
-    assert!(
-        refused.stderr.contains("programs of 32 bits"),
-        "{refused:?}"
-    );
+    assert!(refused.stderr.contains("32-bit programs"), "{refused:?}");
     assert_eq!(machine.preload_file(), None);
 
     assert_done(&machine.injector(&["install", "--accept-32-bit-errors"]));

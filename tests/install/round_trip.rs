@@ -9,7 +9,7 @@ use support::machine::{COMMAND, Machine, OBJECT, assert_done};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-const RUNNING: &str = "processes that are running keep what they have until they are restarted\n";
+const RUNNING: &str = "running processes keep the object until they are restarted\n";
 
 #[test]
 fn it_is_installed_once_and_uninstalled_without_a_trace() {

@@ -66,9 +66,9 @@ pub fn for_text(problem: &ConfigurationError, text: &str) -> String {
         ConfigurationErrorKind::NotAbsolute => {
             "write the path from `/` on: processes run in any directory".into()
         }
-        ConfigurationErrorKind::Nul => "take the NUL character (`\\u0000`) out".into(),
+        ConfigurationErrorKind::Nul => "remove the NUL character (`\\u0000`)".into(),
         ConfigurationErrorKind::BadAttributeKey => bad_attribute_key(key),
-        ConfigurationErrorKind::TooDeep => "take it out: no key goes as deep".into(),
+        ConfigurationErrorKind::TooDeep => "remove it: no key is nested this deep".into(),
     }
 }
 
@@ -84,13 +84,11 @@ pub fn for_file(problem: &FileProblem, content: &[u8]) -> String {
             )
         }
         FileProblem::TooLarge => {
-            "see whether it is the right file: a larger one is not read".into()
+            "check that this is the right file: processes do not read a file of this size".into()
         }
-        FileProblem::WritableByAll => {
-            "take the right to write from others: `chmod o-w`, and see who has written it".into()
-        }
-        FileProblem::Missing => "remove this link, or put back the file that it points to".into(),
-        _ => "only a plain file is read: put the settings into one".into(),
+        FileProblem::WritableByAll => "run `chmod o-w` on it, and check who has changed it".into(),
+        FileProblem::Missing => "remove this link, or restore the file that it points to".into(),
+        _ => "put the settings into a regular file: processes read no other".into(),
     }
 }
 
@@ -103,7 +101,7 @@ fn syntax(message: &str, there: &str, is_header: bool) -> String {
         },
         "duplicate key" if is_header => format!("put the keys of both `[{there}]` under one"),
         "duplicate key" => format!("keep one of the lines that set `{there}`"),
-        _ => "lines are `key = value`, `[section]` or `# comment`; texts stand in quotes".into(),
+        _ => "lines are `key = value`, `[section]` or `# comment`; strings are in quotes".into(),
     }
 }
 
@@ -114,7 +112,7 @@ fn unknown_key(key: &str) -> String {
     if let Some(meant) = similar_names::key(key) {
         return match meant.split_once('.') {
             Some((section, name)) if similar_names::split(key).1 == name => {
-                format!("did you mean `{meant}`? It stands under `[{section}]`")
+                format!("did you mean `{meant}`? It belongs under `[{section}]`")
             }
             _ => format!("did you mean `{meant}`?"),
         };
@@ -280,7 +278,7 @@ mod tests {
             ),
             (
                 "log.file = \"/\\u0000\"",
-                "take the NUL character (`\\u0000`) out",
+                "remove the NUL character (`\\u0000`)",
             ),
             ("resource_attributes.'' = ''", "give the attribute a name"),
         ] {
@@ -300,7 +298,7 @@ mod tests {
             ),
             (
                 "profiler = true",
-                "did you mean `dotnet.profiler`? It stands under `[dotnet]`",
+                "did you mean `dotnet.profiler`? It belongs under `[dotnet]`",
             ),
             (
                 "jvm.xyz = ''",
@@ -341,7 +339,7 @@ mod tests {
         );
         assert_eq!(
             help("enabled: true"),
-            "lines are `key = value`, `[section]` or `# comment`; texts stand in quotes"
+            "lines are `key = value`, `[section]` or `# comment`; strings are in quotes"
         );
     }
 }

@@ -63,9 +63,13 @@ impl Fault {
     /// What to do.
     pub const fn help(&self) -> &'static str {
         match self {
-            Self::Path(_) => "move the agent: processes are not injected with this path",
+            Self::Path(_) => {
+                "move the agent: processes with this path in `agent_path` are not \
+             injected"
+            }
             Self::File(..) => {
-                "put the agent there, readable for every user whose processes are injected"
+                "put the agent there, and make it readable for every user whose processes are \
+                 injected"
             }
         }
     }

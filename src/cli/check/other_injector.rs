@@ -55,7 +55,7 @@ impl Found {
         for line in lines(&text) {
             let place = excerpt(&text, &line);
             let messages = match &line.content {
-                Content::Malformed(line) => vec![format!("`{line}` is no key=value")],
+                Content::Malformed(line) => vec![format!("`{line}` is not key=value")],
                 Content::TooLong => vec!["the line is too long".into()],
                 Content::Setting(key, value) => {
                     if let Some(runtime) = runtime_of(key).filter(|_| !value.is_empty()) {
@@ -99,7 +99,8 @@ fn warning(path: &[u8], place: Excerpt, message: String) -> Diagnostic {
         excerpt: Some(place),
         message,
         notes: vec!["processes ignore this".into()],
-        help: "say it in the configuration of this injector (`config import` converts the file)"
-            .into(),
+        help:
+            "write it into the configuration of this injector (`config import` converts the file)"
+                .into(),
     }
 }

@@ -37,12 +37,12 @@ fn excerpt(place: &Place) -> Option<Excerpt> {
 
 fn help(flaw: &Flaw) -> &'static str {
     match flaw {
-        Flaw::NeverMatches { .. } => "mend the pattern, or take the rule out",
+        Flaw::NeverMatches { .. } => "correct the pattern, or remove the rule",
         Flaw::Shadowed { .. } => {
-            "put the narrower rule first: for each key the first rule that matches counts"
+            "put the narrower rule first: for each key, the first rule that matches wins"
         }
         Flaw::SaysNothing => {
-            "say what is to hold: enabled, service_name, agent_path, environment or \
+            "set at least one key: enabled, service_name, agent_path, environment or \
              resource_attributes"
         }
     }

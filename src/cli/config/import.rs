@@ -129,10 +129,10 @@ impl Import {
             match line.content {
                 Content::Setting(key, value) => take(self, &place, key, value),
                 Content::Malformed(line) => {
-                    self.leave_out(&place, &format!("`{line}` is no key=value"));
+                    self.leave_out(&place, &format!("`{line}` is not key=value"));
                 }
                 Content::TooLong => {
-                    self.leave_out(&place, "the line is longer than that injector reads");
+                    self.leave_out(&place, "the line is longer than libotelinject.so reads");
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Import {
             return;
         }
         if key.ends_with("_with_arguments") {
-            let text = format!("{key}: the patterns are held against the program's own name, too");
+            let text = format!("{key}: the patterns are also compared with the program's own name");
             self.explain(place, &text);
         }
         let left_out = keys::take(&mut self.configuration, key, &value);

@@ -65,8 +65,12 @@ pub fn init(arguments: &Arguments) -> ExitCode {
         Err(error) => {
             let path = path.display();
             let (code, help) = match error.kind() {
-                ErrorKind::AlreadyExists => (ALREADY_THERE, "; it stays as it is: name another"),
-                ErrorKind::NotFound => (CANNOT_WRITE, "; make its folder first"),
+                ErrorKind::AlreadyExists => (
+                    ALREADY_THERE,
+                    "; it was not changed: give another \
+                 path",
+                ),
+                ErrorKind::NotFound => (CANNOT_WRITE, "; create its folder first"),
                 _ => (CANNOT_WRITE, ""),
             };
             complain(&format_args!("{path}: {error}{help}"));

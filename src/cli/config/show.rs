@@ -69,7 +69,7 @@ pub fn show(arguments: &Arguments) -> ExitCode {
         return UNUSABLE.into();
     }
     if report.has_problems() {
-        complain(&"there are keys that processes ignore: see `config check`");
+        complain(&"processes ignore some keys: see `config check`");
     }
     let shown = shown(&report);
     let printed = if arguments.json {

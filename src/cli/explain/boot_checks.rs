@@ -25,7 +25,7 @@ pub fn check(runtime: Runtime, agent: &str, facts: &ProcessFacts) -> VersionChec
         Runtime::Python => python(agent, facts),
         Runtime::Ruby => ruby(agent, facts),
         Runtime::Nodejs => VersionCheck::Untold(
-            "Node.js itself tells its version: ^18.19.0 or >=20.6.0 gets the agent".into(),
+            "Node.js checks its own version: ^18.19.0 or >=20.6.0 gets the agent".into(),
         ),
         _ => VersionCheck::None,
     }
@@ -37,7 +37,7 @@ fn python(agent: &str, facts: &ProcessFacts) -> VersionCheck {
     const PLACEHOLDER: &str = "{version}";
     let Some(version) = version_in_names(facts, "python") else {
         return if agent.contains(PLACEHOLDER) {
-            VersionCheck::Untold(format!("only Python can tell which folder {agent} is"))
+            VersionCheck::Untold(format!("only Python knows which folder {agent} is"))
         } else {
             VersionCheck::None
         };
@@ -90,7 +90,7 @@ fn ruby(agent: &str, facts: &ProcessFacts) -> VersionCheck {
     };
     if numbers(&version) < numbers(floor) {
         VersionCheck::Failed(format!(
-            "Ruby {version} is older than {floor}, the oldest for it"
+            "Ruby {version} is older than {floor}, the oldest version for it"
         ))
     } else {
         VersionCheck::Passed(format!("Ruby {version}"))

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 pub struct ExplainedProcess {
     /// The facts that the policy decides by.
     pub facts: ProcessFacts,
-    /// Whether it runs with other rights than its user's (AT_SECURE); `None` where that is not
+    /// Whether its rights differ from its user's (AT_SECURE); `None` where that is not
     /// told.
     pub is_secure: Option<bool>,
     /// Whether the object is in it.
@@ -143,8 +143,8 @@ impl NotLoaded {
                 Lossy(path)
             ),
             Self::Noexec { .. } => "move the object: no program can load it there".into(),
-            Self::Secure => "nothing: a program with other rights than its user's is never \
-                             injected"
+            Self::Secure => "nothing: a program whose rights differ from its user's is never \
+             injected"
                 .into(),
             Self::Refused { .. } => "start the program with LD_DEBUG=libs in its environment and \
                                      look for the object's name"
@@ -156,10 +156,10 @@ impl NotLoaded {
 impl fmt::Display for NotLoaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Static => f.write_str("the program is linked statically: no loader loads it"),
-            Self::Foreign => f.write_str("the program has 32-bit words or is for another machine"),
+            Self::Static => f.write_str("the program is linked statically: no dynamic loader runs"),
+            Self::Foreign => f.write_str("the program is 32-bit, or built for another machine"),
             Self::NotNamed { is_musl: true } => {
-                f.write_str("LD_PRELOAD does not name it, and musl reads nothing else")
+                f.write_str("LD_PRELOAD does not name it, and musl's loader reads nothing else")
             }
             Self::NotNamed { is_musl: false } => {
                 write!(f, "neither LD_PRELOAD nor {PRELOAD_FILE} names it")

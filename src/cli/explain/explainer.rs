@@ -128,9 +128,9 @@ impl<'s> Explainer<'s> {
 
     fn rights(&mut self) {
         match self.process.is_secure {
-            Some(false) => self.passed(Check::Rights, "it runs with its user's rights"),
+            Some(false) => self.passed(Check::Rights, "it has its user's rights"),
             Some(true) => {
-                let what = "it runs with other rights than its user's (AT_SECURE)";
+                let what = "its rights differ from its user's (AT_SECURE)";
                 self.step(Check::Rights, Mark::Stopped, what);
                 // The loader may have refused for the same reason.
                 if !self.help.iter().any(|help| help.starts_with("nothing")) {
@@ -224,7 +224,7 @@ impl<'s> Explainer<'s> {
         let what = if self.process.is_go {
             "the program is written in Go and asks libc for nothing"
         } else {
-            "the program is no runtime that there is an agent for"
+            "the program is not a runtime that the injector has an agent for"
         };
         self.step(Check::Runtime, Mark::Stopped, what);
         self.help.push(remedies::NO_RUNTIME.into());
@@ -289,12 +289,13 @@ impl<'s> Explainer<'s> {
             Some((true, true)) => self.passed(Check::Engine, "gum: libc's getenv is hooked"),
             Some((true, false)) => self.passed(Check::Engine, "direct: libc's getenv is hooked"),
             Some((false, _)) if self.changes.is_empty() => {
-                let what = "libc's getenv is not hooked, though nothing speaks against it";
+                let what = "libc's getenv is not hooked, for an unknown reason";
                 self.step(Check::Engine, Mark::Stopped, what);
                 self.help.push(remedies::NOT_HOOKED.into());
             }
             Some((false, _)) => {
-                let what = "libc's getenv is not hooked: this was decided before something changed";
+                let what = "libc's getenv is not hooked: the decision was made before something \
+                 changed";
                 self.step(Check::Engine, Mark::Stopped, what);
             }
             None => self.expected_engine(),
@@ -320,7 +321,7 @@ impl<'s> Explainer<'s> {
         };
         match (&self.process.live, &self.process.loading) {
             (Some(_), Loading::Loaded(_)) => {
-                let what = format!("its memory may not be looked at; it should be {engine}");
+                let what = format!("its memory cannot be read; the engine should be {engine}");
                 self.step(Check::Engine, Mark::Unknown, what);
             }
             _ => self.passed(Check::Engine, engine),
@@ -365,7 +366,7 @@ impl<'s> Explainer<'s> {
         let is_injected = verdict == Verdict::Injected;
         if is_injected && !self.changes.is_empty() {
             self.help
-                .push("restart the process, so that it takes what changed".into());
+                .push("restart the process, so that it uses what changed".into());
         }
         if !is_injected && self.process.live.is_some() && remedies::need_restart(&self.help) {
             self.help.push(remedies::RESTART.into());

@@ -137,7 +137,7 @@ impl Unreadable {
     /// The problem and what to do, of a process.
     fn of(self, process: u32) -> String {
         match self {
-            Self::Gone => format!("there is no process {process}; `ps -e` lists those there are"),
+            Self::Gone => format!("there is no process {process}; `ps -e` lists all processes"),
             Self::NotPermitted => {
                 format!("process {process} may not be looked at by this user; {ASK_OTHERWISE}")
             }

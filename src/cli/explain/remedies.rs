@@ -33,8 +33,9 @@ pub const NOT_HOOKED: &str =
     "start it with OPENTELEMETRY_INJECTOR_DEBUG=true in its environment to see the reason";
 
 /// Where a live process has its hooks and has asked for nothing.
-pub const NOT_ASKED: &str = "nothing, if it is just starting, or starts its runtime later; else start it with \
-     OPENTELEMETRY_INJECTOR_DEBUG=true in its environment to see what it asks for";
+pub const NOT_ASKED: &str = "nothing, if it is just starting, or starts its runtime later; \
+     otherwise start it with OPENTELEMETRY_INJECTOR_DEBUG=true in its environment to see what it \
+     asks for";
 
 /// What to do where a boot file has given up in a process.
 pub fn of_stood_down(reason: StoodDown, runtime: Option<Runtime>) -> String {
@@ -43,7 +44,7 @@ pub fn of_stood_down(reason: StoodDown, runtime: Option<Runtime>) -> String {
         StoodDown::OwnSdk => own_sdk(section),
         StoodDown::Version => VERSION.into(),
         StoodDown::Conflict => format!(
-            "take the other agent or the package away; what each boot file looks at is in \
+            "remove the other agent or the package; what each boot file checks is in \
              docs/runtimes/{section}.md"
         ),
         StoodDown::Failed => {
@@ -52,14 +53,14 @@ pub fn of_stood_down(reason: StoodDown, runtime: Option<Runtime>) -> String {
         }
         StoodDown::Closed => {
             "let the process open the folder `boot` beside the object, and the agent's \
-             folder (open_basedir, chroot), and take other prepend files away"
+             folder (open_basedir, chroot), and remove other prepend files"
                 .into()
         }
     }
 }
 
 fn own_sdk(section: &str) -> String {
-    format!("give it the endpoint by itself, or set allow_own_sdk = true under [{section}]")
+    format!("configure that SDK's endpoint, or set allow_own_sdk = true under [{section}]")
 }
 
 /// The key of the configuration that a reason is about, and the item of its list.
@@ -82,7 +83,7 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
     let there = place.map_or(String::new(), |place| format!(" ({place})"));
     let section = runtime.map_or("RUNTIME", Runtime::section);
     Some(match reason {
-        Reason::KillSwitch(name) => format!("take {name} out of the process's environment"),
+        Reason::KillSwitch(name) => format!("remove {name} from the process's environment"),
         Reason::Configuration {
             path,
             problem: FileProblem::NotPermitted,
@@ -91,14 +92,11 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
             Lossy(path)
         ),
         Reason::Configuration { path, .. } => {
-            format!(
-                "see what `opentelemetry-injector check` says of {}",
-                Lossy(path)
-            )
+            format!("run `opentelemetry-injector check` on {}", Lossy(path))
         }
         Reason::DisabledBy(key) => format!("set {key} = true{there}"),
         Reason::Rule(place) => format!("see the rule at {place}: it leaves such processes alone"),
-        Reason::Excluded { key, .. } => format!("take the pattern out of {key}{there}"),
+        Reason::Excluded { key, .. } => format!("remove the pattern from {key}{there}"),
         Reason::NotIncluded(key) => format!("add a pattern to {key}{there}"),
         Reason::BuiltInDenial(_) => {
             "name it in processes.include, if it is to be injected after all; only what is named \
@@ -106,8 +104,8 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
                 .into()
         }
         Reason::BuiltInArgumentDenial(_) => {
-            "nothing, where what it starts is meant: that is a process of its own, explain it; if \
-             this one is to be injected, name it in processes.include_arguments; only what is named \
+            "nothing, where what it starts is meant: that is a process of its own, explain it; \
+             to inject this one, name it in processes.include_arguments; only what is named \
              there is injected then"
                 .into()
         }
@@ -121,11 +119,11 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
             "put the folder `boot` beside the object, readable for everybody".into()
         }
         Reason::OtherAgent { .. } => {
-            format!("take the other agent away, or set allow_other_agents = true under [{section}]")
+            format!("remove the other agent, or set allow_other_agents = true under [{section}]")
         }
         Reason::OwnSdk { .. } => own_sdk(section),
         Reason::UnmatchedQuote => "close the quote: the runtime does not start with it".into(),
-        Reason::IgnoredByRuntime => "begin the value with an option, or take it away".into(),
+        Reason::IgnoredByRuntime => "begin the value with an option, or remove it".into(),
         Reason::TooLong(_) => "shorten the settings under [environment]".into(),
         Reason::Option(option) => format!("start it without {option}"),
         Reason::IncompatibleOption(option) => format!("start it without {option}"),
@@ -136,13 +134,13 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         }
         Reason::ApplicationMissing(path) => format!("put {} there", Lossy(path)),
         Reason::ApplicationForbids { path, what } => {
-            format!("take {what} out of {}", Lossy(path))
+            format!("remove {what} from {}", Lossy(path))
         }
         Reason::NoInstrumentLibrary(_) => {
             "build the JVM's image with the module java.instrument".into()
         }
         Reason::Engine(EngineProblem::GumUnavailable) => {
-            "install the Gum engine's object beside the preload object, or take hook.engine back \
+            "install the Gum engine's object beside the preload object, or set hook.engine back \
              to \"auto\""
                 .into()
         }

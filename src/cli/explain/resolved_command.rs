@@ -296,7 +296,7 @@ impl fmt::Display for CommandError {
                 "{}: command not found; give its path, or extend PATH",
                 Lossy(name)
             ),
-            Self::Folder(path) => write!(f, "{}: a folder and no program", Lossy(path)),
+            Self::Folder(path) => write!(f, "{}: a folder, not a program", Lossy(path)),
             Self::ForNobody(path) => write!(
                 f,
                 "{}: its mode lets nobody execute it; `chmod +x` it, or name the program that \
@@ -325,7 +325,7 @@ impl fmt::Display for CommandError {
             ),
             Self::TooManyHops(name) => write!(
                 f,
-                "{}: scripts stand for one another without an end; name the program itself",
+                "{}: the scripts name each other in a circle; name the program itself",
                 Lossy(name)
             ),
             Self::WrapperOption { wrapper, option } => write!(

@@ -29,7 +29,7 @@ pub fn tell(config: Option<&Path>, as_json: bool) -> ExitCode {
     let report = Report::of(&path);
     if report.is_unusable || !report.untold.is_empty() {
         complain(&format_args!(
-            "see what `opentelemetry-injector check` says of {}",
+            "run `opentelemetry-injector check` on {}",
             Lossy(&path)
         ));
         return CANNOT_TELL.into();

@@ -32,7 +32,7 @@ pub fn of(process: &ExplainedProcess, steps: &[Step], changes: &[String]) -> Ver
         return match process.is_secure {
             Some(_) => Verdict::Injected,
             None => {
-                Verdict::Unknown("the process does not tell whether it has other rights".into())
+                Verdict::Unknown("it is unknown whether its rights differ from its user's".into())
             }
         };
     };
@@ -44,7 +44,7 @@ pub fn of(process: &ExplainedProcess, steps: &[Step], changes: &[String]) -> Ver
     if is_hooked == Some(true) {
         if !changes.is_empty() && depends_on_files(first.check) {
             return Verdict::Unknown(format!(
-                "it was hooked before something changed; if it were started now: {why}"
+                "it was hooked before something changed; after a restart: {why}"
             ));
         }
         if comes_before_hooks(steps) {

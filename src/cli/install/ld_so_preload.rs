@@ -135,7 +135,7 @@ impl PreloadFile {
         if let Err(error) = self.bring_folder_to_disk() {
             let path = self.path.display();
             complain(&format_args!(
-                "{path} has been changed, but the change may not outlast a loss of power: {error}"
+                "{path} has been changed, but the change may be lost if the power fails: {error}"
             ));
         }
         Ok(())
@@ -234,7 +234,7 @@ impl fmt::Display for PreloadFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.what {
-            What::Lock(error) => write!(f, "{path} is as it was: {error}"),
+            What::Lock(error) => write!(f, "{path} was not changed: {error}"),
             What::Read(error) => write!(f, "{path}: {error}"),
             What::NotRegular => {
                 write!(f, "{path} is not a regular file; the loader reads no other")
@@ -252,7 +252,11 @@ impl fmt::Display for PreloadFileError {
                 "{path} is a mount of its own and cannot be replaced: change the file that is \
                  mounted there"
             ),
-            What::Write(error) => write!(f, "{path} cannot be replaced and is as it was: {error}"),
+            What::Write(error) => write!(
+                f,
+                "{path} cannot be replaced and was not changed: \
+             {error}"
+            ),
         }
     }
 }

@@ -45,7 +45,7 @@ pub struct Arguments {
     /// as root
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Install although programs of 32 bits will complain that they cannot load the object
+    /// Install although 32-bit programs will print that they cannot load the object
     #[arg(long)]
     accept_32_bit_errors: bool,
 }
@@ -55,16 +55,16 @@ Exit status:
   0  every new program loads the object (with --dry-run: it would)
   1  it was not installed; nothing has changed
   2  wrong usage, or not root, or a dry run's report could not be written; nothing has changed
-  3  it does not work, and the preload file could not be brought back: the message says why
-A signal (SIGINT, SIGTERM, SIGHUP, SIGQUIT) ends it after the preload file is as it was.
+  3  the object does not work, and the preload file could not be restored: the message says why
+After a signal (SIGINT, SIGTERM, SIGHUP, SIGQUIT), it restores the preload file before it ends.
 
 --root runs the image's programs as root, with everything that root may do on this machine: use it on
 images that you trust.
 
-Programs of 32 bits: their loader would complain, in every one of them, that the object is of the
-wrong class. Where such programs are, the object is not installed, unless its path has `$LIB`, which
-each loader replaces by its own folder (lib/x86_64-linux-gnu, lib64, lib32, lib…), and an object of
-32 bits lies there under the same name. An empty one will do:
+32-bit programs: their loader would print in each of them that the object has the wrong ELF class. If a
+32-bit loader is installed, `install` refuses to add the object. To install it all the same, use a path
+with `$LIB`, which each loader replaces by its own folder (lib/x86_64-linux-gnu, lib64, lib32, lib…), and
+put a 32-bit object of the same name into the 32-bit folder. An empty one is enough:
   echo | gcc -m32 -shared -nostdlib -x c - -o /opt/opentelemetry/lib32/libopentelemetry_injector.so
 
 Examples:
@@ -244,7 +244,7 @@ impl<'t> Trial<'t> {
             }
             let now = trials::run(program, &circumstances);
             if let Err(problem) = self.judge(program, before, &now) {
-                // It may be a program that never does the same twice.
+                // It may be a program that gives different results in two runs without the object.
                 let again = trials::run(program, &Circumstances::default());
                 match trials::compare(before, &again) {
                     Some(_) => unsteady.push(program.label.clone()),
@@ -256,7 +256,7 @@ impl<'t> Trial<'t> {
             .retain(|(program, _)| !unsteady.contains(&program.label));
         let words = unsteady
             .iter()
-            .map(|label| format!("{label}: never does the same twice"));
+            .map(|label| format!("{label}: its results differ without the object, too"));
         self.skipped.extend(words);
         Ok(())
     }
@@ -280,7 +280,7 @@ impl<'t> Trial<'t> {
         match tried.flatten() {
             Ok(result) => result,
             Err(error) => {
-                let why = "no mount namespace to try the preload file in";
+                let why = "there is no mount namespace for the trial of the preload file";
                 self.skipped.push(format!("{why}: {error}"));
                 Ok(())
             }
@@ -401,9 +401,9 @@ impl fmt::Display for InstallError {
             Self::NoGlibc => write!(f, "no loader here reads {PATH} (glibc's does)"),
             Self::Of32Bits(loader) => write!(
                 f,
-                "programs of 32 bits may be here ({}), and each would complain of an object that \
-                 it cannot load: remove that loader, name the object with $LIB, or give \
-                 --accept-32-bit-errors (--help tells more)",
+                "32-bit programs may be here ({}), and each would print an error about an \
+                 object that it cannot load: remove that loader, name the object with $LIB, or give \
+                 --accept-32-bit-errors (see --help)",
                 loader.display()
             ),
             Self::Trial(program, difference) => {
@@ -412,13 +412,13 @@ impl fmt::Display for InstallError {
                     "with the object {program} does not run as before: {difference}"
                 )
             }
-            Self::NotLoaded => f.write_str("new programs do not load the object, or tell nothing"),
+            Self::NotLoaded => f.write_str("new programs do not load the object, or print nothing"),
             Self::PreloadFile(problem) => problem.fmt(f),
             Self::Interrupted(signal) => write!(f, "ended by {}", signals::name(*signal)),
-            Self::Signals(error) => write!(f, "signals cannot be held back: {error}"),
-            Self::Undone(problem) => write!(f, "{problem}; {PATH} is as it was before"),
+            Self::Signals(error) => write!(f, "signals cannot be blocked: {error}"),
+            Self::Undone(problem) => write!(f, "{problem}; {PATH} was restored"),
             Self::NotUndone(problem, second) => {
-                write!(f, "{problem}; and it could not be taken back: {second}")
+                write!(f, "{problem}; {PATH} could not be restored: {second}")
             }
         }
     }

@@ -26,7 +26,7 @@ pub fn with<T: Send>(work: impl FnOnce() -> T + Send) -> io::Result<T> {
             enter()?;
             Ok(work())
         });
-        let lost = |_| Err(io::Error::other("the thread for it ended"));
+        let lost = |_| Err(io::Error::other("its thread ended"));
         worker.join().unwrap_or_else(lost)
     })
 }

@@ -6,8 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What `install` and `uninstall` end with.
-pub const RUNNING_PROCESSES: &str =
-    "processes that are running keep what they have until they are restarted\n";
+pub const RUNNING_PROCESSES: &str = "running processes keep the object until they are restarted\n";
 
 /// Why the folder cannot be the root.
 #[derive(Debug)]

@@ -260,12 +260,12 @@ impl fmt::Display for Outcome {
                 (Some(signal), _) => write!(f, "signal {signal}"),
                 (None, code) => write!(f, "exit {}", code.unwrap_or_default()),
             },
-            Self::Hung => write!(f, "no end within {} s", LONGEST.as_secs()),
+            Self::Hung => write!(f, "it did not end within {} s", LONGEST.as_secs()),
             Self::NotStarted(number) => {
                 let error = number.map(io::Error::from_raw_os_error);
                 write!(
                     f,
-                    "no start ({})",
+                    "it did not start ({})",
                     error.map_or(String::new(), |error| error.to_string())
                 )
             }

@@ -167,8 +167,8 @@ impl fmt::Display for Distrust {
             ),
             Why::Unreadable(mode) => write!(
                 f,
-                "{path} (mode {mode:04o}) is closed to other users, whose programs would complain: \
-                 `chmod a+rX {path}`"
+                "{path} (mode {mode:04o}) is closed to other users, whose programs would print \
+                 errors: `chmod a+rX {path}`"
             ),
             Why::NotRegular => write!(f, "{path} is not a regular file"),
             Why::TooManyLinks => write!(f, "{path} leads through too many symbolic links"),

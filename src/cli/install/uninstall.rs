@@ -30,7 +30,7 @@ pub struct Arguments {
 const AFTER_HELP: &str = "\
 Exit status:
   0  no new program loads the object (with --dry-run: the entry can be removed)
-  1  the file could not be changed; it is as it was
+  1  the file could not be changed; it has its old content
   2  wrong usage, or not root, or a dry run's report could not be written
 
 LD_PRELOAD in the environment of services may still name the object: `opentelemetry-injector status`

@@ -18,7 +18,7 @@ const LONGEST_PATH: usize = 4096;
 
 /// What is said where there is no `/proc`.
 pub const NOT_MOUNTED: &str =
-    "/proc is not mounted here, and nothing can be told of processes without it";
+    "/proc is not mounted here, and processes cannot be inspected without it";
 
 /// Whether `/proc` is what it should be: in a chroot it may be an empty folder, or not there.
 pub fn is_mounted() -> bool {

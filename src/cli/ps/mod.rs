@@ -25,9 +25,9 @@ pub struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-The column OBJECT has the version of the preload object that a process has loaded, with a `*` where
-something changed since the process was started: the object, the configuration, the agent. Restart
-such a process. `explain --pid` tells all of one process.
+The column OBJECT shows the version of the preload object that a process has loaded. A `*` means that the
+object, the configuration or the agent changed after the process started: restart such a process.
+`explain --pid` shows all details of one process.
 
 Exit status:
   0  the list is complete

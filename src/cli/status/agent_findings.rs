@@ -122,7 +122,7 @@ fn of_agent(runtime: Runtime, configuration: &Configuration) -> Option<Finding> 
         Err(distrust) if preload_findings::is_installed() => Finding::problem(
             subject,
             distrust.to_string(),
-            "change that, or move the agent: root's processes load it, too",
+            "correct this, or move the agent: root's processes load it, too",
         ),
         Err(distrust) => Finding::note(subject, distrust.to_string()),
     })

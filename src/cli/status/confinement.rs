@@ -87,7 +87,7 @@ fn apparmor(object: &Path) -> Option<Finding> {
         1 => "1 profile is".into(),
         _ => format!("{count} profiles are"),
     };
-    let what = format!("{profiles} enforced, whose programs may not map the object");
+    let what = format!("{profiles} enforced that do not let their programs map the object");
     (count > 0).then(|| {
         Finding::note("AppArmor", what).with_next(format!(
             "where the kernel log has DENIED: `{} mr,` into /etc/apparmor.d/abstractions/base.d/",

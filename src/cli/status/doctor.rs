@@ -129,15 +129,15 @@ fn judge_32_bits(program: &Program, object: &Path) -> Option<Finding> {
     }
     let now = trials::run(program, &Circumstances::with_object(object));
     trials::compare(&before, &now)?;
-    let what = "it cannot load the object and would complain, as every program of 32 bits";
+    let what = "it cannot load the object and would print an error, as every 32-bit program does";
     Some(
         Finding::note(subject(program), what)
-            .with_next("opentelemetry-injector install --help, before an installation"),
+            .with_next("read `opentelemetry-injector install --help` before an installation"),
     )
 }
 
 fn differs(program: &Program, difference: &Difference) -> Finding {
-    let next = "opentelemetry-injector uninstall, and report it with this output";
+    let next = "run `opentelemetry-injector uninstall`, and report the problem with this output";
     Finding::problem(subject(program), difference.to_string(), next)
 }
 
@@ -167,7 +167,7 @@ fn judge_runtime(
     );
     let reason = match arrival(runtime, &log) {
         Ok(variable) => {
-            let what = format!("as without the object, and is given its agent by {variable}");
+            let what = format!("as without the object, and gets its agent through {variable}");
             return Finding::ok(subject(program), what);
         }
         Err(reason) => reason,
@@ -184,7 +184,7 @@ fn judge_runtime(
     }
     Finding::problem(
         subject(program),
-        format!("is given no agent: {reason}"),
+        format!("gets no agent: {reason}"),
         format!("opentelemetry-injector explain -- {}", line(program)),
     )
 }
@@ -226,7 +226,7 @@ fn refused_version(
     let VersionCheck::Failed(why) = boot_checks::check(runtime, agent, &prospect.facts) else {
         return None;
     };
-    let what = format!("is given no agent: {why}");
+    let what = format!("gets no agent: {why}");
     Some(Finding::problem(subject(program), what, remedies::VERSION))
 }
 

@@ -49,14 +49,14 @@ fn content(object: &Path) -> Finding {
             return Finding::problem(
                 OBJECT,
                 distrust.to_string(),
-                "put it back, or `opentelemetry-injector uninstall`",
+                "restore it, or run `opentelemetry-injector uninstall`",
             );
         }
         Err(ObjectFault::Distrusted(distrust)) => {
             return Finding::problem(
                 OBJECT,
                 distrust.to_string(),
-                "change that, or move the object",
+                "correct this, or move the object",
             );
         }
         Err(fault) => {
@@ -83,7 +83,8 @@ fn boot(object: &Path) -> Finding {
         missing => Finding::problem(
             BOOT_FILES,
             format!("{place} lacks {}", missing.join(", ")),
-            "copy the folder boot beside the object: only JVM and .NET need none of it",
+            "copy the folder boot beside the object: every runtime except the JVM and .NET \
+             needs it",
         ),
     }
 }
@@ -97,7 +98,7 @@ fn engine(object: &Path) -> Finding {
     match trust::file(&gum) {
         Ok(_) => Finding::ok(ENGINE, format!("direct (built in) and Gum ({place})")),
         Err(distrust) => {
-            Finding::problem(ENGINE, distrust.to_string(), "change that, or remove it")
+            Finding::problem(ENGINE, distrust.to_string(), "correct this, or remove it")
         }
     }
 }

@@ -83,7 +83,7 @@ fn entry(ours: &[&[u8]]) -> Finding {
     };
     if let Err(problem) = preload_file::check(entry) {
         let what = format!("{PATH} has {}: {problem}", Lossy(entry));
-        return Finding::problem(PRELOAD_FILE, what, format!("{INSTALL} writes it anew"));
+        return Finding::problem(PRELOAD_FILE, what, format!("{INSTALL} rewrites it"));
     }
     let is_there = |place: &PathBuf| place.is_file();
     if object_check::places(as_path(entry)).iter().any(is_there) {
@@ -92,10 +92,10 @@ fn entry(ours: &[&[u8]]) -> Finding {
         Finding::problem(
             PRELOAD_FILE,
             format!(
-                "{PATH} names {}, which is not there: every program complains",
+                "{PATH} names {}, which does not exist: every program prints an error",
                 Lossy(entry)
             ),
-            "opentelemetry-injector uninstall, or put the object back",
+            "run `opentelemetry-injector uninstall`, or restore the object",
         )
     }
 }
@@ -121,7 +121,7 @@ fn how_to_install(loaders: &Loaders) -> String {
     match loaders.glibc_32.first() {
         None => INSTALL.into(),
         Some(loader) => format!(
-            "{INSTALL} --dry-run, which tells whether programs of 32 bits stand against it ({})",
+            "{INSTALL} --dry-run, which reports whether 32-bit programs prevent it ({})",
             loader.display()
         ),
     }
@@ -138,7 +138,7 @@ fn mode() -> Option<Finding> {
             format!("chown root {PATH}; chmod 644 {PATH}"),
         ));
     }
-    let what = format!("{PATH} (mode {mode:04o}) is read in root's processes alone");
+    let what = format!("{PATH} (mode {mode:04o}) can be read only by root's processes");
     (mode & 0o004 == 0).then(|| Finding::problem(PRELOAD_FILE, what, format!("chmod 644 {PATH}")))
 }
 
@@ -150,11 +150,11 @@ fn foreign_entry(entry: &[u8]) -> Option<Finding> {
             format!("the loader takes `{name}` in {PATH} for an object: a word of a comment");
         return Some(
             Finding::note(PRELOAD_FILE, what)
-                .with_next("leave one comment in the file: glibc misreads files with several"),
+                .with_next("keep only one comment in the file: glibc misreads files with several"),
         );
     }
     let is_gone = entry.starts_with(b"/") && !entry.contains(&b'$') && !as_path(entry).exists();
-    let what = format!("{PATH} names {name}, which is not there: every program complains");
+    let what = format!("{PATH} names {name}, which does not exist: every program prints an error");
     is_gone.then(|| Finding::note(PRELOAD_FILE, what))
 }
 
@@ -177,7 +177,7 @@ fn environment() -> Vec<Finding> {
     findings.extend(KILL_SWITCHES.into_iter().filter(is_on).map(|name| {
         Finding::note(
             ENVIRONMENT,
-            format!("{name} is set: what is started here is left alone"),
+            format!("{name} is set: programs that are started here are left alone"),
         )
     }));
     let configuration = env::var_os(CONFIGURATION).filter(|path| !path.is_empty());
@@ -185,7 +185,7 @@ fn environment() -> Vec<Finding> {
         let path = path.display();
         Finding::note(
             ENVIRONMENT,
-            format!("{CONFIGURATION} names {path}, here and not elsewhere"),
+            format!("{CONFIGURATION} names {path}, in this shell only"),
         )
     }));
     findings
@@ -225,8 +225,8 @@ fn service(file: &Path) -> Option<Finding> {
     } else {
         Finding::problem(
             SERVICES,
-            format!("{what}, which is not there"),
-            "take the line out, or put the object there",
+            format!("{what}, which does not exist"),
+            "remove the line, or put the object there",
         )
     })
 }
