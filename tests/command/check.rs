@@ -134,7 +134,7 @@ configuration.toml:2:1: `environment.PATH` is not a name of OTEL_ followed by le
   |
 2 | PATH = '/bin'
   | ^^^^
-  = environment: defaults for the agent's settings, by names that begin with OTEL_
+  = environment: defaults for the agents' settings; the names begin with OTEL_
   = processes ignore this key
   = help: only the agent's settings can stand here; set others where the process is started"
     );
@@ -358,7 +358,7 @@ fn what_may_not_be_read_cannot_be_judged() {
     let said_of = |name: &str| {
         format!(
             "opentelemetry-injector: {name}: not readable by this process; \
-             check it as a user who may read it\n"
+             run check as a user who can read it\n"
         )
     };
 

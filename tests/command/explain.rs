@@ -526,7 +526,7 @@ fn what_changed_since_the_start_is_told() {
     );
     let (text, _) = text_of_process(process.id());
     assert!(
-        text.contains("\nInjected: restart required for what changed since\n"),
+        text.contains("\nInjected: restart required to use what changed\n"),
         "{text}"
     );
 

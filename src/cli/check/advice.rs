@@ -46,7 +46,7 @@ pub fn for_text(problem: &ConfigurationError, text: &str) -> String {
         ConfigurationErrorKind::UnknownKey | ConfigurationErrorKind::UnknownMatch => {
             unknown_key(key)
         }
-        ConfigurationErrorKind::Empty => "give at least one pattern, or leave the key out".into(),
+        ConfigurationErrorKind::Empty => "give at least one pattern, or remove the key".into(),
         ConfigurationErrorKind::NotOtelName => not_otel_name(key),
         ConfigurationErrorKind::NotASetting | ConfigurationErrorKind::NotForDotnet => {
             "set it where the process is started".into()
@@ -57,7 +57,7 @@ pub fn for_text(problem: &ConfigurationError, text: &str) -> String {
         ConfigurationErrorKind::NotOneOf(names) => {
             match similar_names::name(unquoted(there), names) {
                 Some(name) => format!("write `\"{name}\"`"),
-                None => "write one of these, or leave the key out for the default".into(),
+                None => "write one of these, or remove the key to use the default".into(),
             }
         }
         ConfigurationErrorKind::NotAbsolute if unquoted(there).starts_with(['~', '$']) => {
@@ -266,7 +266,7 @@ mod tests {
             ),
             (
                 "hook.engine = 'zydis'",
-                "write one of these, or leave the key out for the default",
+                "write one of these, or remove the key to use the default",
             ),
             (
                 "log.file = '~/log'",

@@ -274,7 +274,7 @@ impl fmt::Display for Untold {
                 write!(f, "{path}{problem}; without it processes inject nothing")
             }
             FileProblem::NotPermitted => {
-                write!(f, "{path}{problem}; check it as a user who may read it")
+                write!(f, "{path}{problem}; run check as a user who can read it")
             }
             FileProblem::System(number) => {
                 write!(f, "{path}: {}", io::Error::from_raw_os_error(*number))

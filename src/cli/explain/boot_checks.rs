@@ -85,7 +85,7 @@ fn ruby(agent: &str, facts: &ProcessFacts) -> VersionCheck {
     let floor = floor.trim();
     let Some(version) = version_in_names(facts, "ruby") else {
         return VersionCheck::Untold(format!(
-            "Ruby itself tells its version: {floor} is the oldest"
+            "Ruby checks its own version: {floor} is the oldest that gets the agent"
         ));
     };
     if numbers(&version) < numbers(floor) {

@@ -126,8 +126,8 @@ impl NotLoaded {
     /// What to do.
     pub fn help(&self) -> String {
         match self {
-            Self::Static => "nothing can be injected from outside: build the program with dynamic \
-                             linking, or instrument it by hand"
+            Self::Static => "nothing can be injected from outside: link the program \
+             dynamically, or instrument it by hand"
                 .into(),
             Self::Foreign => "use an object that was built for this kind of program".into(),
             Self::NotNamed { is_musl: true } => {
@@ -138,16 +138,16 @@ impl NotLoaded {
                 .into(),
             Self::StartedBefore(_) => "restart the process".into(),
             Self::Unreadable { path, .. } => format!(
-                "put the object there, readable for every user, with folders that everybody may \
-                 search (namei -l {})",
+                "put the object there; every user must be able to read it and to search its \
+                 folders (namei -l {})",
                 Lossy(path)
             ),
             Self::Noexec { .. } => "move the object: no program can load it there".into(),
             Self::Secure => "nothing: a program whose rights differ from its user's is never \
              injected"
                 .into(),
-            Self::Refused { .. } => "start the program with LD_DEBUG=libs in its environment and \
-                                     look for the object's name"
+            Self::Refused { .. } => "start the program with LD_DEBUG=libs in its environment \
+             and search for the object's name"
                 .into(),
         }
     }

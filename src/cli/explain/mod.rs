@@ -139,11 +139,11 @@ impl Unreadable {
         match self {
             Self::Gone => format!("there is no process {process}; `ps -e` lists all processes"),
             Self::NotPermitted => {
-                format!("process {process} may not be looked at by this user; {ASK_OTHERWISE}")
+                format!("process {process} cannot be inspected by this user; {ASK_OTHERWISE}")
             }
-            Self::NoProgram => format!(
-                "process {process} runs no program: it is a thread of the kernel, or has ended"
-            ),
+            Self::NoProgram => {
+                format!("process {process} runs no program: it is a kernel thread, or it has ended")
+            }
         }
     }
 }
@@ -157,7 +157,7 @@ fn text(process: &ExplainedProcess, way: &Way, explanation: &Explanation, style:
         self::service(&mut text, service, style);
     }
     if !explanation.changes.is_empty() {
-        let _ = writeln!(text, "\nSince the process was started:");
+        let _ = writeln!(text, "\nChanged since the process started:");
         for change in &explanation.changes {
             let mark = style.warning("!");
             let _ = writeln!(text, "  {mark} {}", wrapped(change, 4));
@@ -259,7 +259,7 @@ fn answers(text: &mut String, process: &ExplainedProcess, explanation: &Explanat
                 text,
                 "  {}",
                 style.faint(&printable(&format!(
-                    "{} stays as it is: {reason}",
+                    "{} is unchanged: {reason}",
                     answer.variable.name()
                 )))
             ),
@@ -282,7 +282,7 @@ fn service(text: &mut String, service: &Service, style: Style) {
     };
     for (place, keys) in &service.rules {
         let keys = if keys.is_empty() {
-            "nothing that counts".into()
+            "none".into()
         } else {
             keys.join(", ")
         };
@@ -292,7 +292,7 @@ fn service(text: &mut String, service: &Service, style: Style) {
 
 fn verdict(process: &ExplainedProcess, explanation: &Explanation, style: Style) -> String {
     let is_live = process.live.is_some();
-    let restart = "restart required for what changed since";
+    let restart = "restart required to use what changed";
     let already = explanation.already().map(ToString::to_string);
     type Dress = fn(Style, &str) -> String;
     let (dress, label, why): (Dress, _, &str) = match &explanation.verdict {

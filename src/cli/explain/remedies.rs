@@ -95,28 +95,28 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
             format!("run `opentelemetry-injector check` on {}", Lossy(path))
         }
         Reason::DisabledBy(key) => format!("set {key} = true{there}"),
-        Reason::Rule(place) => format!("see the rule at {place}: it leaves such processes alone"),
+        Reason::Rule(place) => format!("change the rule at {place}: it excludes such processes"),
         Reason::Excluded { key, .. } => format!("remove the pattern from {key}{there}"),
         Reason::NotIncluded(key) => format!("add a pattern to {key}{there}"),
         Reason::BuiltInDenial(_) => {
-            "name it in processes.include, if it is to be injected after all; only what is named \
-             there is injected then"
+            "to inject it, name it in processes.include; then only the programs named there \
+             are injected"
                 .into()
         }
         Reason::BuiltInArgumentDenial(_) => {
-            "nothing, where what it starts is meant: that is a process of its own, explain it; \
-             to inject this one, name it in processes.include_arguments; only what is named \
-             there is injected then"
+            "nothing, if you mean the program that it starts: that is a separate process, \
+             explain that one; to inject this one, name it in processes.include_arguments; \
+             then only the programs named there are injected"
                 .into()
         }
         Reason::NoAgentConfigured => format!("set agent_path under [{section}]"),
         Reason::AgentUnreadable(path) => format!(
-            "put the agent there, readable for the process's user, with folders that it may \
-             search (namei -l {path})"
+            "put the agent there; the process's user must be able to read it and to search \
+             its folders (namei -l {path})"
         ),
         Reason::AgentPathUnusable { .. } => format!("put the agent elsewhere{there}"),
         Reason::BootFileMissing(_) => {
-            "put the folder `boot` beside the object, readable for everybody".into()
+            "put the folder `boot` beside the object; every user must be able to read it".into()
         }
         Reason::OtherAgent { .. } => {
             format!("remove the other agent, or set allow_other_agents = true under [{section}]")

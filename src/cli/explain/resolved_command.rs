@@ -320,7 +320,7 @@ impl fmt::Display for CommandError {
             ),
             Self::NotExecutable(path) => write!(
                 f,
-                "{}: cannot be executed or read by this user; explain it as one who may",
+                "{}: cannot be executed or read by this user; run explain as a user who can",
                 Lossy(path)
             ),
             Self::TooManyHops(name) => write!(

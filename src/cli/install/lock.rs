@@ -110,7 +110,7 @@ impl fmt::Display for LockError {
             Some(error) => write!(f, "{path} cannot be locked: {error}"),
             None => write!(
                 f,
-                "another run has held {path} for {} minutes: end it, and run this again",
+                "another run has locked {path} for {} minutes: end it, and run this again",
                 LONGEST.as_secs() / 60
             ),
         }

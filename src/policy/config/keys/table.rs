@@ -94,81 +94,82 @@ pub fn meaning(key: &str) -> &'static str {
     match key {
         "enabled" => "false: no process is injected",
         "service_name" => {
-            "the name of every service; \"auto\": each has its own, derived where nobody gives one; \"off\": none is derived"
+            "the name of every service; \"auto\": derive a name for each service that has \
+             none; \"off\": derive no names"
         }
         "injector_version" => "true: add the resource attribute opentelemetry.injector.version",
-        "jvm" => "the Java virtual machine's section",
+        "jvm" => "settings for Java virtual machines",
         "jvm.agent_path" => "absolute path of the OpenTelemetry Java agent's jar",
-        "nodejs" => "the section of Node.js",
+        "nodejs" => "settings for Node.js",
         "nodejs.agent_path" => {
-            "absolute path of the folder that holds the agent's node_modules, or of the file to require"
+            "absolute path of the folder that contains the agent's node_modules, or of the \
+             file to require"
         }
-        "nodejs.esm" => "true: load the hook for ECMAScript modules as well",
-        "python" => "the section of Python",
+        "nodejs.esm" => "true: also instrument imported ECMAScript modules",
+        "python" => "settings for Python",
         "python.agent_path" => {
-            "absolute path of the folder with the agent's packages; {version} stands for 3.11"
+            "absolute path of the folder with the agent's packages; {version} stands for the \
+             version, such as 3.11"
         }
-        "ruby" => "the section of Ruby",
+        "ruby" => "settings for Ruby",
         "ruby.agent_path" => "absolute path of the Ruby file that starts the agent",
-        "php" => "the section of PHP",
+        "php" => "settings for PHP",
         "php.agent_path" => "absolute path of the folder with the agent's autoload.php",
-        "erlang" => "the section of Erlang and Elixir",
+        "erlang" => "settings for Erlang and Elixir",
         "erlang.agent_path" => {
-            "absolute path of the folder that holds the agent's applications, as _build/prod/lib does"
+            "absolute path of the folder that contains the agent's applications, such as \
+             _build/prod/lib"
         }
-        "dotnet" => "the section of .NET",
+        "dotnet" => "settings for .NET",
         "dotnet.agent_path" => "absolute path of the automatic instrumentation's folder",
-        "dotnet.profiler" => "true: set the bytecode profiler's variables, in the environment",
+        "dotnet.profiler" => "true: also set the bytecode profiler's variables in the environment",
         "environment_prefixes" => {
-            "how names under [environment] may begin besides OTEL_, for other vendors' agents"
+            "prefixes besides OTEL_ for names under [environment], for other vendors' agents"
         }
-        "environment" => "defaults for the agents' settings, by names that begin with OTEL_",
-        "resource_attributes" => {
-            "attributes added to the resource, where the user has not set them"
-        }
-        "processes" => "the section that says which processes are injected",
-        "processes.include" => "patterns on the executable's path; only what matches is injected",
-        "processes.exclude" => "patterns on the executable's path; what matches is left alone",
+        "environment" => "defaults for the agents' settings; the names begin with OTEL_",
+        "resource_attributes" => "attributes added to the resource, unless the user sets them",
+        "processes" => "which processes are injected",
+        "processes.include" => "patterns for executables; only matching processes are injected",
+        "processes.exclude" => "patterns for executables; matching processes are left alone",
         "processes.include_arguments" => {
-            "patterns on one argument; only processes with a match are injected"
+            "patterns for arguments; only processes with a matching argument are injected"
         }
         "processes.exclude_arguments" => {
-            "patterns on one argument; processes with a match are left alone"
+            "patterns for arguments; processes with a matching argument are left alone"
         }
-        "hook" => "the section of the hook engine",
-        "hook.engine" => "which engine puts the hooks in place",
-        "log" => "the section that says what is told, and where",
-        "log.level" => "how much is told: off, debug (decisions), trace (every hooked call)",
-        "log.file" => "absolute path of the file that lines are appended to, instead of stderr",
-        "log.backtrace" => "true: with the Gum engine, hook tracing adds a backtrace to every call",
-        "rule" => "what differs between services: the first rule that matches counts, key by key",
-        "rule.match" => "which processes a rule is for: those that match everything in it",
-        "rule.match.executable" => "patterns on the program's path",
-        "rule.match.arguments" => "patterns on one argument",
-        "rule.match.user" => {
-            "patterns on the name of the user at the process's start, or the number"
-        }
-        "rule.match.unit" => "patterns on the systemd unit",
-        "rule.match.working_directory" => "patterns on the working directory's path",
-        "rule.match.environment" => "patterns on the values of variables, by their names",
-        "rule.match.runtime" => "runtimes, by the names of their sections",
-        "rule.match.container" => "patterns on the container's name or identifier",
+        "hook" => "settings for the hook engine",
+        "hook.engine" => "the engine that hooks libc's getenv: auto, direct or gum",
+        "log" => "what is logged, and where",
+        "log.level" => "what is logged: off, debug (decisions), trace (every hooked call)",
+        "log.file" => "absolute path of the log file; lines are appended; default: stderr",
+        "log.backtrace" => "true: with the Gum engine, log a backtrace of every traced call",
+        "rule" => "settings for some services; for each key, the first matching rule wins",
+        "rule.match" => "the processes of the rule: those for which every key matches",
+        "rule.match.executable" => "patterns for the program's path",
+        "rule.match.arguments" => "patterns for one argument",
+        "rule.match.user" => "patterns for the user when the process starts: name or number",
+        "rule.match.unit" => "patterns for the systemd unit",
+        "rule.match.working_directory" => "patterns for the path of the working directory",
+        "rule.match.environment" => "names of variables, with patterns for their values",
+        "rule.match.runtime" => "names of runtimes' sections, such as jvm",
+        "rule.match.container" => "patterns for the container's name or ID",
         "rule.enabled" => "false: leave these processes alone; true: inject them",
-        "rule.service_name" => "the service's name; \"auto\": derive it; \"off\": do not",
+        "rule.service_name" => "the service's name; \"auto\": derive it; \"off\": derive no name",
         "rule.agent_path" => "absolute path of the agent, as in the runtime's section",
-        "rule.environment" => "defaults for the agent's settings, by any name",
+        "rule.environment" => "defaults for the agent's settings, with any name",
         "rule.resource_attributes" => meaning("resource_attributes"),
         _ if key.ends_with(".enabled") && runtime_key(key).is_some() => {
             "false: this runtime is not injected"
         }
         _ if key.ends_with(".allow_other_agents") && runtime_key(key).is_some() => {
-            "true: inject even where another vendor's agent is present"
+            "true: inject even if another vendor's agent is present"
         }
         _ if key.ends_with(".allow_own_sdk") && KEYS.contains(&key) => {
-            "true: inject even where the application brings an OpenTelemetry SDK of its own"
+            "true: inject even if the application contains its own OpenTelemetry SDK"
         }
         _ if runtime_key(key).is_some_and(|(_, name)| is_environment(name)) => {
-            "defaults for this runtime's agent, by any name; stronger than those under [environment]"
+            "defaults for this runtime's agent, with any name; they override those under \
+             [environment]"
         }
         key if key.starts_with("environment.") => meaning("environment"),
         key if key.starts_with("resource_attributes.") => meaning("resource_attributes"),
