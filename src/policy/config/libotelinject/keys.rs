@@ -134,7 +134,8 @@ fn nodejs_folder(path: &str) -> &str {
 fn set_ruby(configuration: &mut Configuration, prefix: &str) -> Vec<LeftOut> {
     let file = of_libc(prefix, "/opentelemetry-auto-instrumentation.rb");
     let left_out = set_agent(configuration, Runtime::Ruby, &file);
-    let settings = &mut configuration.environment;
+    // Ruby's alone: others would hand it on.
+    let settings = &mut configuration.agent_mut(Runtime::Ruby).environment;
     if left_out.is_empty() && !prefix.is_empty() {
         settings.insert(RUBY_GEMS.into(), of_libc(prefix, ""));
     } else {
@@ -245,7 +246,7 @@ mod tests {
         }
         assert!(c.dotnet_profiler);
         assert_eq!(
-            c.environment[RUBY_GEMS],
+            c.agent(Runtime::Ruby).environment[RUBY_GEMS],
             "/usr/lib/opentelemetry/ruby/{libc}"
         );
     }
