@@ -132,6 +132,15 @@ pub enum EngineProblem {
 }
 
 impl Reason {
+    /// Whether not even a trace session may put hooks in place: somebody wants this process as it is, or
+    /// they could not be put in place.
+    pub fn forbids_hooks(&self) -> bool {
+        matches!(
+            self,
+            Self::KillSwitch(_) | Self::Excluded { .. } | Self::Rule(_) | Self::Engine(_)
+        )
+    }
+
     /// Whether the same question may have another answer once another library is loaded.
     pub fn is_of_the_moment(&self) -> bool {
         matches!(

@@ -15,5 +15,6 @@ mod attempt;
 mod constructor;
 mod entry;
 mod hook;
+mod session;
 mod sys;
 mod version;

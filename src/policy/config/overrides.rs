@@ -11,6 +11,9 @@ pub const CONFIGURATION: &str = "OPENTELEMETRY_INJECTOR_CONFIGURATION";
 pub const DEBUG: &str = "OPENTELEMETRY_INJECTOR_DEBUG";
 /// `auto`, `direct` or `gum`: stronger than `hook.engine`.
 pub const ENGINE: &str = "OPENTELEMETRY_INJECTOR_ENGINE";
+/// Names the channel of a trace session (`formats::trace_channel`); `opentelemetry-injector trace` sets
+/// it, and children inherit it on purpose.
+pub const TRACE: &str = "OPENTELEMETRY_INJECTOR_TRACE";
 /// `true` or `1` in one of these: the process is left alone.
 pub const KILL_SWITCHES: [&str; 2] = ["OPENTELEMETRY_INJECTOR_DISABLED", "OTEL_INJECTOR_DISABLED"];
 

@@ -3,3 +3,4 @@
 pub mod directory_records;
 pub mod mappings;
 pub mod preload_file;
+pub mod trace_channel;

@@ -7,6 +7,7 @@ use crate::answer::php_requests;
 use crate::answer::state::STATE;
 use crate::attempt::{attempt, keep, permanent};
 use crate::entry::filter;
+use crate::session;
 use crate::sys::file_system::FilesOfAnswer;
 use crate::sys::host::Host;
 use crate::sys::{environment, log, memory_map};
@@ -76,7 +77,8 @@ pub struct Question<'n> {
 
 /// What a process gets instead.
 pub fn answer(question: Question<'_>) -> *const c_char {
-    if !is_answered(question.watched, question.original) {
+    // Without one the hook is there for a trace session alone.
+    if configuration().is_none() || !is_answered(question.watched, question.original) {
         return question.original;
     }
     let newest = ANSWERS.load(Ordering::Acquire);
@@ -186,7 +188,10 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
     log::debug!("{name} was {}", Lossy(before.unwrap_or(b"(not set)")));
     match &outcome {
         Ok(value) => log::debug!("{name} is now {}", Lossy(value)),
-        Err(reason) => log::debug!("{name} stays as it was: {reason}"),
+        Err(reason) => {
+            session::note(format_args!("{name} stays as it was: {reason}"));
+            log::debug!("{name} stays as it was: {reason}");
+        }
     }
     let value = match outcome {
         // A library at the same address, once this one is gone, must not get its refusal.

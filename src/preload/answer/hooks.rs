@@ -7,33 +7,46 @@
 use crate::answer::answers::{self, Question};
 use crate::answer::trace;
 use crate::entry::machine;
+use crate::session;
 use crate::sys::environment;
 use core::ffi::{CStr, c_char};
 use core::mem;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::runtimes::variable;
 
 type Getenv = unsafe extern "C" fn(*const c_char) -> *const c_char;
 
 /// libc's own `getenv` behind Gum's trampoline; 0 with the direct engine, which asks `environ`.
-static ORIGINAL: AtomicUsize = AtomicUsize::new(0);
+pub static ORIGINAL: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether every call is told.
+/// Whether every call is told in the log.
 static TRACING: AtomicBool = AtomicBool::new(false);
 
-/// Whether one of the two above is set: the only thing that the entry looks at.
-pub static DETOUR: AtomicBool = AtomicBool::new(false);
+/// What the entry looks at: 0, where it answers by itself what is not watched, or one of the two below.
+pub static DETOUR: AtomicU8 = AtomicU8::new(0);
+
+/// In [`DETOUR`]: names that are not watched are answered at [`ORIGINAL`].
+const BY_ORIGINAL: u8 = 1;
+
+/// In [`DETOUR`]: every call takes [`answer_with_detour`].
+pub const EVERY_CALL: u8 = 2;
 
 /// Sets where libc's own `getenv` is to be had.
 pub fn call_original_at(trampoline: usize) {
     ORIGINAL.store(trampoline, Ordering::Release);
-    DETOUR.store(true, Ordering::Release);
+    DETOUR.fetch_max(BY_ORIGINAL, Ordering::Release);
 }
 
 /// Turns hook tracing on; before the hook is in place.
 pub fn trace_calls() {
     TRACING.store(true, Ordering::Release);
-    DETOUR.store(true, Ordering::Release);
+    DETOUR.store(EVERY_CALL, Ordering::Release);
+}
+
+/// Lets every call go through [`answer_with_detour`], which tells the trace session; before the hook
+/// is in place.
+pub fn tell_session() {
+    DETOUR.store(EVERY_CALL, Ordering::Release);
 }
 
 /// Answers a name that begins like a watched one; `original` is what libc answers, `caller` the
@@ -86,6 +99,7 @@ pub unsafe extern "C" fn answer_with_detour(
         // SAFETY: the caller's promise.
         unsafe { answer_watched(name, original, caller) }
     };
+    session::call(name, original, answer, caller);
     if TRACING.load(Ordering::Relaxed) {
         trace::call(name, original, answer, frame);
     }

@@ -6,6 +6,7 @@ use crate::answer::{answers, hooks};
 use crate::attempt::{attempt_at_start, keep};
 use crate::constructor::at_start::AtStart;
 use crate::hook::{direct, gum, loaded_objects};
+use crate::session;
 use crate::sys::file_system::FileSystem;
 use crate::sys::host::Host;
 use crate::sys::{auxiliary, environment, log};
@@ -32,10 +33,25 @@ extern "C" fn construct(count: usize, arguments: usize, environment: usize) {
     let start = AtStart::new(auxiliary);
     restore();
     attempt_at_start(|| {
+        session::join(&start, &Host::default());
         if let Err(reason) = inject(&start) {
             log::debug!("nothing is injected: {reason}");
+            if session::is_on() {
+                trace_alone(&start, &reason);
+            }
         }
     });
+}
+
+/// Hooks a process that is in a trace session and is given nothing, unless nothing may be hooked there.
+fn trace_alone(start: &AtStart, reason: &Reason) {
+    session::note(format_args!("nothing is injected: {reason}"));
+    if !reason.forbids_hooks() {
+        hooks::tell_session();
+        if let Err(problem) = with_direct(start) {
+            session::note(format_args!("no call is seen: {problem}"));
+        }
+    }
 }
 
 /// A parent's additions are not for this process, whatever becomes of it.
@@ -59,6 +75,9 @@ fn inject(start: &AtStart) -> Result<(), Reason> {
     let configuration = Box::leak(Box::new(configuration));
     answers::configure(configuration);
     loaded_objects::find_own_path(start);
+    if session::is_on() {
+        hooks::tell_session();
+    }
     if level == Level::Trace {
         hooks::trace_calls();
     }

@@ -63,7 +63,15 @@ pub fn hook(
     }
     load(start, &libc, object)?;
     let replace = symbol(start, object, c"opentelemetry_injector_gum_replace")?;
-    let backtrace = symbol(start, object, c"opentelemetry_injector_gum_backtrace")?;
+    let backtrace = if with_backtraces {
+        Some(symbol(
+            start,
+            object,
+            c"opentelemetry_injector_gum_backtrace",
+        )?)
+    } else {
+        None
+    };
     // SAFETY: the Gum object's function has this signature.
     let replace = unsafe { mem::transmute::<usize, Replace>(replace) };
     let entry = machine_code::entry as *const () as usize;
@@ -82,7 +90,7 @@ pub fn hook(
     if let Some(function) = secure_getenv {
         hooked("secure_getenv", function.address);
     }
-    if with_backtraces {
+    if let Some(backtrace) = backtrace {
         // SAFETY: the Gum object's function has this signature.
         trace::backtraces_by(unsafe { mem::transmute::<usize, Backtrace>(backtrace) });
     }

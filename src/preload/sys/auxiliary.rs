@@ -39,6 +39,8 @@ pub struct Auxiliary {
     pub loader: usize,
     /// The processor's newer features (AT_HWCAP2).
     pub features: usize,
+    /// Where the kernel has mapped code of its own (AT_SYSINFO_EHDR, vdso(7)).
+    pub kernels_object: usize,
 }
 
 type Pair = [usize; 2];
@@ -120,6 +122,7 @@ fn interpret(mut next: impl FnMut() -> Pair) -> Option<Auxiliary> {
             libc::AT_PHNUM => headers[1] = value,
             libc::AT_BASE => found.loader = value,
             libc::AT_HWCAP2 => found.features = value,
+            libc::AT_SYSINFO_EHDR => found.kernels_object = value,
             libc::AT_UID => ids[0] = value,
             libc::AT_EUID => ids[1] = value,
             libc::AT_GID => ids[2] = value,

@@ -244,6 +244,11 @@ pub fn restore(marker: &CStr) {
     }
 }
 
+/// Looks at every entry.
+pub fn each(mut look: impl FnMut(&[u8])) {
+    current().for_each(|(_, text)| look(text.to_bytes()));
+}
+
 /// The entries one after the other with their texts.
 fn current() -> impl Iterator<Item = (*const c_char, &'static CStr)> {
     // SAFETY: entries are C strings.

@@ -169,6 +169,38 @@ pub fn process_id() -> usize {
     call(libc::SYS_getpid, [0; 6]).unwrap_or(0)
 }
 
+/// getppid(2).
+pub fn parent_id() -> usize {
+    call(libc::SYS_getppid, [0; 6]).unwrap_or(0)
+}
+
+/// gettid(2).
+pub fn thread_id() -> usize {
+    call(libc::SYS_gettid, [0; 6]).unwrap_or(0)
+}
+
+/// The seconds and nanoseconds of CLOCK_MONOTONIC (clock_gettime(2)).
+pub fn monotonic_time() -> [i64; 2] {
+    let mut time = [0_i64; 2];
+    let (clock, to) = (libc::CLOCK_MONOTONIC as usize, (&raw mut time) as usize);
+    let _ = call(libc::SYS_clock_gettime, [clock, to, 0, 0, 0, 0]);
+    time
+}
+
+/// What nobody may do to a file in memory any more (F_GET_SEALS, fcntl(2)).
+pub fn seals(file: &Descriptor) -> Result<c_int> {
+    let command = libc::F_GET_SEALS as usize;
+    call(libc::SYS_fcntl, [file.0 as usize, command, 0, 0, 0, 0]).map(|seals| seals as c_int)
+}
+
+/// Whether this process may have only so much memory (RLIMIT_AS, prlimit(2)).
+pub fn is_memory_limited() -> bool {
+    let mut limits = [u64::MAX; 2];
+    let (what, to) = (libc::RLIMIT_AS as usize, (&raw mut limits) as usize);
+    let _ = call(libc::SYS_prlimit64, [0, what, 0, to, 0, 0]);
+    limits[0] != libc::RLIM_INFINITY
+}
+
 /// geteuid(2).
 pub fn effective_user() -> libc::uid_t {
     call(libc::SYS_geteuid, [0; 6]).unwrap_or(0) as libc::uid_t
@@ -264,10 +296,18 @@ pub fn map(length: usize) -> Result<*mut u8> {
     Ok(address as *mut u8)
 }
 
+/// mmap(2): a file's first `length` bytes, readable and writable, shared with all who map it.
+pub fn map_shared(file: &Descriptor, length: usize) -> Result<*mut u8> {
+    let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+    let (shared, number) = (libc::MAP_SHARED as usize, file.0 as usize);
+    let address = call(libc::SYS_mmap, [0, length, protection, shared, number, 0])?;
+    Ok(address as *mut u8)
+}
+
 /// munmap(2).
 ///
 /// # Safety
-/// The range came from [`map`] and nothing refers to it any more.
+/// The range came from [`map`] or [`map_shared`], and nothing refers to it any more.
 pub unsafe fn unmap(start: *mut u8, length: usize) {
     let _ = call(libc::SYS_munmap, [start as usize, length, 0, 0, 0, 0]);
 }

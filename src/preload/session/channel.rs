@@ -1,0 +1,139 @@
+//! Writing into the channel: reserve slots, fill them, then write the first one's head.
+
+use crate::sys::kernel::{self, Descriptor};
+use core::ffi::CStr;
+use core::ptr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use opentelemetry_injector_policy::formats::trace_channel::{
+    self as layout, CONTINUED, HEADER, Kind, LONGEST, PAYLOAD, SLOT,
+};
+
+/// The channel as this process has it mapped.
+pub struct Channel {
+    start: *mut u8,
+    length: usize,
+}
+
+impl Channel {
+    /// Maps the channel at a path. `None` where it is not one of this user's, or where somebody could
+    /// still make it shorter: then what is written would end the process (SIGBUS).
+    pub fn open(path: &CStr) -> Option<Self> {
+        // Opening some files has an effect; this only looks.
+        let looked_at = kernel::open(path, libc::O_PATH, 0).ok()?;
+        let status = kernel::status(looked_at.number()).ok()?;
+        let is_regular = status.st_mode & libc::S_IFMT == libc::S_IFREG;
+        if !is_regular || status.st_uid != kernel::effective_user() {
+            return None;
+        }
+        let file = kernel::open(path, libc::O_RDWR, 0).ok()?;
+        let seals = kernel::seals(&file).ok()?;
+        let length = usize::try_from(kernel::status(file.number()).ok()?.st_size).ok()?;
+        if seals & libc::F_SEAL_SHRINK == 0 || length < HEADER + SLOT {
+            return None;
+        }
+        let header = Self::map(&file, HEADER)?;
+        let is_channel = header.word(layout::MAGIC_AT)?.load(Ordering::Relaxed) == layout::MAGIC
+            && header.word(layout::LENGTH_AT)?.load(Ordering::Relaxed) == length as u64;
+        // A program whose memory is limited needs it for itself.
+        let whole = match is_channel && !kernel::is_memory_limited() {
+            true => Self::map(&file, length),
+            false => None,
+        };
+        if is_channel && whole.is_none() {
+            header
+                .word(layout::REFUSED_AT)?
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: nothing refers to it any more.
+        unsafe { kernel::unmap(header.start, HEADER) };
+        whole
+    }
+
+    fn map(file: &Descriptor, length: usize) -> Option<Self> {
+        let start = kernel::map_shared(file, length).ok()?;
+        Some(Self { start, length })
+    }
+
+    /// A word of the header.
+    fn word(&self, at: usize) -> Option<&AtomicU64> {
+        // SAFETY: within the mapping, aligned; every process uses it as an atomic.
+        (at < HEADER).then(|| unsafe { &*self.start.add(at).cast::<AtomicU64>() })
+    }
+
+    /// Appends a record of `length` bytes, which `write` puts; longer ones are cut. Where there is no
+    /// room, that is counted.
+    pub fn append(&self, kind: Kind, length: usize, write: impl FnOnce(&mut Record)) {
+        let length = length.min(LONGEST);
+        let slots = length.div_ceil(PAYLOAD);
+        let Some(start) = self.reserve(slots * SLOT) else {
+            return;
+        };
+        let mut record = Record {
+            start,
+            length,
+            written: 0,
+        };
+        write(&mut record);
+        let head = layout::head(kind, slots, length);
+        // SAFETY: the record's own first word, aligned.
+        unsafe { &*start.cast::<AtomicU64>() }.store(head, Ordering::Release);
+    }
+
+    fn reserve(&self, length: usize) -> Option<*mut u8> {
+        let next = self.word(layout::NEXT_AT)?;
+        let limit = self.word(layout::LIMIT_AT)?.load(Ordering::Acquire) as usize;
+        let limit = limit.min(self.length);
+        let is_free = |at: u64| {
+            let end = (at as usize).checked_add(length)?;
+            let is_slot = at as usize >= HEADER && (at as usize).is_multiple_of(SLOT);
+            (is_slot && end <= limit).then_some(end as u64)
+        };
+        match next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free) {
+            // SAFETY: within the mapping.
+            Ok(at) => Some(unsafe { self.start.add(at as usize) }),
+            Err(_) => {
+                self.word(layout::DROPPED_AT)?
+                    .fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+}
+
+/// A record that is being written.
+pub struct Record {
+    start: *mut u8,
+    length: usize,
+    written: usize,
+}
+
+impl Record {
+    /// Puts two numbers of 32 bits: of processes, threads.
+    pub fn numbers(&mut self, one: usize, other: usize) {
+        self.put(&(one as u32).to_ne_bytes());
+        self.put(&(other as u32).to_ne_bytes());
+    }
+
+    /// Puts bytes, as far as the record goes.
+    pub fn put(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while self.written < self.length && !rest.is_empty() {
+            let (slot, offset) = (self.written / PAYLOAD, self.written % PAYLOAD);
+            let count = rest
+                .len()
+                .min(PAYLOAD - offset)
+                .min(self.length - self.written);
+            // SAFETY: within the slots that were reserved, which nobody else writes.
+            unsafe {
+                let slot_start = self.start.add(slot * SLOT);
+                if slot > 0 && offset == 0 {
+                    slot_start.cast::<u64>().write(CONTINUED);
+                }
+                let to = slot_start.add(SLOT - PAYLOAD + offset);
+                ptr::copy_nonoverlapping(rest.as_ptr(), to, count);
+            }
+            self.written += count;
+            rest = rest.get(count..).unwrap_or_default();
+        }
+    }
+}

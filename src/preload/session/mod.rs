@@ -1,0 +1,228 @@
+//! A trace session: every call of a hooked function goes into the channel of
+//! `opentelemetry-injector trace` (`policy/formats/trace_channel.rs`).
+//!
+//! A traced call makes no system call, takes no lock and allocates nothing. What is read once, where
+//! files are mapped, is read in the constructor and, for what is loaded later, in an attempt. Without
+//! a session none of the memory is there.
+
+mod channel;
+mod clock;
+mod known;
+mod thread;
+
+use crate::attempt::attempt;
+use crate::constructor::at_start::AtStart;
+use crate::session::channel::Channel;
+use crate::session::clock::Clock;
+use crate::session::known::{Places, Texts};
+use crate::session::thread::Threads;
+use crate::sys::auxiliary::SMALLEST_PAGE;
+use crate::sys::{environment, kernel, memory_map};
+use alloc::string::ToString;
+use core::ffi::{CStr, c_char};
+use core::fmt;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use opentelemetry_injector_policy::Process;
+use opentelemetry_injector_policy::config::overrides;
+use opentelemetry_injector_policy::formats::mappings::{self, Mapped};
+use opentelemetry_injector_policy::formats::trace_channel::{Function, Kind, LONGEST, Outcome};
+use opentelemetry_injector_policy::runtimes::variable;
+
+/// What one process knows of its session. Lives as long as the process, and in its children of fork.
+struct Session {
+    channel: Channel,
+    clock: Clock,
+    threads: Threads,
+    /// This process; 0 in a child of fork, which then has not told of itself yet.
+    process: &'static AtomicUsize,
+    places: Places,
+    texts: Texts,
+}
+
+static SESSION: AtomicPtr<Session> = AtomicPtr::new(ptr::null_mut());
+
+fn session() -> Option<&'static Session> {
+    // SAFETY: null, or a session that lives for ever.
+    unsafe { SESSION.load(Ordering::Acquire).as_ref() }
+}
+
+/// Whether this process takes part in a session.
+pub fn is_on() -> bool {
+    session().is_some()
+}
+
+/// Takes part in the session that the environment names, if it does; in the constructor's attempt.
+pub fn join(start: &AtStart, host: &impl Process) -> Option<()> {
+    let path = environment::value(overrides::TRACE.as_bytes())?;
+    let channel = Channel::open(path)?;
+    let page = kernel::map(size_of::<AtomicUsize>()).ok()?;
+    kernel::wipe_on_fork(page, size_of::<AtomicUsize>());
+    let fresh = kernel::map(size_of::<Session>()).ok()?.cast::<Session>();
+    // SAFETY: fresh memory, long enough, zeroed, which is right for the two tables; the rest is
+    // written before anybody sees it.
+    let session = unsafe {
+        (&raw mut (*fresh).channel).write(channel);
+        (&raw mut (*fresh).clock).write(Clock::new(start));
+        (&raw mut (*fresh).threads).write(Threads::new());
+        (&raw mut (*fresh).process).write(&*page.cast::<AtomicUsize>());
+        &*fresh
+    };
+    session.tell_process(host);
+    session.tell_variables();
+    // What is loaded already; nothing is accepted, so all are looked at.
+    mappings::find(&memory_map::content(), |mapped| {
+        session.tell_module(mapped);
+        false
+    });
+    SESSION.store(fresh, Ordering::Release);
+    Some(())
+}
+
+/// Tells of one call of getenv.
+pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char, caller: usize) {
+    let Some(session) = session() else {
+        return;
+    };
+    let outcome = match (original.is_null(), ptr::eq(original, answer)) {
+        (_, false) => Outcome::Injected,
+        (false, true) => Outcome::Hit,
+        (true, true) => Outcome::Miss,
+    };
+    let process = session.process();
+    session.learn_place(caller);
+    let text = session.text(bytes(name), bytes(answer));
+    let thread = session.threads.current();
+    let time = session.clock.now();
+    session.channel.append(Kind::Call, CALL, |record| {
+        record.numbers(process, thread);
+        record.put(&time.to_ne_bytes());
+        record.put(&caller.to_ne_bytes());
+        record.put(&text.to_ne_bytes());
+        record.put(&[Function::Getenv as u8, outcome as u8]);
+    });
+}
+
+/// The length of a call's payload.
+const CALL: usize = 34;
+
+/// A text for people about what the object has decided; inside of an attempt.
+pub fn note(text: impl fmt::Display) {
+    let Some(session) = session() else {
+        return;
+    };
+    let text = text.to_string();
+    session.tell(Kind::Note, [text.as_bytes()]);
+}
+
+/// The text of a C string; nothing for null.
+fn bytes<'t>(text: *const c_char) -> &'t [u8] {
+    if text.is_null() {
+        return b"";
+    }
+    // SAFETY: a C string, which the caller of getenv owns or the environment has.
+    unsafe { CStr::from_ptr(text) }.to_bytes()
+}
+
+impl Session {
+    /// This process's number. A child of fork tells of itself when it asks for it.
+    fn process(&self) -> usize {
+        match self.process.load(Ordering::Relaxed) {
+            0 => {
+                let process = kernel::process_id();
+                self.process.store(process, Ordering::Relaxed);
+                let parent = kernel::parent_id();
+                let time = self.clock.now();
+                self.channel.append(Kind::Fork, 16, |record| {
+                    record.numbers(process, parent);
+                    record.put(&time.to_ne_bytes());
+                });
+                process
+            }
+            process => process,
+        }
+    }
+
+    /// A record of one process with some texts one after the other.
+    fn tell<const N: usize>(&self, kind: Kind, texts: [&[u8]; N]) {
+        let process = self.process();
+        let length = texts.iter().map(|text| text.len()).sum::<usize>();
+        self.channel.append(kind, 8 + length, |record| {
+            record.numbers(process, 0);
+            texts.iter().for_each(|text| record.put(text));
+        });
+    }
+
+    fn tell_process(&self, host: &impl Process) {
+        let (process, parent) = (kernel::process_id(), kernel::parent_id());
+        self.process.store(process, Ordering::Relaxed);
+        let time = self.clock.now();
+        let (path, arguments) = (host.executable(), host.command_line());
+        let length = arguments.iter().map(|text| text.len() + 1).sum::<usize>();
+        let length = 16 + path.len() + 1 + length;
+        self.channel.append(Kind::Process, length, |record| {
+            record.numbers(process, parent);
+            record.put(&time.to_ne_bytes());
+            record.put(path);
+            record.put(b"\0");
+            for text in &arguments {
+                record.put(text);
+                record.put(b"\0");
+            }
+        });
+    }
+
+    /// What the agents' settings and the activating variables are at the start.
+    fn tell_variables(&self) {
+        environment::each(|entry| {
+            let begins = |name: &&str| entry.starts_with(name.as_bytes());
+            if variable::BEGINNINGS.iter().any(|name| begins(&name)) {
+                self.tell(Kind::Variable, [entry]);
+            }
+        });
+    }
+
+    fn tell_module(&self, mapped: &Mapped) {
+        if !self.places.add(mapped.start, mapped.end) {
+            return;
+        }
+        let process = self.process();
+        self.channel
+            .append(Kind::Module, 24 + mapped.path.len(), |record| {
+                record.numbers(process, 0);
+                record.put(&mapped.start.to_ne_bytes());
+                record.put(&mapped.end.to_ne_bytes());
+                record.put(&mapped.path);
+            });
+    }
+
+    /// Tells what is mapped at an address, where that is not known yet.
+    fn learn_place(&self, address: usize) {
+        if self.places.knows(address) {
+            return;
+        }
+        attempt(|| match memory_map::at(address) {
+            Some(mapped) => self.tell_module(&mapped),
+            // Code that was made while the program runs: its page is not asked for again.
+            None => {
+                let page = address & SMALLEST_PAGE.wrapping_neg();
+                self.places.add(page, page.wrapping_add(SMALLEST_PAGE));
+            }
+        });
+    }
+
+    /// The number of a name and its value, of which the channel has been told.
+    fn text(&self, name: &[u8], value: &[u8]) -> u64 {
+        let number = known::number(name, value);
+        if self.texts.add(number) {
+            let length = (8 + name.len() + 1 + value.len()).min(LONGEST);
+            self.channel.append(Kind::Text, length, |record| {
+                record.put(&number.to_ne_bytes());
+                record.put(name);
+                record.put(b"\0");
+                record.put(value);
+            });
+        }
+        number
+    }
+}
