@@ -4,11 +4,14 @@
 //! Its whole interface is the C ABI below. It is loaded only after the preload object has tried
 //! out that memory can be made writable and executable: otherwise Gum would abort the process.
 
-use frida_gum::{Backtracer, Gum, NativePointer, interceptor::Interceptor};
-use frida_gum_sys::GumCpuContext;
+// Registers as the hook's entry leaves them, which are each architecture's own.
+#[cfg(target_arch = "x86_64")]
+mod backtrace;
+
+use frida_gum::{Gum, NativePointer, interceptor::Interceptor};
 use lazy_static::lazy_static;
 use std::ffi::{c_int, c_void};
-use std::{mem, slice};
+use std::slice;
 
 // Before the standard library's own request for the shared one, so that the linker needs neither
 // libgcc_s nor libm.
@@ -60,39 +63,6 @@ pub unsafe extern "C" fn opentelemetry_injector_gum_replace(
     }
     interceptor.end_transaction();
     c_int::from(failed)
-}
-
-/// Writes the return addresses above the caller of a hooked function, innermost first; returns how
-/// many.
-///
-/// `frame` is what the hook's entry has left on the stack: the caller's rbp, rbx, r12 to r15, and
-/// the return address.
-///
-/// # Safety
-/// `frame` is on the calling thread's stack; `frames` has room for `capacity` addresses.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn opentelemetry_injector_gum_backtrace(
-    frame: *const [usize; 7],
-    frames: *mut usize,
-    capacity: usize,
-) -> usize {
-    // SAFETY: the caller's promise.
-    let [rbp, rbx, r12, r13, r14, r15, rip] = unsafe { *frame };
-    // SAFETY: plain numbers, for which all zeroes are valid.
-    let mut context: GumCpuContext = unsafe { mem::zeroed() };
-    context.rip = rip as u64;
-    // As it is when the hooked function has come back.
-    context.rsp = frame.wrapping_add(1) as u64;
-    (context.rbp, context.rbx) = (rbp as u64, rbx as u64);
-    (context.r12, context.r13) = (r12 as u64, r13 as u64);
-    (context.r14, context.r15) = (r14 as u64, r15 as u64);
-    // SAFETY: the caller's promise.
-    let frames = unsafe { slice::from_raw_parts_mut(frames, capacity) };
-    let limit = u32::try_from(capacity).unwrap_or(u32::MAX);
-    let found = Backtracer::accurate_with_context_and_limit(&context, limit);
-    // Gum takes the word at the stack's top for the first address; before a call it is none.
-    let filled = frames.iter_mut().zip(found.into_iter().skip(1));
-    filled.map(|(frame, address)| *frame = address).count()
 }
 
 fn pointer(address: usize) -> NativePointer {
