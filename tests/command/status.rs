@@ -389,6 +389,21 @@ fn what_another_user_may_not_look_at_cannot_be_told() {
 }
 
 #[test]
+fn whether_gum_would_be_taken_is_tried() {
+    let machine = machine!();
+    in_order(&machine);
+    assert_eq!(found(&machine, "doctor", "trial: Gum, sh"), []);
+    let gum = "usr/lib/opentelemetry/injector/libopentelemetry_injector_gum.so";
+    machine.write(gum, "no object");
+    let trial = found(&machine, "doctor", "trial: Gum, sh");
+    assert_eq!(trial.len(), 1, "{trial:?}");
+    assert!(
+        trial[0].1.starts_with("`auto` does not take Gum: engine: "),
+        "{trial:?}"
+    );
+}
+
+#[test]
 fn a_trial_that_goes_wrong_is_told() {
     let machine = machine!();
     in_order(&machine);

@@ -2,6 +2,7 @@
 
 use crate::explain::boot_checks::{self, VersionCheck};
 use crate::explain::{planned_process, remedies};
+use crate::install::object_check::GUM;
 use crate::install::trial_programs::{self, Kind, Program};
 use crate::install::trials::{self, Circumstances, Difference, Outcome};
 use crate::machine::loaders::Loaders;
@@ -10,7 +11,9 @@ use crate::output::{names, shell_word};
 use crate::status;
 use crate::status::findings::Finding;
 use crate::status::{agent_findings, confinement, preload_findings};
-use opentelemetry_injector_policy::config::overrides::{self, CONFIGURATION, DEBUG, KILL_SWITCHES};
+use opentelemetry_injector_policy::config::overrides::{
+    self, CONFIGURATION, DEBUG, ENGINE, KILL_SWITCHES,
+};
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ffi::OsString;
 use std::fs;
@@ -92,7 +95,33 @@ fn programs(object: &Path, configuration: &Result<Configuration, Reason>) -> Vec
     });
     let of_32_bits = trial_programs::of_32_bits(&Loaders::find()).into_iter();
     let of_32_bits = of_32_bits.filter_map(|program| judge_32_bits(&program, object));
-    ordinary.chain(runtimes).chain(of_32_bits).collect()
+    let programs = ordinary.chain(runtimes).chain(of_32_bits);
+    programs.chain(judge_gum(object)).collect()
+}
+
+/// Whether `hook.engine = "auto"` would take Gum, where its object is installed.
+fn judge_gum(object: &Path) -> Option<Finding> {
+    if !object.with_file_name(GUM).exists() {
+        return None;
+    }
+    let program = trial_programs::ordinary().into_iter().next()?;
+    let configuration = overrides::configuration_path(&PossibleProcess::WithOwnEnvironment);
+    let circumstances = Circumstances::with_object(object)
+        .and(CONFIGURATION, OsString::from_vec(configuration))
+        .and(ENGINE, "gum")
+        .and(DEBUG, "true");
+    let log = trials::log(&trials::run(&program, &circumstances));
+    let told = |beginning: &str| log.iter().find_map(|line| line.strip_prefix(beginning));
+    let subject = format!("trial: Gum, {}", program.label);
+    Some(
+        match (told("engine gum: getenv"), told("nothing is injected: ")) {
+            (Some(_), _) => Finding::ok(subject, "`auto` takes Gum for runtimes"),
+            (None, Some(reason)) => {
+                Finding::note(subject, format!("`auto` does not take Gum: {reason}"))
+            }
+            (None, None) => Finding::note(subject, "nothing was told: the log goes to log.file"),
+        },
+    )
 }
 
 fn subject(program: &Program) -> String {
