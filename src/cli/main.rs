@@ -14,6 +14,7 @@ mod output;
 mod ps;
 mod run;
 mod status;
+mod trace;
 
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -33,6 +34,7 @@ enum Command {
     Check(check::Arguments),
     Config(config::Arguments),
     Run(run::Arguments),
+    Trace(trace::Arguments),
     Explain(explain::Arguments),
     Ps(ps::Arguments),
     Status(status::Arguments),
@@ -49,6 +51,7 @@ const EXAMPLES: &str = "\
 Examples:
   opentelemetry-injector check
   opentelemetry-injector run --debug -- java -jar shop.jar
+  opentelemetry-injector trace -- node app.js
   opentelemetry-injector explain --pid 4711
   opentelemetry-injector doctor
   opentelemetry-injector install --dry-run";
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Config(arguments) => config::config(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Trace(arguments) => trace::trace(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
         Command::Status(arguments) => status::status(&arguments),

@@ -10,3 +10,4 @@ mod ps;
 mod run;
 mod shells;
 mod status;
+mod trace;

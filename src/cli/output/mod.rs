@@ -8,6 +8,7 @@ use crate::complain;
 use serde_json::Value;
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use unicode_width::UnicodeWidthStr;
 
 /// Whether text is coloured.
@@ -19,10 +20,24 @@ pub struct Style {
 impl Style {
     /// Coloured where stdout is a terminal that can show it and NO_COLOR (no-color.org) is not set.
     pub fn of_stdout() -> Self {
+        Self::of(io::stdout().is_terminal())
+    }
+
+    /// The same for stderr.
+    pub fn of_stderr() -> Self {
+        Self::of(io::stderr().is_terminal())
+    }
+
+    /// Without colours.
+    pub const fn plain() -> Self {
+        Self { coloured: false }
+    }
+
+    fn of(is_terminal: bool) -> Self {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_none_or(|value| value == "dumb");
         Self {
-            coloured: io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb,
+            coloured: is_terminal && !is_set("NO_COLOR") && !is_dumb,
         }
     }
 
@@ -90,7 +105,16 @@ pub fn print_json(value: &Value) -> io::Result<()> {
 
 /// How many columns stdout's terminal has; `None` where it is none.
 pub fn terminal_width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    width_of(io::stdout())
+}
+
+/// The same of stderr's.
+pub fn stderr_width() -> Option<usize> {
+    width_of(io::stderr())
+}
+
+fn width_of(terminal: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
     (size.ws_col > 0).then_some(size.ws_col.into())
 }
 

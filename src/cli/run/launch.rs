@@ -1,0 +1,120 @@
+//! A command that is started with the preload object.
+
+use crate::install::object_check::{self, ObjectFault};
+use crate::machine::configuration_files::FileSystem;
+use crate::machine::preload_object::{self, FILE_NAME, LD_PRELOAD, ObjectError};
+use crate::output::shell_word;
+use clap::builder::PossibleValuesParser;
+use opentelemetry_injector_policy::Reason;
+use opentelemetry_injector_policy::config::Engine;
+use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, ENGINE};
+use opentelemetry_injector_policy::config::sources;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{self, Path, PathBuf};
+use std::process::Command;
+use std::{env, fmt, io};
+
+/// What is started, and with what.
+#[derive(clap::Args)]
+pub struct Launch {
+    /// The hook engine, instead of the one that `hook.engine` names
+    #[arg(long, value_parser = PossibleValuesParser::new(Engine::NAMES))]
+    engine: Option<String>,
+    /// Use this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The preload object [default: the one installed with this command]
+    #[arg(long, value_name = "PATH")]
+    object: Option<PathBuf>,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+/// Why the command did not run.
+#[derive(Debug)]
+pub enum LaunchError {
+    /// There is no object.
+    Object(ObjectError),
+    /// The object is none that can be used.
+    Unusable(PathBuf, ObjectFault),
+    /// The configuration cannot be used.
+    Configuration(PathBuf, Box<Reason>),
+    /// The command cannot be executed.
+    Exec(OsString, io::Error),
+}
+
+impl Launch {
+    /// The command, ready to be started.
+    ///
+    /// # Errors
+    /// The object or the configuration cannot be used.
+    pub fn prepare(&self) -> Result<Command, LaunchError> {
+        let object = preload_object::find(self.object.as_deref()).map_err(LaunchError::Object)?;
+        if let Err(fault) = object_check::content(&object) {
+            return Err(LaunchError::Unusable(object, fault));
+        }
+        let users = env::var_os(LD_PRELOAD);
+        let mut words = self.command.iter();
+        let mut command = Command::new(words.next().map_or(OsStr::new(""), OsString::as_os_str));
+        command.args(words).env(
+            LD_PRELOAD,
+            preload_object::preload(&object, users.as_deref()),
+        );
+        if let Some(path) = &self.config {
+            command.env(CONFIGURATION, configuration(path)?);
+        }
+        if let Some(engine) = &self.engine {
+            command.env(ENGINE, engine);
+        }
+        Ok(command)
+    }
+}
+
+/// The path of a configuration that processes can use, as it holds in every working directory.
+fn configuration(path: &Path) -> Result<PathBuf, LaunchError> {
+    match sources::load(&FileSystem, path.as_os_str().as_bytes()) {
+        Ok(_) => Ok(path::absolute(path).unwrap_or_else(|_| path.into())),
+        Err(reason) => Err(LaunchError::Configuration(path.into(), reason.into())),
+    }
+}
+
+impl LaunchError {
+    /// Those of env(1), nohup(1) and others that start a command; 2 as for wrong usage.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Object(_) | Self::Unusable(..) | Self::Configuration(..) => 2,
+            Self::Exec(_, error) if error.kind() == io::ErrorKind::NotFound => 127,
+            Self::Exec(..) => 126,
+        }
+    }
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(problem) => problem.fmt(f),
+            Self::Unusable(object, fault) => {
+                let object = object.display();
+                write!(f, "{object}: {fault}; name {FILE_NAME} with --object")
+            }
+            Self::Configuration(path, reason) => {
+                let path = shell_word::quoted(&path.to_string_lossy());
+                write!(f, "{reason}; see `opentelemetry-injector check {path}`")
+            }
+            Self::Exec(program, error) if error.kind() == io::ErrorKind::NotFound => {
+                let program = program.display();
+                write!(
+                    f,
+                    "{program}: command not found; give its path, or extend PATH"
+                )
+            }
+            Self::Exec(program, error) => {
+                write!(f, "{}: cannot be executed: {error}", program.display())
+            }
+        }
+    }
+}
+
+impl core::error::Error for LaunchError {}

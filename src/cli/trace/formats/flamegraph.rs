@@ -1,0 +1,39 @@
+//! Who asks for what, as a picture: process, file, function, name; as wide as there are calls.
+
+use crate::trace::report::Report;
+use inferno::flamegraph::{self, Options};
+use std::collections::BTreeMap;
+use std::io;
+
+/// The picture (SVG).
+///
+/// # Errors
+/// There were no calls to draw.
+pub fn svg(report: &mut Report<'_>) -> io::Result<Vec<u8>> {
+    let recording = report.recording;
+    let mut stacks: BTreeMap<String, usize> = BTreeMap::new();
+    for call in report.calls() {
+        let caller = report.callers.of(recording, call);
+        let program = &recording.programs[call.program];
+        let process = format!("{} ({})", program.name(), program.process);
+        let function = caller
+            .function
+            .as_ref()
+            .map_or("(unknown function)", |f| &f.name);
+        let name = format!("{} {}", recording.text(call).name, call.outcome.name());
+        let frames = [process.as_str(), caller.module_name(), function, &name];
+        // `;` stands between frames.
+        let stack = frames.map(|frame| frame.replace([';', '\n'], ","));
+        *stacks.entry(stack.join(";")).or_default() += 1;
+    }
+    let lines: Vec<_> = stacks
+        .iter()
+        .map(|(stack, count)| format!("{stack} {count}"))
+        .collect();
+    let mut options = Options::default();
+    options.title = "Who asks for what".into();
+    options.count_name = "calls".into();
+    let mut svg = Vec::new();
+    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
+    Ok(svg)
+}

@@ -1,0 +1,78 @@
+//! JSON lines; docs/trace.schema.json says what is in them.
+
+use crate::trace::callers::Caller;
+use crate::trace::recording::{Call, Outcome, Program, Recording};
+use crate::trace::redaction;
+use crate::trace::report::Report;
+use serde_json::{Value, json};
+
+/// All lines of a session.
+pub fn lines(report: &mut Report<'_>) -> String {
+    let mut values: Vec<Value> = Vec::new();
+    let recording = report.recording;
+    let start = report.start();
+    values.extend(
+        recording
+            .programs
+            .iter()
+            .map(|program| process(program, start)),
+    );
+    for call in report.calls() {
+        let caller = report.callers.of(recording, call);
+        values.push(self::call(recording, call, &caller, start));
+    }
+    values.extend(report.rows().iter().map(|row| {
+        let [misses, hits, injected] = row.outcomes;
+        json!({
+            "type": "name", "name": row.name, "calls": row.calls(),
+            "misses": misses, "hits": hits, "injected": injected,
+            "processes": row.processes, "first_caller": place(&row.caller),
+            "value": row.value, "changed": row.has_changed,
+        })
+    }));
+    values.extend(
+        report
+            .findings
+            .iter()
+            .map(|finding| json!({"type": "finding", "name": finding.name, "text": finding.text})),
+    );
+    values.push(json!({
+        "type": "end", "exit_code": report.exit_code, "dropped": report.counts.dropped,
+        "unfinished": report.unfinished, "refused_processes": report.counts.refused,
+    }));
+    values.iter().map(|value| format!("{value}\n")).collect()
+}
+
+fn process(program: &Program, start: u64) -> Value {
+    json!({
+        "type": "process", "pid": program.process, "parent": program.parent,
+        "time": seconds(program.time, start), "executable": program.executable,
+        "arguments": program.arguments, "forked": program.forked_from.is_some(),
+        "notes": program.notes,
+    })
+}
+
+fn call(recording: &Recording, call: &Call, caller: &Caller, start: u64) -> Value {
+    let text = recording.text(call);
+    let value = redaction::shown(&text.name, &text.value);
+    json!({
+        "type": "call", "pid": recording.programs[call.program].process, "thread": call.thread,
+        "time": seconds(call.time, start), "function": "getenv", "name": text.name,
+        "result": call.outcome.name(),
+        "value": (call.outcome != Outcome::Miss).then_some(value), "caller": place(caller),
+    })
+}
+
+fn place(caller: &Caller) -> Value {
+    let function = caller.function.as_ref();
+    json!({
+        "module": caller.module, "address": caller.address,
+        "function": function.map(|function| &function.name),
+        "offset": function.map(|function| function.offset), "line": caller.line,
+    })
+}
+
+/// Seconds since the start.
+fn seconds(time: u64, start: u64) -> f64 {
+    time.saturating_sub(start) as f64 / 1e9
+}

@@ -1,0 +1,5 @@
+//! A session for other programs.
+
+pub mod flamegraph;
+pub mod json;
+pub mod perfetto;

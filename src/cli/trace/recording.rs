@@ -1,0 +1,368 @@
+//! What traced processes have told, put together: processes, where their files are mapped, calls.
+
+use opentelemetry_injector_policy::formats::trace_channel::Kind;
+use opentelemetry_injector_policy::process::file_name;
+use std::collections::HashMap;
+
+/// A program in a process; after exec the same process has another one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The process's number.
+    pub process: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// When it was told of, in nanoseconds of CLOCK_MONOTONIC.
+    pub time: u64,
+    /// The executable's path; a child of fork has its parent's.
+    pub executable: String,
+    /// The command line; empty for a child of fork.
+    pub arguments: Vec<String>,
+    /// The program in the parent, for a child of fork.
+    pub forked_from: Option<usize>,
+    pub(super) modules: Vec<Module>,
+    /// Entries of the environment at the start that agents look at, in their order.
+    pub variables: Vec<(String, String)>,
+    /// What the object has decided.
+    pub notes: Vec<String>,
+}
+
+/// A mapped file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// Where its first mapping begins.
+    pub start: u64,
+    /// Where its last one ends.
+    pub end: u64,
+    /// Its path.
+    pub path: String,
+}
+
+/// A call of a hooked function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The index of its [`Program`].
+    pub program: usize,
+    /// The thread's number.
+    pub thread: u32,
+    /// When, in nanoseconds of CLOCK_MONOTONIC.
+    pub time: u64,
+    /// The return address.
+    pub caller: u64,
+    /// The number of its text.
+    pub text: u64,
+    /// What it has led to.
+    pub outcome: Outcome,
+}
+
+/// What a call has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The variable is not set.
+    Miss,
+    /// The variable's own value.
+    Hit,
+    /// A value that the injector has made.
+    Injected,
+}
+
+impl Outcome {
+    /// Its name in every output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Miss => "miss",
+            Self::Hit => "hit",
+            Self::Injected => "injected",
+        }
+    }
+}
+
+/// A name and the value that was answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// The name.
+    pub name: String,
+    /// The value; empty where there is none.
+    pub value: String,
+}
+
+/// All that was told.
+#[derive(Debug, Default)]
+pub struct Recording {
+    /// In the order in which they were told of.
+    pub programs: Vec<Program>,
+    /// In their order.
+    pub calls: Vec<Call>,
+    texts: HashMap<u64, Text>,
+    /// The newest program of each process.
+    newest: HashMap<u32, usize>,
+}
+
+impl Recording {
+    /// Takes a record. What is too short for its kind is passed over.
+    pub fn take(&mut self, kind: Kind, payload: &[u8]) {
+        let mut fields = Fields(payload);
+        // Each payload begins with numbers or with a text's number; see the policy's `Kind`.
+        let _ = match kind {
+            Kind::Process => self.process(&mut fields),
+            Kind::Fork => self.fork(&mut fields),
+            Kind::Module => self.module(&mut fields),
+            Kind::Text => self.text_record(&mut fields),
+            Kind::Call => self.call(&mut fields),
+            Kind::Variable => self.variable(&mut fields),
+            Kind::Note => self.note(&mut fields),
+        };
+    }
+
+    /// The name and value of a call; empty where the record was dropped.
+    pub fn text(&self, call: &Call) -> &Text {
+        static DROPPED: Text = Text {
+            name: String::new(),
+            value: String::new(),
+        };
+        self.texts.get(&call.text).unwrap_or(&DROPPED)
+    }
+
+    /// Whether a call's name has been told.
+    pub fn has_text(&self, call: &Call) -> bool {
+        self.texts.contains_key(&call.text)
+    }
+
+    fn module(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        let program = self.program(fields)?;
+        let (start, end) = (fields.long()?, fields.long()?);
+        let path = fields.rest();
+        self.programs[program]
+            .modules
+            .push(Module { start, end, path });
+        Some(())
+    }
+
+    /// The file that is mapped at an address of a program: the one that was told of last.
+    pub fn module_at(&self, program: usize, address: u64) -> Option<&Module> {
+        let program = &self.programs[program];
+        let is_here = |module: &&Module| (module.start..module.end).contains(&address);
+        let own = program.modules.iter().rev().find(is_here);
+        own.or_else(|| self.module_at(program.forked_from?, address))
+    }
+
+    fn process(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        let (process, parent, time) = (fields.number()?, fields.number()?, fields.long()?);
+        let rest = fields.rest();
+        let mut parts = rest.strip_suffix('\0').unwrap_or(&rest).split('\0');
+        let program = Program {
+            process,
+            parent,
+            time,
+            executable: parts.next()?.to_owned(),
+            arguments: parts.map(str::to_owned).collect(),
+            ..Program::default()
+        };
+        self.begin(program);
+        Some(())
+    }
+
+    fn fork(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        let (process, parent, time) = (fields.number()?, fields.number()?, fields.long()?);
+        // A parent that has ended meanwhile has left its child to another.
+        let forked_from = self.newest.get(&parent).copied();
+        let executable = forked_from.map(|index| self.programs[index].executable.clone());
+        self.begin(Program {
+            process,
+            parent,
+            time,
+            executable: executable.unwrap_or_default(),
+            forked_from,
+            ..Program::default()
+        });
+        Some(())
+    }
+
+    fn begin(&mut self, program: Program) {
+        self.newest.insert(program.process, self.programs.len());
+        self.programs.push(program);
+    }
+
+    fn text_record(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        let number = fields.long()?;
+        let rest = fields.rest();
+        let (name, value) = rest.split_once('\0')?;
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.texts.insert(number, Text { name, value });
+        Some(())
+    }
+
+    fn call(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        let process = fields.number()?;
+        let program = *self.newest.get(&process)?;
+        let (thread, time, caller) = (fields.number()?, fields.long()?, fields.long()?);
+        let text = fields.long()?;
+        let [_, outcome] = *fields.0.first_chunk()?;
+        let outcome = match outcome {
+            0 => Outcome::Miss,
+            1 => Outcome::Hit,
+            _ => Outcome::Injected,
+        };
+        self.calls.push(Call {
+            program,
+            thread,
+            time,
+            caller,
+            text,
+            outcome,
+        });
+        Some(())
+    }
+
+    fn variable(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        let program = self.program(fields)?;
+        let rest = fields.rest();
+        let (name, value) = rest.split_once('=')?;
+        let variable = (name.to_owned(), value.to_owned());
+        self.programs[program].variables.push(variable);
+        Some(())
+    }
+
+    fn note(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        let program = self.program(fields)?;
+        let note = fields.rest();
+        let notes = &mut self.programs[program].notes;
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+        Some(())
+    }
+
+    /// The program of a record that begins with a process and a number without use.
+    fn program(&self, fields: &mut Fields<'_>) -> Option<usize> {
+        let process = fields.number()?;
+        fields.number()?;
+        self.newest.get(&process).copied()
+    }
+}
+
+impl Program {
+    /// What people call it: the executable's file name.
+    pub fn name(&self) -> &str {
+        let name = file_name(self.executable.as_bytes());
+        let name = str::from_utf8(name).unwrap_or(&self.executable);
+        if name.is_empty() { "(unknown)" } else { name }
+    }
+}
+
+/// What is left of a payload.
+struct Fields<'p>(&'p [u8]);
+
+impl Fields<'_> {
+    fn number(&mut self) -> Option<u32> {
+        let (bytes, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u32::from_ne_bytes(*bytes))
+    }
+
+    fn long(&mut self) -> Option<u64> {
+        let (bytes, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_ne_bytes(*bytes))
+    }
+
+    fn rest(&self) -> String {
+        String::from_utf8_lossy(self.0).into_owned()
+    }
+}
+
+#[cfg(test)]
+pub mod fixture {
+    use super::*;
+
+    /// A recording of calls: process, name, value (none: a miss), whether it was injected.
+    pub fn of(calls: &[(u32, &str, Option<&str>, bool)]) -> Recording {
+        let mut recording = Recording::default();
+        for (index, (process, name, value, injected)) in calls.iter().enumerate() {
+            if !recording.newest.contains_key(process) {
+                let start = [
+                    &numbers(*process, 1)[..],
+                    &7_u64.to_ne_bytes(),
+                    b"/bin/p\0p\0",
+                ];
+                recording.take(Kind::Process, &start.concat());
+            }
+            let number = (index as u64 + 1).to_ne_bytes();
+            let value_text = value.unwrap_or_default().as_bytes();
+            let text = [&number[..], name.as_bytes(), b"\0", value_text].concat();
+            recording.take(Kind::Text, &text);
+            let outcome = match (value, injected) {
+                (None, _) => 0,
+                (Some(_), false) => 1,
+                (Some(_), true) => 2,
+            };
+            let (time, caller) = (1000 * index as u64, 0x10_u64);
+            let call = [
+                &numbers(*process, *process)[..],
+                &time.to_ne_bytes(),
+                &caller.to_ne_bytes(),
+                &number,
+                &[0, outcome],
+            ];
+            recording.take(Kind::Call, &call.concat());
+        }
+        recording
+    }
+
+    /// Gives a process a variable at its start.
+    pub fn set(recording: &mut Recording, process: u32, entry: &str) {
+        let variable = [&numbers(process, 0)[..], entry.as_bytes()].concat();
+        recording.take(Kind::Variable, &variable);
+    }
+
+    pub fn numbers(one: u32, other: u32) -> Vec<u8> {
+        [one.to_ne_bytes(), other.to_ne_bytes()].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::numbers;
+    use super::*;
+
+    #[test]
+    fn children_of_fork_know_their_parents_files_and_exec_forgets_them() {
+        let mut recording = fixture::of(&[(10, "A", None, false)]);
+        let module = [
+            &numbers(10, 0)[..],
+            &0x1000_u64.to_ne_bytes(),
+            &0x2000_u64.to_ne_bytes(),
+            b"/lib/x.so",
+        ];
+        recording.take(Kind::Module, &module.concat());
+        let fork = [&numbers(11, 10)[..], &9_u64.to_ne_bytes()].concat();
+        recording.take(Kind::Fork, &fork);
+        assert_eq!(recording.programs[1].executable, "/bin/p");
+        let path = |program, address| {
+            let module = recording.module_at(program, address);
+            module.map(|module| module.path.as_str())
+        };
+        assert_eq!(path(1, 0x1fff), Some("/lib/x.so"));
+        assert_eq!(path(1, 0x2000), None);
+        let exec = [
+            &numbers(11, 10)[..],
+            &9_u64.to_ne_bytes(),
+            b"/bin/q\0q\0-a\0",
+        ]
+        .concat();
+        recording.take(Kind::Process, &exec);
+        assert_eq!(recording.module_at(2, 0x1000), None);
+        assert_eq!(recording.programs[2].arguments, ["q", "-a"]);
+    }
+
+    #[test]
+    fn payloads_that_are_too_short_are_passed_over() {
+        let mut recording = fixture::of(&[(10, "A", None, false)]);
+        for kind in [Kind::Process, Kind::Fork, Kind::Module, Kind::Text] {
+            recording.take(kind, &[1, 2, 3]);
+        }
+        for kind in [Kind::Call, Kind::Variable, Kind::Note] {
+            recording.take(kind, &numbers(10, 0)[..7]);
+        }
+        assert_eq!((recording.programs.len(), recording.calls.len()), (1, 1));
+    }
+}

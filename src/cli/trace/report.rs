@@ -1,0 +1,185 @@
+//! What is told of a session when it is over.
+
+use crate::output::{Style, printable, wrap};
+use crate::trace::callers::Callers;
+use crate::trace::channel::Counts;
+use crate::trace::filters::Filters;
+use crate::trace::findings::Finding;
+use crate::trace::recording::{Call, Recording};
+use crate::trace::summary::{self, Row};
+use opentelemetry_injector_policy::runtimes::boot;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// A session that is over.
+pub struct Report<'s> {
+    /// What was told.
+    pub recording: &'s Recording,
+    /// Who has called.
+    pub callers: Callers,
+    /// What is told of.
+    pub filters: &'s Filters,
+    /// The command's own process.
+    pub first: u32,
+    /// What is odd.
+    pub findings: Vec<Finding>,
+    /// What was counted.
+    pub counts: Counts,
+    /// Records of killed processes.
+    pub unfinished: u64,
+    /// The command's exit code.
+    pub exit_code: u8,
+    /// Processes of the session that still run.
+    pub running: usize,
+}
+
+impl<'s> Report<'s> {
+    /// When the session began, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn start(&self) -> u64 {
+        self.recording
+            .programs
+            .first()
+            .map_or(0, |program| program.time)
+    }
+
+    /// The calls that pass the filters.
+    pub fn calls(&mut self) -> Vec<&'s Call> {
+        let recording = self.recording;
+        let mut accepted = Vec::new();
+        for call in &recording.calls {
+            let program = &recording.programs[call.program];
+            let name = &recording.text(call).name;
+            // The injector's boot files ask the injector.
+            if name.starts_with(boot::PREFIX) {
+                continue;
+            }
+            if self.filters.accept(name, call.outcome, program, self.first)
+                && (!self.filters.need_callers()
+                    || self
+                        .filters
+                        .accept_caller(&self.callers.of(recording, call)))
+            {
+                accepted.push(call);
+            }
+        }
+        accepted
+    }
+
+    /// The table's rows.
+    pub fn rows(&mut self) -> Vec<Row> {
+        let calls = self.calls();
+        summary::rows(self.recording, &calls, &mut self.callers)
+    }
+
+    /// What a person reads.
+    pub fn text(&mut self, width: Option<usize>, style: Style) -> String {
+        let rows = self.rows();
+        let mut text = format!("{}\n", style.strong(&self.heading(&rows)));
+        if !rows.is_empty() {
+            text += &summary::shown(&rows, width, style);
+        }
+        let width = width.unwrap_or(100);
+        self.write_notes(&mut text, width, style);
+        self.write_findings(&mut text, width, style);
+        self.write_gaps(&mut text, style);
+        text
+    }
+
+    fn heading(&self, rows: &[Row]) -> String {
+        let told: usize = rows.iter().map(Row::calls).sum();
+        let all = self.recording.calls.len();
+        let mut processes: Vec<_> = self.recording.programs.iter().map(|p| p.process).collect();
+        processes.sort_unstable();
+        processes.dedup();
+        let filtered = match told == all {
+            true => String::new(),
+            false => format!(" of {all}"),
+        };
+        format!(
+            "Trace: {told}{filtered} calls of getenv for {} names in {} processes",
+            rows.len(),
+            processes.len()
+        )
+    }
+
+    fn write_notes(&self, text: &mut String, width: usize, style: Style) {
+        let mut noted: Vec<(&str, Vec<String>)> = Vec::new();
+        for program in &self.recording.programs {
+            let name = format!("{} ({})", program.name(), program.process);
+            for note in program
+                .notes
+                .iter()
+                .filter(|note| !note.starts_with(boot::PREFIX))
+            {
+                match noted.iter_mut().find(|(known, _)| known == note) {
+                    Some((_, names)) => names.push(name.clone()),
+                    None => noted.push((note, vec![name.clone()])),
+                }
+            }
+        }
+        if !noted.is_empty() {
+            let _ = writeln!(text, "\n{}", style.strong("What the injector decided"));
+        }
+        for (note, names) in noted {
+            let line = format!("  {}: {}", names.join(", "), printable(note));
+            let _ = writeln!(text, "{}", wrap(&line, 4, width));
+        }
+    }
+
+    fn write_findings(&self, text: &mut String, width: usize, style: Style) {
+        if self.findings.is_empty() {
+            return;
+        }
+        let title = style.strong("Why a setting may not count");
+        let _ = writeln!(text, "\n{title}");
+        for finding in &self.findings {
+            let line = format!(
+                "  {} {}",
+                printable(&finding.name),
+                printable(&finding.text)
+            );
+            let _ = writeln!(text, "{}", wrap(&line, 4, width));
+        }
+    }
+
+    /// What this session cannot tell of.
+    fn write_gaps(&mut self, text: &mut String, style: Style) {
+        let executables = self
+            .recording
+            .programs
+            .iter()
+            .map(|program| &program.executable);
+        for executable in executables.collect::<BTreeSet<_>>() {
+            if self.callers.has_own_getenv(executable) {
+                let gap =
+                    format!("{executable} has a getenv of its own: its questions are not seen");
+                let _ = writeln!(text, "{}", style.warning(&gap));
+            }
+        }
+        let Counts { dropped, refused } = self.counts;
+        let gaps = [
+            (dropped > 0, format!("{dropped} events were dropped: give a larger --buffer")),
+            (
+                self.unfinished > 0,
+                format!("{} events of killed processes are incomplete", self.unfinished),
+            ),
+            (
+                refused > 0,
+                format!("{refused} processes with limited memory (RLIMIT_AS) took no part"),
+            ),
+            (
+                self.running > 0,
+                format!("{} processes still run; what they ask from now on is not told", self.running),
+            ),
+            (
+                self.recording.programs.is_empty(),
+                "no process took part: the program is statically linked, set-user-ID, of another user, \
+                 or its loader does not read LD_PRELOAD"
+                    .into(),
+            ),
+        ];
+        for (_, gap) in gaps.iter().filter(|(applies, _)| *applies) {
+            let _ = writeln!(text, "{}", style.warning(gap));
+        }
+    }
+}

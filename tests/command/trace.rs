@@ -1,0 +1,383 @@
+//! `opentelemetry-injector trace` on real programs.
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use support::command::{Outcome, Scratch, built, ran};
+use support::{Scene, has, root, skip};
+
+/// A scratch folder with a program of tests/programs.
+fn compiled(scratch: &Scratch, name: &str) -> String {
+    let program = scratch.path().join(name);
+    let source = root().join(format!("tests/programs/{name}.c"));
+    let mut compiler = Command::new("cc");
+    let compiler = compiler.arg("-o").arg(&program).arg(source).arg("-pthread");
+    assert!(compiler.status().unwrap().success());
+    program.to_str().unwrap().to_owned()
+}
+
+/// Traces a command with these options and variables.
+fn traced(
+    scratch: &Scratch,
+    options: &[&str],
+    variables: &[(&str, &str)],
+    line: &[&str],
+) -> Outcome {
+    let arguments = [&["trace"], options, &["--"], line].concat();
+    let mut command = scratch.command(&built("opentelemetry-injector"), &arguments);
+    command.envs(variables.iter().copied());
+    ran(command)
+}
+
+/// The table's line of a name, its columns split at blanks.
+fn row(table: &str, name: &str) -> Vec<String> {
+    let mut lines = table.lines();
+    let line = lines.find(|line| line.split(' ').next() == Some(name));
+    let line = line.unwrap_or_else(|| panic!("no line of {name} in\n{table}"));
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The JSON lines of one type.
+fn of_type(text: &str, kind: &str) -> Vec<Value> {
+    let values = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    values.filter(|value| value["type"] == kind).collect()
+}
+
+#[test]
+fn a_table_tells_what_was_asked_for_and_the_programs_output_and_exit_code_are_its_own() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let line = format!("{ask} HOME NOBODY; {ask} HOME API_TOKEN; echo bad >&2; exit 7");
+    let variables = [("HOME", "/here"), ("API_TOKEN", "geheim")];
+    let out = traced(&scratch, &[], &variables, &["sh", "-c", &line]);
+    let said = "HOME=/here\nNOBODY=(null)\nHOME=/here\nAPI_TOKEN=geheim\n";
+    assert_eq!((out.code, out.stdout.as_str()), (7, said), "{out:?}");
+    assert!(out.stderr.starts_with("bad\nTrace: "), "{out:?}");
+    assert_eq!(row(&out.stderr, "HOME")[1..4], ["4", "hit", "2"]);
+    assert_eq!(row(&out.stderr, "NOBODY")[1..4], ["2", "miss", "1"]);
+    let token = row(&out.stderr, "API_TOKEN");
+    assert_eq!(token[token.len() - 1], "(hidden)");
+    assert!(!out.stderr.contains("geheim"), "{out:?}");
+    let home = row(&out.stderr, "HOME");
+    assert_eq!(
+        (&home[4][..7], home[5].as_str()),
+        ("main+0x", "(ask)"),
+        "{home:?}"
+    );
+}
+
+#[test]
+fn filters_choose_calls_and_the_result_goes_to_a_file() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let table = |options: &[&str], line: &[&str]| {
+        let file = scratch.path().join("out");
+        let options = [options, &["-o", file.to_str().unwrap()]].concat();
+        let out = traced(&scratch, &options, &[("AB", "1")], line);
+        assert_eq!(out.stderr, "");
+        fs::read_to_string(file).unwrap()
+    };
+    let direct = [ask.as_str(), "AB", "AC", "B"];
+    let named = table(&["--name", "A*", "--only", "misses"], &direct);
+    assert!(
+        named.contains("AC ") && !named.contains("AB ") && !named.contains("\nB "),
+        "{named}"
+    );
+    assert!(table(&["--caller", "ask"], &direct).contains("AB "));
+    assert!(!table(&["--not-caller", "ask"], &direct).contains("AB "));
+    assert!(!table(&["--caller", "/lib/*"], &direct).contains("AB "));
+    let child = ["sh", "-c", &format!("{ask} AB; true")];
+    assert!(table(&["--children"], &child).contains("AB "));
+    assert!(!table(&["--no-children"], &child).contains("AB "));
+}
+
+#[test]
+fn live_lines_come_before_the_table() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let out = traced(
+        &scratch,
+        &["--live", "--name", "AB"],
+        &[("AB", "1")],
+        &[&ask, "AB"],
+    );
+    let first = out.stderr.lines().next().unwrap();
+    assert!(
+        first.starts_with("+0.") && first.contains("getenv(\"AB\") = \"1\"  main+0x"),
+        "{out:?}"
+    );
+    assert!(out.stderr.contains("\nTrace: 2"), "{out:?}");
+}
+
+#[test]
+fn nothing_is_lost_when_a_process_is_killed() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let line = format!("{ask} AB; kill -9 $$");
+    let out = traced(&scratch, &[], &[("AB", "1")], &["sh", "-c", &line]);
+    assert_eq!(out.code, 128 + 9);
+    assert_eq!(row(&out.stderr, "AB")[1..4], ["2", "hit", "1"]);
+}
+
+#[test]
+fn a_full_buffer_counts_what_it_drops() {
+    let scratch = Scratch::new();
+    let cost = compiled(&scratch, "many_calls");
+    let all = traced(&scratch, &["--format", "json"], &[], &[&cost, "200000"]);
+    let name = |text: &str| {
+        of_type(text, "name")
+            .into_iter()
+            .find(|row| row["name"] == "SOME_NAME")
+    };
+    assert_eq!(name(&all.stderr).unwrap()["calls"], 200_000);
+    assert_eq!(of_type(&all.stderr, "end")[0]["dropped"], 0);
+    let some = traced(
+        &scratch,
+        &["--format", "json", "--buffer", "16"],
+        &[],
+        &[&cost, "300000"],
+    );
+    let end = &of_type(&some.stderr, "end")[0];
+    let calls = name(&some.stderr).unwrap()["calls"].as_u64().unwrap();
+    assert!(end["dropped"].as_u64().unwrap() > 0, "{end}");
+    assert_eq!(calls + end["dropped"].as_u64().unwrap(), 300_000);
+}
+
+#[test]
+fn threads_and_children_of_fork_are_told_apart() {
+    let scratch = Scratch::new();
+    let program = compiled(&scratch, "ask_in_thread_and_child");
+    let out = traced(&scratch, &["--format", "json"], &[], &[&program]);
+    assert_eq!(out.code, 0, "{out:?}");
+    let calls = of_type(&out.stderr, "call");
+    let of = |name: &str| {
+        let call = calls.iter().find(|call| call["name"] == name).unwrap();
+        (
+            call["pid"].as_u64().unwrap(),
+            call["thread"].as_u64().unwrap(),
+        )
+    };
+    let (main, thread, child) = (of("IN_MAIN"), of("IN_THREAD"), of("IN_CHILD"));
+    assert_eq!(main.0, main.1);
+    assert!(thread.0 == main.0 && thread.1 != main.1, "{thread:?}");
+    assert!(child.0 != main.0 && child.0 == child.1, "{child:?}");
+    let processes = of_type(&out.stderr, "process");
+    let forked = processes
+        .iter()
+        .find(|process| process["forked"] == true)
+        .unwrap();
+    assert_eq!(
+        (&forked["pid"], &forked["parent"]),
+        (&child.0.into(), &main.0.into())
+    );
+}
+
+#[test]
+fn settings_that_nobody_asks_for_are_found() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPONT", "http://collector:4318")];
+    let out = traced(
+        &scratch,
+        &[],
+        &variables,
+        &[&ask, "OTEL_EXPORTER_OTLP_ENDPOINT"],
+    );
+    let text = out.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let wanted = "OTEL_EXPORTER_OTLP_ENDPONT is set, and OTEL_EXPORTER_OTLP_ENDPOINT was asked for \
+                  and is not: is that what was meant?";
+    assert!(text.contains(wanted), "{out:?}");
+}
+
+#[test]
+fn what_is_injected_is_told_and_agents_see_it_as_ever() {
+    let scene = Scene::new();
+    let scratch = Scratch::new();
+    let ask = scene.compile("ask");
+    let configuration = scene.path("configuration.toml");
+    let options = ["--config", configuration.to_str().unwrap()];
+    let ask = ask.to_str().unwrap();
+    let out = traced(&scratch, &options, &[], &[ask, "JAVA_TOOL_OPTIONS"]);
+    assert!(
+        out.stdout.starts_with("JAVA_TOOL_OPTIONS=-javaagent:"),
+        "{out:?}"
+    );
+    assert_eq!(
+        row(&out.stderr, "JAVA_TOOL_OPTIONS")[1..4],
+        ["2", "injected", "1"]
+    );
+    let excluded = scene.path("excluded.toml");
+    let text = fs::read_to_string(&configuration).unwrap();
+    fs::write(
+        &excluded,
+        format!("{text}\n[processes]\nexclude = [\"java\"]\n"),
+    )
+    .unwrap();
+    let options = ["--config", excluded.to_str().unwrap()];
+    let out = traced(&scratch, &options, &[], &[ask, "JAVA_TOOL_OPTIONS"]);
+    assert!(
+        out.stderr
+            .contains("nothing is injected: processes.exclude has \"java\""),
+        "{out:?}"
+    );
+}
+
+#[test]
+fn runtimes_are_traced_to_their_functions() {
+    let scratch = Scratch::new();
+    let lines: [(&str, &[&str], &str); 3] = [
+        ("node", &["-e", "process.env.OTEL_X"], "OTEL_X"),
+        ("python3", &["-c", "pass"], "PYTHONHOME"),
+        ("java", &["-version"], "JAVA_TOOL_OPTIONS"),
+    ];
+    for (program, arguments, name) in lines {
+        if !has(program) {
+            skip!("no {program}");
+        }
+        let line = [&[program], arguments].concat();
+        let out = traced(&scratch, &["--format", "json", "-o", "out"], &[], &line);
+        assert_eq!(out.code, 0, "{out:?}");
+        let text = fs::read_to_string(scratch.path().join("out")).unwrap();
+        let rows = of_type(&text, "name");
+        let row = rows.iter().find(|row| row["name"] == name);
+        let row = row.unwrap_or_else(|| panic!("{program} did not ask for {name}"));
+        assert!(row["first_caller"]["module"].is_string(), "{row}");
+        assert_eq!(of_type(&text, "end")[0]["dropped"], 0);
+    }
+}
+
+#[test]
+fn json_lines_are_as_their_schema_says() {
+    let modules = root().join(".cache/kubernetes-validate");
+    if !has("python3") || !modules.join("jsonschema").is_dir() {
+        skip!("no jsonschema: scripts/fetch-kubernetes-schema");
+    }
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let variables = [("OTEL_SERVICE_NAMES", "x"), ("AB", "1")];
+    let line = [
+        "sh",
+        "-c",
+        &format!("{ask} AB AC OTEL_SERVICE_NAME; exit 3"),
+    ];
+    let out = traced(
+        &scratch,
+        &["--format", "json", "-o", "lines"],
+        &variables,
+        &line,
+    );
+    assert_eq!(out.code, 3, "{out:?}");
+    let text = fs::read_to_string(scratch.path().join("lines")).unwrap();
+    for kind in ["process", "call", "name", "finding", "end"] {
+        assert!(!of_type(&text, kind).is_empty(), "{kind}");
+    }
+    let check = "import json, sys, jsonschema\n\
+                 schema = json.load(open(sys.argv[1]))\n\
+                 validator = jsonschema.Draft202012Validator(schema)\n\
+                 validator.check_schema(schema)\n\
+                 for line in open(sys.argv[2]): validator.validate(json.loads(line))\n\
+                 for wrong in ({}, {'type': 'end'}): assert not validator.is_valid(wrong)";
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", modules).args(["-c", check]);
+    python.arg(root().join("docs/trace.schema.json"));
+    let checked = python.arg(scratch.path().join("lines")).output().unwrap();
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+}
+
+#[test]
+fn pictures_and_events_can_be_opened() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let options = [
+        "--format",
+        "perfetto",
+        "-o",
+        "events",
+        "--flamegraph",
+        "picture.svg",
+    ];
+    let out = traced(&scratch, &options, &[("AB", "1")], &[&ask, "AB"]);
+    assert_eq!((out.code, out.stderr.as_str()), (0, ""));
+    let read = |name: &str| fs::read_to_string(scratch.path().join(name)).unwrap();
+    let events: Value = serde_json::from_str(&read("events")).unwrap();
+    let events = events["traceEvents"].as_array().unwrap();
+    let call = events.iter().find(|event| event["name"] == "AB").unwrap();
+    assert_eq!(
+        (&call["ph"], &call["args"]["value"]),
+        (&"i".into(), &"1".into())
+    );
+    assert!(call["ts"].is_number() && call["pid"].is_number() && call["tid"].is_number());
+    assert!(read("picture.svg").contains("AB hit"));
+}
+
+#[test]
+fn what_cannot_be_traced_is_said() {
+    let scratch = Scratch::new();
+    let pid = scratch.run(&["trace", "--pid", "1"]);
+    assert_eq!(pid.code, 2);
+    assert!(
+        pid.stderr.contains("a running process cannot be traced"),
+        "{pid:?}"
+    );
+    assert_eq!(scratch.run(&["trace", "--", "/nonexistent"]).code, 127);
+    let fixed = scratch.path().join("fixed");
+    fs::write(
+        scratch.path().join("fixed.c"),
+        "int main(void) { return 3; }",
+    )
+    .unwrap();
+    let mut compiler = Command::new("cc");
+    compiler
+        .args(["-static", "-o"])
+        .arg(&fixed)
+        .arg(scratch.path().join("fixed.c"));
+    if !compiler.output().unwrap().status.success() {
+        skip!("no static libc");
+    }
+    let out = traced(&scratch, &[], &[], &[fixed.to_str().unwrap()]);
+    assert_eq!(out.code, 3);
+    assert!(out.stderr.contains("no process took part"), "{out:?}");
+}
+
+#[test]
+fn a_program_with_a_getenv_of_its_own_is_told() {
+    let scratch = Scratch::new();
+    let out = traced(&scratch, &[], &[], &["bash", "-c", "true"]);
+    let wanted = "bash has a getenv of its own: its questions are not seen";
+    assert!(out.stderr.contains(wanted), "{out:?}");
+}
+
+#[test]
+fn the_channel_is_only_taken_from_its_owner_and_where_it_cannot_shrink() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let object = built("libopentelemetry_injector.so");
+    let file = scratch.write("channel", vec![0_u8; 1 << 16]);
+    let before = fs::read(&file).unwrap();
+    for path in [
+        file.as_path(),
+        Path::new("/dev/null"),
+        Path::new("/nonexistent"),
+        Path::new(""),
+    ] {
+        let mut command = scratch.command(Path::new(&ask), &["HOME"]);
+        command.env("LD_PRELOAD", &object).env("HOME", "/here");
+        let out = ran({
+            command.env("OPENTELEMETRY_INJECTOR_TRACE", path);
+            command
+        });
+        assert_eq!(
+            (out.code, out.stdout.as_str()),
+            (0, "HOME=/here\n"),
+            "{path:?}"
+        );
+    }
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
