@@ -1,2 +1,2 @@
-# configure, and every abort-…: the files are there, the new ones or the former.
+# Runs for configure and for every abort-…: the new or the former files are in place.
 put_back

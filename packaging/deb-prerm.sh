@@ -1,2 +1,2 @@
-# remove, upgrade, deconfigure, failed-upgrade: whatever comes next, it is done without the entry.
+# Runs for remove, upgrade, deconfigure and failed-upgrade: the entry is removed in each case.
 take_out

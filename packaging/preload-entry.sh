@@ -1,13 +1,13 @@
 # Part of every maintainer script: the preload object's entry in /etc/ld.so.preload.
 #
-# While a package's files are being replaced or removed the entry is not there, so that no program
-# can meet an object that is missing, half of a pair, or not yet tried. It is put back by
-# `opentelemetry-injector install`, which tries the object first.
+# The entry is removed while a package's files are replaced or removed, so that no program loads an
+# object that is missing, from another build than its boot files, or not yet tried.
+# `opentelemetry-injector install` tries the object and adds the entry again.
 
 PRELOAD_FILE=/etc/ld.so.preload
 OBJECT=libopentelemetry_injector\\.so
 FOLDER=/usr/lib/opentelemetry/injector/
-# What is to be put back, one path a line.
+# The entries to add again, one path per line.
 TAKEN_OUT=/var/lib/opentelemetry-injector/taken-out-of-ld.so.preload
 
 TAB=$(printf '\t')
@@ -20,7 +20,7 @@ entries() {
         LC_ALL=C grep -E "(^|/)$OBJECT$CR?\$" || true
 }
 
-# Remembers the entries and takes them out. Fails where one is left.
+# Saves the entries and removes them. Fails if one of them is still there.
 take_out() {
     [ -n "$(entries)" ] || return 0
     mkdir -p "${TAKEN_OUT%/*}"
@@ -28,21 +28,21 @@ take_out() {
     opentelemetry-injector uninstall >/dev/null 2>&1 || true
     [ -z "$(entries)" ] || take_out_by_hand "([^ $TAB:#]*/)?"
     [ -z "$(entries)" ] && return 0
-    echo "opentelemetry-injector: $PRELOAD_FILE still names the preload object: take it out" >&2
+    echo "opentelemetry-injector: $PRELOAD_FILE still names the preload object: remove the entry" >&2
     return 1
 }
 
-# The same without the command, for entries whose folder matches a pattern. Blanks take the place
-# of an entry: where the file has comments, glibc finds their ends by its length. It also takes
-# words of comments for entries, so they are not spared.
+# The same without the command, for entries whose folder matches a pattern. An entry is replaced by
+# blanks, because glibc finds the ends of comments by the file's length. glibc also reads words of
+# comments as entries, so matching words of comments are replaced, too.
 take_out_by_hand() {
     [ -f "$PRELOAD_FILE" ] || return 0
     file=$(readlink -f "$PRELOAD_FILE")
-    # A name of its own, which the next run of the command would remove.
+    # A unique name; the next run of the command removes the file if this run is killed.
     new=$(mktemp "${file%/*}/.ld.so.preload.opentelemetry-injector.XXXXXX") || return 1
     without_blank_lines=
     grep -q '#' "$file" || without_blank_lines="/^[ $TAB]*\$/d"
-    # An entry is set between two line feeds, which no line has, and blanked from the left.
+    # Mark an entry with a line feed on each side (no line contains one), then blank it from the left.
     LC_ALL=C sed -E "
         :entry
         s%(^|[ $TAB:#])($1$OBJECT$CR?)([ $TAB:#]|\$)%\\1\\n\\2\\n\\4%
@@ -60,18 +60,18 @@ take_out_by_hand() {
     " "$file" >"$new" || return 1
     if [ -s "$new" ]; then
         chmod 644 "$new" && sync && mv -f "$new" "$file" || return 1
-        # The label that SELinux's policy has for it, where there is SELinux.
+        # Restore SELinux's label, if SELinux is installed.
         restorecon "$file" 2>/dev/null || true
     else
         rm -f "$new" "$file"
     fi
 }
 
-# Puts back what was taken out. What the command refuses stays out: it says why.
+# Adds the saved entries again. The command refuses some objects and prints the reason.
 put_back() {
     [ -f "$TAKEN_OUT" ] || return 0
     while read -r entry; do
-        # Whoever had the entry has accepted what programs of 32 bits say.
+        # The entry was there before, so its user has already accepted the errors of 32-bit programs.
         opentelemetry-injector install --accept-32-bit-errors --object "$entry" >/dev/null ||
             echo "opentelemetry-injector: $entry is no longer in $PRELOAD_FILE" >&2
     done <"$TAKEN_OUT"
@@ -83,7 +83,7 @@ forget() {
     rmdir "${TAKEN_OUT%/*}" 2>/dev/null || true
 }
 
-# The files have gone: an entry that has come back meanwhile goes, too.
+# Runs when the files are gone: removes an entry that was added again in the time between.
 clean_up() {
     forget
     [ -e "${FOLDER}libopentelemetry_injector.so" ] || take_out_by_hand "$FOLDER()"

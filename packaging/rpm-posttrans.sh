@@ -1,2 +1,2 @@
-# After the files of the former version have gone.
+# Runs after the files of the former version are removed.
 put_back

@@ -1,2 +1,2 @@
-# Above 1: an upgrade, whose files come next.
+# Above 1: an upgrade; its files are installed next.
 [ "$1" -le 1 ] || take_out

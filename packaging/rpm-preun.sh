@@ -1,2 +1,2 @@
-# 0: no version stays.
+# 0: the last version is removed.
 [ "$1" -gt 0 ] || take_out
