@@ -16,8 +16,8 @@ use std::process::ExitCode;
 
 /// Turn an injector.conf (of libotelinject.so) into a configuration of this injector.
 ///
-/// Reads FILE, every conf.d/*.conf beside it and the file with the agents' settings, as that
-/// injector does. Writes the configuration to standard output, and each setting that has no
+/// Reads FILE, every conf.d/*.conf beside it and the file with the agents' settings, as
+/// libotelinject.so does. Writes the configuration to standard output, and each setting that has no
 /// counterpart, with the reason, to standard error.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// Write a configuration in which every key is explained and commented out.
 ///
-/// It injects nothing as it is: set the path of an agent first.
+/// This configuration injects nothing until you set the path of an agent.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -42,12 +42,12 @@ const MODE: u32 = 0o644;
 const INTRODUCTION: &str = "\
 # Configuration of the OpenTelemetry injector.
 #
-# Every process reads this file when it starts, and every conf.d/*.toml beside it, in byte order
-# of their names; the later file wins, key by key.
+# Every process reads this file when it starts, then every conf.d/*.toml beside it, in byte order
+# of the names. A later file overrides an earlier one, key by key.
 #
-# All keys are commented out. They show their defaults, or an example where there is none. Take the
-# # away from the agent_path of each runtime that is to be injected, put in where its agent is, and
-# check the result:
+# All keys are commented out. Each shows its default, or an example if it has no default. For each
+# runtime that you want to inject, remove the # before agent_path and write the path of its agent.
+# Then check the result:
 #
 #     opentelemetry-injector config check
 ";

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 
 /// Show the configuration in effect, and the file and line of each key.
 ///
-/// The output is itself a configuration: a comment behind each key names its origin. Keys without a
-/// value are left out.
+/// The output is itself a configuration: a comment after each key names its origin. Keys without a
+/// value are omitted.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {

@@ -69,12 +69,12 @@ Exit status:
   1  it is not injected, or would not be
   2  unknown: no such process, no permission, or the configuration has changed since
 
-Injected means that the runtime's question was answered with the agent and, in a running process, that
-the boot file has not stood down. Whether the agent then works is in the agent's own log.
+Injected means that the runtime read its variable and got the agent. In a running process, it also
+means that the boot file did not give up. Whether the agent works is in the agent's own log.
 
-Changes that a program made to its environment after its start are invisible: the kernel shows the
-environment and the command line of the start, unless the program overwrote them to show a title.
-Access control lists and security modules (SELinux, AppArmor) are not considered.
+`explain` does not see changes that a program made to its environment after its start: the kernel shows
+the environment and the command line of the start, unless the program overwrote them with a title.
+`explain` ignores access control lists and security modules (SELinux, AppArmor).
 
 Environment:
   NO_COLOR  write no colours to a terminal
@@ -282,7 +282,7 @@ fn service(text: &mut String, service: &Service, style: Style) {
     };
     for (place, keys) in &service.rules {
         let keys = if keys.is_empty() {
-            "none".into()
+            "no key applies".into()
         } else {
             keys.join(", ")
         };

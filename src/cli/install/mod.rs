@@ -30,7 +30,7 @@ use std::process::ExitCode;
 /// Add the preload object to /etc/ld.so.preload, so that every new program loads it.
 ///
 /// Checks the object, tries it on several programs, adds it to the file and verifies that new programs
-/// start as before. If anything is wrong, the file stays as it is.
+/// start as before. If anything is wrong, the file is not changed.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
