@@ -71,8 +71,9 @@ take_out_by_hand() {
 put_back() {
     [ -f "$TAKEN_OUT" ] || return 0
     while read -r entry; do
-        # The entry was there before, so its user has already accepted the errors of 32-bit programs.
-        opentelemetry-injector install --accept-32-bit-errors --object "$entry" >/dev/null ||
+        # The entry was there before, so its user has already accepted what goes with it.
+        opentelemetry-injector install --accept-32-bit-errors --accept-other-injectors \
+            --object "$entry" >/dev/null ||
             echo "opentelemetry-injector: $entry is no longer in $PRELOAD_FILE" >&2
     done <"$TAKEN_OUT"
     forget

@@ -54,8 +54,13 @@ pub trait Process {
     /// The folder of the boot files: `boot` beside the preload object.
     fn boot_folder(&self) -> &[u8];
 
+    /// The path of the first loaded shared library that is wanted; each may be asked about.
+    fn loaded(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>>;
+
     /// The path of a loaded shared library by what its file name begins with, for example `libjvm.so`.
-    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>>;
+    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+        self.loaded(|path| file_name(path).starts_with(beginning.as_bytes()))
+    }
 
     /// Whether the executable itself defines a function for others, in its dynamic symbol table.
     fn exports(&self, function: &CStr) -> bool;
@@ -192,11 +197,9 @@ pub(crate) mod fixture {
         fn boot_folder(&self) -> &[u8] {
             b"/boot"
         }
-        fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
-            let is_named = |path: &&String| {
-                super::file_name(path.as_bytes()).starts_with(beginning.as_bytes())
-            };
-            let found = self.libraries.iter().find(is_named);
+        fn loaded(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+            let mut libraries = self.libraries.iter();
+            let found = libraries.find(|path| is_wanted(path.as_bytes()));
             found.map(|path| path.clone().into_bytes())
         }
         fn exports(&self, function: &core::ffi::CStr) -> bool {

@@ -73,6 +73,13 @@ pub enum Reason {
         /// Where it was found: a variable's name or `command line`.
         place: &'static str,
     },
+    /// Another injector is in the process, or has left its mark there.
+    OtherInjector {
+        /// Whose injector.
+        vendor: &'static str,
+        /// The path of its object, or the variable that it has set.
+        sign: Vec<u8>,
+    },
     /// The application brings an OpenTelemetry SDK of its own, which would lose against the agent's.
     OwnSdk {
         /// The file that shows it.
@@ -212,6 +219,12 @@ impl fmt::Display for Reason {
                     "the agent of {vendor} is already {preposition} {place} (allow_other_agents = true allows both)"
                 )
             }
+            Self::OtherInjector { vendor, sign } => write!(
+                f,
+                "the injector of {vendor} is already here, by {} (allow_other_agents = true allows \
+                 both)",
+                Lossy(sign)
+            ),
             Self::OwnSdk { place } => write!(
                 f,
                 "the application has an OpenTelemetry SDK of its own, by {} \

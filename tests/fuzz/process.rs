@@ -1,7 +1,6 @@
 //! A process made of plain values.
 
 use opentelemetry_injector_policy::Process;
-use opentelemetry_injector_policy::process::file_name;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 
@@ -65,9 +64,9 @@ impl Process for Plain {
     fn boot_folder(&self) -> &[u8] {
         &self.boot_folder
     }
-    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
-        let is_named = |path: &&&str| file_name(path.as_bytes()).starts_with(beginning.as_bytes());
-        let path = self.libraries.iter().find(is_named)?;
+    fn loaded(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let mut libraries = self.libraries.iter();
+        let path = libraries.find(|path| is_wanted(path.as_bytes()))?;
         Some(path.as_bytes().to_vec())
     }
     fn exports(&self, _function: &CStr) -> bool {

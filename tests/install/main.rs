@@ -3,4 +3,5 @@
 mod failures;
 mod hosts;
 mod refusals;
+mod rivals;
 mod round_trip;

@@ -402,7 +402,7 @@ fn step_of(reason: &Reason) -> Check {
         | Reason::NoAgentConfigured
         | Reason::DisabledBy(_)
         | Reason::NoInstrumentLibrary(_) => Check::Agent,
-        Reason::OtherAgent { .. } => Check::OtherAgents,
+        Reason::OtherAgent { .. } | Reason::OtherInjector { .. } => Check::OtherAgents,
         _ => Check::CommandLine,
     }
 }

@@ -53,6 +53,8 @@ pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Way), CommandError>
     load(&mut facts, &program);
     let is_secure = is_secure(&resolved.program);
     let variable = facts.variable(LD_PRELOAD);
+    let named = preload_sources::objects(variable.as_deref(), &facts.visible, &program.loader);
+    facts.libraries.extend(named);
     let entry = preload_sources::entry(variable.as_deref(), &facts.visible, &program.loader);
     let named = entry.as_ref().map(|entry| entry.path.clone());
     let loading = loading(&facts, &program, entry, is_secure);

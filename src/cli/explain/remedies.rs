@@ -72,7 +72,9 @@ pub fn key(reason: &Reason, runtime: Option<Runtime>) -> (Option<String>, Option
         Reason::AgentUnreadable(_) | Reason::AgentPathUnusable { .. } => {
             (of_runtime("agent_path"), None)
         }
-        Reason::OtherAgent { .. } => (of_runtime("allow_other_agents"), None),
+        Reason::OtherAgent { .. } | Reason::OtherInjector { .. } => {
+            (of_runtime("allow_other_agents"), None)
+        }
         Reason::OwnSdk { .. } => (of_runtime("allow_own_sdk"), None),
         _ => (None, None),
     }
@@ -121,6 +123,9 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         Reason::OtherAgent { .. } => {
             format!("remove the other agent, or set allow_other_agents = true under [{section}]")
         }
+        Reason::OtherInjector { .. } => format!(
+            "take the other injector away, or set allow_other_agents = true under [{section}]"
+        ),
         Reason::OwnSdk { .. } => own_sdk(section),
         Reason::UnmatchedQuote => "close the quote: the runtime does not start with it".into(),
         Reason::IgnoredByRuntime => "begin the value with an option, or remove it".into(),

@@ -20,6 +20,7 @@ use crate::machine::loaders::Loaders;
 use crate::machine::preload_object::{self, ObjectError};
 use crate::{complain, output};
 use opentelemetry_injector_policy::formats::preload_file::{self, PATH};
+use opentelemetry_injector_policy::matching::rivals;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::fmt;
 use std::io;
@@ -48,6 +49,10 @@ pub struct Arguments {
     /// Install although 32-bit programs will print that they cannot load the object
     #[arg(long)]
     accept_32_bit_errors: bool,
+    /// Install although the preload file has another vendor's injector; runtimes that carry both are
+    /// left alone, unless the configuration says allow_other_agents = true
+    #[arg(long)]
+    accept_other_injectors: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -89,6 +94,7 @@ enum InstallError {
     OnlyMusl,
     NoGlibc,
     Of32Bits(PathBuf),
+    OtherInjector(&'static str, Vec<u8>),
     Trial(String, Difference),
     NotLoaded,
     PreloadFile(PreloadFileError),
@@ -146,6 +152,9 @@ fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
             "{place} ({version}) is already in {PATH}; nothing was changed\n"
         ));
     }
+    if !arguments.accept_other_injectors {
+        no_other_injector(file.content())?;
+    }
     file.check_writable().map_err(InstallError::PreloadFile)?;
     let mut trial = Trial::new(&object, &loaders, arguments);
     unless_interrupted(trial.try_by_variable())?;
@@ -176,6 +185,14 @@ fn unless_interrupted(outcome: Result<(), InstallError>) -> Result<(), InstallEr
         Some(signal) => Err(InstallError::Interrupted(signal)),
         None => outcome,
     }
+}
+
+fn no_other_injector(file: &[u8]) -> Result<(), InstallError> {
+    let mut entries = preload_file::entries(file).into_iter();
+    let other = entries.find_map(|entry| Some((rivals::vendor(entry)?, entry)));
+    other.map_or(Ok(()), |(vendor, entry)| {
+        Err(InstallError::OtherInjector(vendor, entry.into()))
+    })
 }
 
 /// Checks what can be told without running anything; the object's version.
@@ -405,6 +422,12 @@ impl fmt::Display for InstallError {
                  object that it cannot load: remove that loader, name the object with $LIB, or give \
                  --accept-32-bit-errors (see --help)",
                 loader.display()
+            ),
+            Self::OtherInjector(vendor, entry) => write!(
+                f,
+                "{PATH} has the injector of {vendor} ({}): remove it, or give \
+                 --accept-other-injectors (--help tells more)",
+                Lossy(entry)
             ),
             Self::Trial(program, difference) => {
                 write!(

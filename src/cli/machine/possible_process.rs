@@ -74,7 +74,7 @@ impl Process for PossibleProcess {
         BOOT_FOLDER
     }
 
-    fn loaded_library(&self, _beginning: &str) -> Option<Vec<u8>> {
+    fn loaded(&self, _is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         None
     }
 

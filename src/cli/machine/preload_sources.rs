@@ -50,6 +50,24 @@ pub struct Entry {
 
 /// The first entry that means our object, as the loader of a process would read them.
 pub fn entry(variable: Option<&[u8]>, visible: &VisibleFiles, loader: &Loader) -> Option<Entry> {
+    entries(variable, visible, loader)
+        .into_iter()
+        .find(Entry::is_ours)
+}
+
+/// The paths of all objects that are named and there.
+pub fn objects(
+    variable: Option<&[u8]>,
+    visible: &VisibleFiles,
+    loader: &Loader,
+) -> impl Iterator<Item = Vec<u8>> {
+    let entries = entries(variable, visible, loader).into_iter();
+    entries
+        .filter(|entry| entry.file.is_ok())
+        .map(|entry| entry.path)
+}
+
+fn entries(variable: Option<&[u8]>, visible: &VisibleFiles, loader: &Loader) -> Vec<Entry> {
     let file = match loader {
         Loader::Musl(_) => Vec::new(),
         _ => visible.content(PRELOAD_FILE.as_bytes()).unwrap_or_default(),
@@ -57,7 +75,7 @@ pub fn entry(variable: Option<&[u8]>, visible: &VisibleFiles, loader: &Loader) -
     let in_variable = paths(variable.unwrap_or_default()).map(|path| (Source::Variable, path));
     let in_file = preload_file::entries(&file).into_iter();
     let in_file = in_file.map(|path| (Source::File, path));
-    let mut entries = in_variable.chain(in_file).map(|(source, path)| {
+    let entries = in_variable.chain(in_file).map(|(source, path)| {
         let places = places(path);
         let found = places.iter().find(|place| visible.find(place).is_ok());
         let path = found.map_or(path, Vec::as_slice);
@@ -67,7 +85,7 @@ pub fn entry(variable: Option<&[u8]>, visible: &VisibleFiles, loader: &Loader) -
             file: visible.find(path),
         }
     });
-    entries.find(Entry::is_ours)
+    entries.collect()
 }
 
 /// Where the loader may find what is named: `$LIB` stands for one of its folders, and a name without

@@ -2,7 +2,6 @@
 
 use crate::machine::visible_files::VisibleFiles;
 use opentelemetry_injector_policy::config::overrides::CONFIGURATION;
-use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::settings::added::{self, MARKER, Restore, split};
 use opentelemetry_injector_policy::{Process, Runtime};
 use std::cell::RefCell;
@@ -150,10 +149,9 @@ impl Process for ProcessFacts {
         &self.boot_folder
     }
 
-    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
+    fn loaded(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let mut libraries = self.libraries.iter();
-        let library = libraries.find(|path| file_name(path).starts_with(beginning.as_bytes()));
-        library.cloned()
+        libraries.find(|path| is_wanted(path)).cloned()
     }
 
     fn exports(&self, function: &CStr) -> bool {

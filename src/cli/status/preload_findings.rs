@@ -9,6 +9,7 @@ use crate::machine::preload_sources;
 use crate::status::findings::Finding;
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, KILL_SWITCHES, is_true};
 use opentelemetry_injector_policy::formats::preload_file::{self, OBJECT, PATH};
+use opentelemetry_injector_policy::matching::rivals;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::env;
 use std::fs;
@@ -21,6 +22,8 @@ const PRELOAD_FILE: &str = "preload file";
 const ENVIRONMENT: &str = "environment";
 const SERVICES: &str = "services";
 const INSTALL: &str = "opentelemetry-injector install";
+const ONE_OF_BOTH: &str =
+    "take one of both away, or set allow_other_agents = true for the runtimes";
 
 /// The object that processes load, or would after an installation: where it really is.
 pub fn object() -> Option<PathBuf> {
@@ -145,6 +148,11 @@ fn mode() -> Option<Finding> {
 /// What is to be said of an object of others.
 fn foreign_entry(entry: &[u8]) -> Option<Finding> {
     let name = Lossy(entry);
+    if let Some(vendor) = rivals::vendor(entry) {
+        let what =
+            format!("{PATH} has the injector of {vendor}, {name}: what carries both is left alone");
+        return Some(Finding::problem(PRELOAD_FILE, what, ONE_OF_BOTH));
+    }
     if entry.starts_with(b"#") || !entry.contains(&b'/') && !entry.ends_with(b".so") {
         let what =
             format!("the loader takes `{name}` in {PATH} for an object: a word of a comment");
@@ -173,6 +181,7 @@ fn environment() -> Vec<Finding> {
             format!("{LD_PRELOAD} here does not name the object"),
         ),
     }];
+    findings.extend(rival());
     let is_on = |name: &&str| env::var_os(name).is_some_and(|value| is_true(value.as_bytes()));
     findings.extend(KILL_SWITCHES.into_iter().filter(is_on).map(|name| {
         Finding::note(
@@ -189,6 +198,31 @@ fn environment() -> Vec<Finding> {
         )
     }));
     findings
+}
+
+/// Another injector in the environment that this command was started with.
+fn rival() -> Option<Finding> {
+    let value = env::var_os(LD_PRELOAD).unwrap_or_default();
+    let mut objects = preload_sources::paths(value.as_bytes());
+    let named = objects.find_map(|object| {
+        let vendor = rivals::vendor(object)?;
+        Some(format!(
+            "{LD_PRELOAD} here has the injector of {vendor}, {}",
+            Lossy(object)
+        ))
+    });
+    let marked = || {
+        let (vendor, name) = rivals::mark(|name| Some(env::var_os(name)?.into_vec()))?;
+        Some(format!("{name} here is a mark of the injector of {vendor}"))
+    };
+    let what = named.or_else(marked)?;
+    Some(
+        Finding::note(
+            ENVIRONMENT,
+            format!("{what}: such processes are left alone"),
+        )
+        .with_next(ONE_OF_BOTH),
+    )
 }
 
 /// Where services and sessions get their environment: environment.d(5), systemd-system.conf(5),

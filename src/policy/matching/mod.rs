@@ -2,4 +2,5 @@
 
 pub mod command_line;
 pub mod glob;
+pub mod rivals;
 pub mod tools;

@@ -1,6 +1,7 @@
 //! The names whose answers may change, and the value of each.
 
 use crate::config;
+use crate::matching::rivals;
 use crate::runtimes::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby};
 use crate::settings;
 use crate::{Configuration, Process, Reason, Runtime};
@@ -85,6 +86,8 @@ impl Variable {
     ) -> Result<Vec<u8>, Reason> {
         self.runtime().proof(process, configuration)?;
         let configuration = &*config::of_process(configuration, self.runtime(), process)?;
+        self.runtime().agent(configuration)?;
+        rivals::is_absent(self.runtime(), process, configuration)?;
         match self {
             Self::JavaToolOptions => jvm::value(original, process, configuration),
             Self::NodeOptions => nodejs::value(original, process, configuration),

@@ -6,7 +6,7 @@ use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::ffi::CStr;
-use opentelemetry_injector_policy::{Process, formats, process::file_name};
+use opentelemetry_injector_policy::{Process, formats};
 
 /// The calling process.
 #[derive(Default)]
@@ -91,11 +91,10 @@ impl Process for Host {
         self.boot_folder.get_or_init(folder)
     }
 
-    fn loaded_library(&self, beginning: &str) -> Option<Vec<u8>> {
-        let is_named = |path: &[u8]| file_name(path).starts_with(beginning.as_bytes());
+    fn loaded(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         // A value may depend on several libraries.
         let content = self.mappings.get_or_init(memory_map::content);
-        let mapped = formats::mappings::find(content, |mapped| is_named(&mapped.path));
+        let mapped = formats::mappings::find(content, |mapped| is_wanted(&mapped.path));
         mapped.map(|mapped| mapped.path)
     }
 

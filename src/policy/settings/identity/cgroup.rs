@@ -15,8 +15,8 @@ const NO_SERVICES: &str = "user session init run dbus cron crond atd anacron ssh
     rescue emergency machine nspawn tmux app vte vscode code-server jupyter lxc lxd incus k3s buildkit \
     actions.runner gitlab-runner jenkins-agent emacs";
 
-/// The path in systemd's hierarchy.
-fn path(content: &[u8]) -> Option<&[u8]> {
+/// The path in systemd's hierarchy, else in that of version 2.
+pub fn path(content: &[u8]) -> Option<&[u8]> {
     let of = |controllers: &[u8]| {
         content.split(|byte| *byte == b'\n').find_map(|line| {
             let mut parts = line.splitn(3, |byte| *byte == b':');

@@ -1,0 +1,215 @@
+//! Other injectors: their objects and the marks that they leave in an environment.
+//!
+//! Two injectors in one process each add an agent without looking for the other's. The table is the
+//! only place that knows them: `install`, `status`, `explain` and decisions ask here.
+
+use crate::matching::glob;
+use crate::{Configuration, Process, Reason, Runtime};
+use alloc::vec::Vec;
+
+/// One injector.
+struct Rival {
+    vendor: &'static str,
+    /// Patterns of its objects' paths, as [`glob::matches_path`] reads them.
+    objects: &'static [&'static str],
+    /// Variables that it sets, to anything but nothing, `0` or `false`, where it has injected.
+    marks: &'static [&'static str],
+}
+
+/// Sources: what each vendor's installation writes into `/etc/ld.so.preload`, `LD_PRELOAD` or a pod.
+const RIVALS: &[Rival] = &[
+    // github.com/grafana/beyla, pkg/webhook: libotelinject.so with a mark of its own. First, so that it is
+    // told by its own name.
+    Rival {
+        vendor: "Grafana Beyla",
+        objects: &["*/__otel_sdk_auto_instrumentation__/*.so"],
+        marks: &["BEYLA_INJECTOR_SDK_PKG_VERSION"],
+    },
+    // github.com/open-telemetry/opentelemetry-injector: packages and the operator's injector mode.
+    Rival {
+        vendor: "OpenTelemetry (libotelinject.so)",
+        objects: &["libotelinject*.so*"],
+        marks: &[],
+    },
+    // docs.datadoghq.com, "Understanding Injector Behavior with Single Step Instrumentation";
+    // github.com/DataDog/datadog-agent, pkg/fleet/installer. The mark is its tracers' sign that they
+    // were injected.
+    Rival {
+        vendor: "Datadog",
+        objects: &["launcher.preload*.so", "*/datadog*/*inject*.so"],
+        marks: &["DD_INJECTION_ENABLED"],
+    },
+    // docs.dynatrace.com, "Application observability with Pod runtime injection".
+    Rival {
+        vendor: "Dynatrace",
+        objects: &["liboneagentproc.so", "liboneagentloader.so"],
+        marks: &[],
+    },
+    // github.com/signalfx/splunk-otel-collector, instrumentation: before it used libotelinject.so.
+    Rival {
+        vendor: "Splunk",
+        objects: &["libsplunk.so", "*/splunk-instrumentation/*.so"],
+        marks: &[],
+    },
+    // No object of theirs is published; a preload object in one of their folders is one.
+    Rival {
+        vendor: "New Relic",
+        objects: &["*/newrelic*/*preload*.so", "*/newrelic*/*inject*.so"],
+        marks: &[],
+    },
+    Rival {
+        vendor: "Elastic",
+        objects: &["*/elastic*/*preload*.so", "*/elastic*/*inject*.so"],
+        marks: &[],
+    },
+    // github.com/instana/instana-autotrace-webhook: `libinstana_init/libinstana_init.so`.
+    Rival {
+        vendor: "Instana",
+        objects: &["libinstana_init*.so"],
+        marks: &[],
+    },
+    // docs.appdynamics.com, "Zero Agent": `libpreload.so` in its folder.
+    Rival {
+        vendor: "AppDynamics",
+        objects: &["*/appdynamics*/libpreload.so", "*/zeroagent/*libpreload.so"],
+        marks: &[],
+    },
+    // github.com/odigos-io/odigos, k8sutils and tests/e2e: `/var/odigos/loader/loader.so`.
+    Rival {
+        vendor: "Odigos",
+        objects: &["*/odigos/*loader*.so"],
+        marks: &["ODIGOS_DISTRO_NAME"],
+    },
+    // github.com/dash0hq/dash0-operator, images/instrumentation.
+    Rival {
+        vendor: "Dash0",
+        objects: &["*dash0*inject*.so"],
+        marks: &[],
+    },
+];
+
+/// The vendor of the injector that an object belongs to, by its path, where it is a known one.
+pub fn vendor(object: &[u8]) -> Option<&'static str> {
+    let is_of = |rival: &&Rival| {
+        let mut objects = rival.objects.iter();
+        objects.any(|pattern| glob::matches_path(pattern.as_bytes(), object))
+    };
+    RIVALS.iter().find(is_of).map(|rival| rival.vendor)
+}
+
+/// The first mark in an environment, and whose it is; `value` gives a variable's value.
+pub fn mark(value: impl Fn(&str) -> Option<Vec<u8>>) -> Option<(&'static str, &'static str)> {
+    let marks = RIVALS.iter().flat_map(|rival| {
+        let marks = rival.marks.iter();
+        marks.map(|mark| (rival.vendor, *mark))
+    });
+    let is_set = |name: &str| {
+        value(name).is_some_and(|value| !matches!(value.as_slice(), b"" | b"0" | b"false"))
+    };
+    marks.into_iter().find(|(_, name)| is_set(name))
+}
+
+/// Whether a process that runs `runtime` has no other injector, or the configuration allows both. It
+/// is asked of a process that is about to be injected only: it costs a look at what is loaded.
+///
+/// # Errors
+/// The other injector.
+pub fn is_absent(
+    runtime: Runtime,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Result<(), Reason> {
+    if configuration.agent(runtime).allow_other_agents {
+        return Ok(());
+    }
+    if let Some((vendor, name)) = mark(|name| process.variable(name)) {
+        let sign = name.into();
+        return Err(Reason::OtherInjector { vendor, sign });
+    }
+    let object = process.loaded(|path| vendor(path).is_some());
+    let found = object.and_then(|object| Some((vendor(&object)?, object)));
+    found.map_or(Ok(()), |(vendor, sign)| {
+        Err(Reason::OtherInjector { vendor, sign })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_known_by_its_object() {
+        for (object, wanted) in [
+            ("/usr/lib/opentelemetry/libotelinject.so", "OpenTelemetry"),
+            (
+                "/__otel_auto_instrumentation/injector/libotelinject.so",
+                "OpenTelemetry",
+            ),
+            (
+                "/__otel_sdk_auto_instrumentation__/injector/libotelinject.so",
+                "Grafana Beyla",
+            ),
+            (
+                "/opt/datadog-packages/datadog-apm-inject/stable/inject/launcher.preload.so",
+                "Datadog",
+            ),
+            (
+                "/opt/datadog/apm/inject/$LIB/launcher.preload.so",
+                "Datadog",
+            ),
+            ("/$LIB/liboneagentproc.so", "Dynatrace"),
+            (
+                "/opt/dynatrace/oneagent/agent/lib64/liboneagentproc.so",
+                "Dynatrace",
+            ),
+            ("/usr/lib/splunk-instrumentation/libsplunk.so", "Splunk"),
+            ("/opt/newrelic/apm/newrelic_preload.so", "New Relic"),
+            ("/opt/elastic/apm/libinject.so", "Elastic"),
+            (
+                "/opt/instana/instrumentation/libinstana_init/libinstana_init.so",
+                "Instana",
+            ),
+            ("/opt/appdynamics/zeroagent/libpreload.so", "AppDynamics"),
+            ("/var/odigos/loader/loader.so", "Odigos"),
+            ("/dash0-init-container/injector/dash0_injector.so", "Dash0"),
+        ] {
+            let told = vendor(object.as_bytes());
+            assert!(
+                told.is_some_and(|told| told.starts_with(wanted)),
+                "{object}: {told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_injector_is_not_taken_for_one() {
+        for object in [
+            "/usr/lib/opentelemetry/injector/libopentelemetry_injector.so",
+            "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2",
+            "/usr/lib/libpreload.so",
+            "/app/newrelic/libnewrelic.so",
+            "/app/node_modules/@elastic/transport/lib.so",
+            "/opt/app/loader.so",
+            "/lib/x86_64-linux-gnu/libc.so.6",
+        ] {
+            assert_eq!(vendor(object.as_bytes()), None, "{object}");
+        }
+    }
+
+    #[test]
+    fn marks_that_say_no_are_none() {
+        let with = |given: &'static str, value: &'static str| {
+            mark(|name| (name == given).then(|| value.into()))
+        };
+        let datadog = Some(("Datadog", "DD_INJECTION_ENABLED"));
+        assert_eq!(with("DD_INJECTION_ENABLED", "tracer"), datadog);
+        for value in ["", "0", "false"] {
+            assert_eq!(with("DD_INJECTION_ENABLED", value), None);
+        }
+        assert_eq!(
+            with("ODIGOS_DISTRO_NAME", "java-community").unwrap().0,
+            "Odigos"
+        );
+        assert_eq!(with("DD_SERVICE", "shop"), None);
+    }
+}
