@@ -59,7 +59,8 @@ fn runtimes_are_listed_with_decision_version_and_age() {
     };
     let version = format!("{}*", env!("CARGO_PKG_VERSION"));
     assert_eq!(line(injected.id())[2..6], ["JVM", "-", "yes", &version]);
-    assert_eq!(line(left_alone.id())[2..7], ["JVM", "-", "no", "-", "not"]);
+    assert_eq!(line(injected.id())[6], "java");
+    assert_eq!(line(left_alone.id())[2..7], ["JVM", "-", "no", "-", "java"]);
     assert!(text.starts_with("PID "), "{text}");
     assert!(!text.contains('\u{1b}'), "{text}");
 }
@@ -176,4 +177,141 @@ fn without_proc_it_says_that_nothing_can_be_told() {
             "{told:?}"
         );
     }
+}
+
+/// Control groups of systemd's hierarchy below one of the test's own, as units have them; removed when
+/// dropped, after the processes in them.
+struct Units(std::path::PathBuf);
+
+impl Units {
+    /// `None` where they may not be made.
+    fn new() -> Option<Self> {
+        let hierarchies = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup"];
+        let name = format!("injector-test-{}.slice", std::process::id());
+        let folders = hierarchies.map(|hierarchy| std::path::Path::new(hierarchy).join(&name));
+        let is_cgroup = |folder: &std::path::PathBuf| folder.join("cgroup.procs").exists();
+        let made = folders.into_iter().find(|folder| {
+            let made = fs::create_dir(folder).is_ok();
+            made && (is_cgroup(folder) || fs::remove_dir(folder).is_err())
+        });
+        made.map(Self)
+    }
+
+    fn put(&self, process: u32, unit: &str) {
+        let folder = self.0.join(unit);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("cgroup.procs"), process.to_string()).unwrap();
+    }
+}
+
+impl Drop for Units {
+    fn drop(&mut self) {
+        until("empty control groups", || {
+            for folder in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+                let _ = fs::remove_dir(folder.path());
+            }
+            fs::remove_dir(&self.0).ok()
+        });
+    }
+}
+
+#[test]
+fn units_are_listed_with_what_restarts_them() {
+    if !is_root() {
+        skip!("control groups need root");
+    }
+    let Some(units) = Units::new() else {
+        skip!("no control group can be made here");
+    };
+    let scene = Scene::new();
+    let java = waiting_program(&scene, "java");
+    let injected = || Waiting::start(scene.command(&java, "direct").arg(NAME));
+    let (one, other) = (injected(), injected());
+    let without = Waiting::start(Command::new(&java).env_clear().arg(NAME));
+    for (process, unit) in [
+        (&one, "shop.service"),
+        (&other, "shop.service"),
+        (&without, "old.service"),
+    ] {
+        units.put(process.id(), unit);
+    }
+    let list = |arguments: &[&str]| {
+        command(&[&["ps", "--units"], arguments].concat())
+            .output()
+            .unwrap()
+    };
+    let told: Value = serde_json::from_slice(&list(&["--json"]).stdout).unwrap();
+    let unit = |name: &str| {
+        let mut units = told["units"].as_array().unwrap().iter();
+        let unit = units.find(|unit| unit["name"] == name);
+        unit.unwrap_or_else(|| panic!("{name}: {told:#}"))
+    };
+    let shop = unit("shop.service");
+    assert_eq!(shop["verdict"], "injected");
+    assert_eq!(shop["processes"].as_array().unwrap().len(), 2);
+    assert_eq!(shop["placement"]["program"], "java");
+    assert_eq!(
+        shop["placement"]["restart"],
+        "systemctl restart shop.service"
+    );
+    let old = unit("old.service");
+    assert_eq!(old["verdict"], "not_injected");
+    assert_eq!(old["processes"], serde_json::json!([without.id()]));
+
+    let text = stdout(&list(&[]));
+    let line = |name: &str| {
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.starts_with(name));
+        line.unwrap_or_else(|| panic!("{name}: {text}")).to_owned()
+    };
+    println!(
+        "{}\n{}\n{}",
+        line("UNIT"),
+        line("old.service"),
+        line("shop.service")
+    );
+    assert!(line("old.service").contains("systemctl restart old.service"));
+    let words = line("shop.service");
+    let words: Vec<_> = words.split_whitespace().collect();
+    assert_eq!(words[..5], ["shop.service", "JVM", "2", "yes", "-"]);
+    drop((one, other, without));
+}
+
+#[test]
+fn a_list_can_be_followed() {
+    let mut watched = command(&["ps", "--units", "--json", "--watch"]);
+    let watched = support::Background::start(&mut watched);
+    if listed_completely() {
+        for _ in 0..2 {
+            watched.wait_for("list", |line| {
+                line.starts_with("{\"not_permitted\"").then_some(())
+            });
+        }
+    }
+}
+
+/// Whether this user may look at every process: the list ends otherwise.
+fn listed_completely() -> bool {
+    let output = command(&["ps", "--json"]).output().unwrap();
+    output.status.success()
+}
+
+#[test]
+fn a_process_that_has_left_for_another_root_has_its_object_still() {
+    if !is_root() || !has("chroot") {
+        skip!("chroot needs root");
+    }
+    let scene = Scene::new();
+    let program = scene.compile_with("cc", "waits_in_another_root", &[]);
+    fs::create_dir(scene.path("jail")).unwrap();
+    let process = Waiting::start(scene.command(&program, "direct").arg(scene.path("jail")));
+    let processes = listed();
+    let told = one(&processes, process.id()).unwrap();
+    let changes = told["changed_since_start"].to_string();
+    assert!(!changes.contains("no longer"), "{told:#}");
+    assert_eq!(
+        told["object"]["version"],
+        env!("CARGO_PKG_VERSION"),
+        "{told:#}"
+    );
 }

@@ -168,6 +168,8 @@ fn object(
     let path = named.map_or_else(|| facts.libraries[index].clone(), |entry| entry.path);
     let now = facts.visible.find(&path);
     let replacement = match &now {
+        // A process that has left for another root since (chroot(2)) has it still.
+        Err(_) if !mapped.is_deleted && is_outside_root(files, &mapped.path) => None,
         Err(_) => Some(Replacement::Nothing),
         Ok(found) if is_same(files, mapped, &found.metadata) => None,
         Ok(found) => Some(Replacement::Object(object_notes::version_of_file(
@@ -182,6 +184,15 @@ fn object(
         source,
         replacement,
     }
+}
+
+/// Whether a mapped file is outside of the root that the process has now.
+fn is_outside_root(files: &ProcFiles, path: &[u8]) -> bool {
+    let root = files.link("root").unwrap_or_default();
+    root != b"/"
+        && !path
+            .strip_prefix(root.as_slice())
+            .is_some_and(|rest| rest.starts_with(b"/"))
 }
 
 fn why_not(

@@ -1,5 +1,8 @@
 //! `opentelemetry-injector ps`: every process of the machine that could be instrumented.
 
+mod placement;
+mod units;
+
 use crate::complain;
 use crate::explain::explained_process::{ExplainedProcess, runtime};
 use crate::explain::explainer::explain;
@@ -10,8 +13,12 @@ use crate::explain::{ASK_OTHERWISE, object_version};
 use crate::machine::proc_files;
 use crate::output::names;
 use crate::output::{Style, print, print_json, printable, table, terminal_width};
+use crate::ps::placement::Placement;
 use serde_json::{Value, json};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 /// List every process that could be instrumented: whether it is, and if not, why.
 ///
@@ -22,12 +29,19 @@ pub struct Arguments {
     /// Write JSON
     #[arg(long)]
     json: bool,
+    /// List units, containers and pods instead of processes, those to be restarted first
+    #[arg(long)]
+    units: bool,
+    /// Do it again every two seconds, until it is ended; with --json one line each time
+    #[arg(long)]
+    watch: bool,
 }
 
 const AFTER_HELP: &str = "\
 The column OBJECT shows the version of the preload object that a process has loaded. A `*` means that the
 object, the configuration or the agent changed after the process started: restart such a process.
-`explain --pid` shows all details of one process.
+`explain --pid` shows all details of one process. --units and --json show the
+command that restarts it, if there is one that does no harm.
 
 Exit status:
   0  the list is complete
@@ -38,9 +52,22 @@ Environment:
 
 Examples:
   opentelemetry-injector ps
+  opentelemetry-injector ps --units
   opentelemetry-injector ps --json";
 
 const CANNOT_TELL: u8 = 2;
+
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Clears a terminal and begins at its top (ECMA-48, 8.3.21 and 8.3.39).
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// A process that could be instrumented, and what there is to say of it.
+struct Found {
+    process: ExplainedProcess,
+    explanation: Explanation,
+    placement: Placement,
+}
 
 /// Runs the command.
 pub fn ps(arguments: &Arguments) -> ExitCode {
@@ -48,6 +75,16 @@ pub fn ps(arguments: &Arguments) -> ExitCode {
         complain(&proc_files::NOT_MOUNTED);
         return CANNOT_TELL.into();
     }
+    loop {
+        let outcome = list_once(arguments);
+        if !arguments.watch || outcome != ExitCode::SUCCESS {
+            return outcome;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn list_once(arguments: &Arguments) -> ExitCode {
     let processes = match proc_files::processes() {
         Ok(processes) => processes,
         Err(error) => {
@@ -59,21 +96,18 @@ pub fn ps(arguments: &Arguments) -> ExitCode {
     let mut hidden = 0;
     for process in processes {
         match running_process::read(process) {
-            Ok(process) if runtime(&process.facts).is_some() => {
-                let explanation = explain(&process);
-                found.push((process, explanation));
-            }
+            Ok(process) if runtime(&process.facts).is_some() => found.push(Found {
+                explanation: explain(&process),
+                placement: Placement::of(&process.facts),
+                process,
+            }),
             Ok(_) => {}
             Err(Unreadable::NotPermitted) => hidden += 1,
             // It has ended meanwhile, or was none to begin with.
             Err(Unreadable::Gone | Unreadable::NoProgram) => {}
         }
     }
-    let printed = if arguments.json {
-        print_json(&list(&found, hidden))
-    } else {
-        print(&text(&found))
-    };
+    let printed = show(arguments, &found, hidden);
     if hidden > 0 {
         let processes = if hidden == 1 { "process" } else { "processes" };
         complain(&format_args!(
@@ -87,25 +121,54 @@ pub fn ps(arguments: &Arguments) -> ExitCode {
     }
 }
 
-type Found = (ExplainedProcess, Explanation);
+fn show(arguments: &Arguments, found: &[Found], hidden: usize) -> io::Result<()> {
+    if arguments.json {
+        let list = if arguments.units {
+            json!({"units": units::json(found), "not_permitted": hidden})
+        } else {
+            list(found, hidden)
+        };
+        return if arguments.watch {
+            print(&format!("{list}\n"))
+        } else {
+            print_json(&list)
+        };
+    }
+    let text = if arguments.units {
+        units::text(found)
+    } else {
+        text(found)
+    };
+    let is_followed = arguments.watch && io::stdout().is_terminal();
+    print(&format!("{}{text}", if is_followed { CLEAR } else { "" }))
+}
+
+impl Found {
+    /// Why it is as it is: what has changed of one that is injected.
+    fn why(&self) -> String {
+        match &self.explanation.verdict {
+            Verdict::Injected => self.explanation.changes.join("; "),
+            Verdict::NotInjected { why, .. } | Verdict::Unknown(why) => why.clone(),
+        }
+    }
+}
 
 fn list(found: &[Found], hidden: usize) -> Value {
-    let summaries = found.iter();
-    let summaries = summaries.map(|(process, explanation)| json::summary(process, explanation));
+    let summaries = found.iter().map(|one| {
+        let mut summary = json::summary(&one.process, &one.explanation);
+        summary["placement"] = one.placement.json();
+        summary
+    });
     json!({"processes": summaries.collect::<Vec<_>>(), "not_permitted": hidden})
 }
 
-const HEADINGS: [&str; 7] = [
-    "PID", "USER", "RUNTIME", "SERVICE", "INJECTED", "OBJECT", "WHY",
+const HEADINGS: [&str; 9] = [
+    "PID", "USER", "RUNTIME", "SERVICE", "INJECTED", "OBJECT", "PROGRAM", "UNIT", "WHY",
 ];
 
 fn text(found: &[Found]) -> String {
     let mut rows = vec![HEADINGS.map(String::from).to_vec()];
-    rows.extend(
-        found
-            .iter()
-            .map(|(process, explanation)| row(process, explanation)),
-    );
+    rows.extend(found.iter().map(row));
     let style = Style::of_stdout();
     table(&rows, terminal_width(), |_, cell| match cell {
         "yes" => style.good(cell),
@@ -116,16 +179,21 @@ fn text(found: &[Found]) -> String {
     })
 }
 
-fn row(process: &ExplainedProcess, explanation: &Explanation) -> Vec<String> {
+fn row(found: &Found) -> Vec<String> {
+    let Found {
+        process,
+        explanation,
+        placement,
+    } = found;
     let live = process.live.as_ref();
-    let (injected, why) = match &explanation.verdict {
-        Verdict::Injected => ("yes", explanation.changes.join("; ")),
+    let injected = match &explanation.verdict {
+        Verdict::Injected => "yes",
         Verdict::NotInjected {
-            why,
             after_restart: true,
-        } => ("restart", why.clone()),
-        Verdict::NotInjected { why, .. } => ("no", why.clone()),
-        Verdict::Unknown(why) => ("?", why.clone()),
+            ..
+        } => "restart",
+        Verdict::NotInjected { .. } => "no",
+        Verdict::Unknown(_) => "?",
     };
     let version = object_version(process);
     let stale = if version != "-" && !explanation.changes.is_empty() {
@@ -147,6 +215,8 @@ fn row(process: &ExplainedProcess, explanation: &Explanation) -> Vec<String> {
         ),
         injected.into(),
         format!("{version}{stale}"),
-        printable(&why),
+        printable(&placement.program),
+        printable(&placement.name()),
+        printable(&found.why()),
     ]
 }
