@@ -29,7 +29,8 @@ pub fn differences(
     if !any(&|plain| plain.end == hooked.end) {
         found.insert(format!("end: {}, not {}", hooked.end, plain[0].end));
     }
-    if !any(&|plain| hooked.ending <= plain.ending + LONGER_END) {
+    // Twice, because a busy machine may have been less busy before.
+    if !any(&|plain| hooked.ending <= 2 * plain.ending + LONGER_END) {
         found.insert(format!(
             "the end takes {} ms, not {}",
             hooked.ending, plain[0].ending

@@ -59,10 +59,17 @@ fn script(application: &Application) -> String {
     let first = |packages: &[String]| packages.first().map(|name| name_of(name).to_owned());
     if let Some(first) = first(&application.apt) {
         let packages = application.apt.join(" ");
+        // The machine may have them.
+        add(format!(
+            "if ! dpkg-query --show {packages} >/dev/null; then"
+        ));
+        // The machine's own installation may not be over.
+        add("dpkg --configure -a".into());
         add("apt-get update -qq".into());
         add(format!(
             "apt-get install -q -y --no-install-recommends {packages}"
         ));
+        add("fi".into());
         add(format!(
             "dpkg-query --show --showformat '${{Version}}\\n' {first} >>.version"
         ));

@@ -35,6 +35,8 @@ printf '%s\n' "$BINDS" | while IFS='>' read -r from to; do
     mount --rbind "$from" "$root$to"
     mount -o remount,bind,ro "$root$to"
 done
+# An installation needs no index of manual pages.
+rm -f "$root/var/lib/man-db/auto-update"
 hostname applications
 grep -qs applications "$root/etc/hosts" || echo '127.0.0.1 localhost applications' >>"$root/etc/hosts"
 ip link set lo up
@@ -112,7 +114,7 @@ fn binds() -> Vec<(PathBuf, String)> {
         to(tree.join("tests/agents/php"), "php"),
         to(cache().join("agents/erlang"), "erlang"),
         to(cache().join("agents/dotnet"), "dotnet"),
-        to(tree.join(".cache/dotnet"), "tests/dotnet"),
+        (tree.join(".cache/dotnet"), "/opt/dotnet".into()),
     ]
 }
 

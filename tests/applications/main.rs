@@ -35,6 +35,9 @@ struct Options {
     /// What listens where the agents send
     #[arg(long, value_enum, default_value = "works")]
     collector: Collector,
+    /// Install one application and open a shell in a fresh layer
+    #[arg(long)]
+    shell: bool,
     /// Print what each run showed
     #[arg(long)]
     verbose: bool,
@@ -85,6 +88,9 @@ fn main() -> ExitCode {
     if !is_root() || !has("unshare") {
         println!("skipped: applications, which need root and unshare");
         return ExitCode::SUCCESS;
+    }
+    if options.shell {
+        return run::shell(&chosen[0]);
     }
     let mut differences = 0;
     for application in &chosen {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 
 /// The agents and what they send, as inside.
 const CONFIGURATION: &str = "\
@@ -92,10 +92,21 @@ fn run(application: &Application, collector: Collector, verbose: bool, outcome: 
         found.retain(|difference| is_again(difference, &again));
     }
     if plain[0].ready.is_none() {
-        found.insert(format!("it does not start by itself: {}", plain[0].output));
+        found.insert(format!(
+            "it does not start by itself: {}",
+            last_line(&plain[0])
+        ));
+    }
+    if plain[0].ready.is_some() && hooked.ready.is_none() {
+        found.insert(format!("it does not start: {}", last_line(&hooked)));
     }
     (outcome.explained, outcome.differences) = compare::explained(&expected, found);
     outcome.runs = [plain.swap_remove(0), hooked];
+}
+
+/// What a run printed last.
+fn last_line(run: &Observed) -> &str {
+    run.output.trim_end().lines().last().unwrap_or_default()
 }
 
 /// Whether a difference was seen again; its numbers may be others.
@@ -133,6 +144,27 @@ fn in_fresh_layer(application: &Application, hooked: bool, collector: Collector)
     }
 }
 
+/// Opens a shell where the application would run. `mv /etc/ld.so.preload.applications /etc/ld.so.preload`
+/// there switches the object on.
+pub fn shell(application: &Application) -> ExitCode {
+    if let Err(problem) = install::install(application) {
+        eprintln!("applications: {problem}");
+        return ExitCode::FAILURE;
+    }
+    let folder = install::folder(application);
+    let (installed, fresh) = (folder.join("layer"), folder.join("shell"));
+    let written = write_set_up(&fresh, true);
+    let command = ["bash", "-c", "cd /srv; exec bash"];
+    let mut shell = layers::inside(&[&installed, &fresh], false, &command);
+    let done = written.is_ok() && shell.status().is_ok_and(|status| status.success());
+    let _ = fs::remove_dir_all(&fresh);
+    if done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
 fn failed(problem: &str) -> Observed {
     Observed {
         output: problem.into(),
@@ -152,12 +184,13 @@ fn write_set_up(layer: &Path, hooked: bool) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Keeps what the table needs.
+/// Keeps what the table needs, and the answers for whoever wants to see that they are worth comparing.
 fn keep(application: &Application, outcome: &Outcome) {
     let result = json!({
         "version": outcome.version,
         "absent": outcome.absent,
         "spans": outcome.runs[1].spans,
+        "answers": outcome.runs[0].answers,
         "differences": outcome.differences,
         "explained": outcome.explained,
     });

@@ -14,8 +14,12 @@ pub fn of(applications: &[Application]) -> String {
     for application in applications {
         let result = fs::read(install::folder(application).join("result.json")).unwrap_or_default();
         let result: Value = serde_json::from_slice(&result).unwrap_or_default();
+        // Not run yet.
+        if result.is_null() && application.absent.is_empty() {
+            continue;
+        }
         let count = |key: &str| result[key].as_array().map_or(0, Vec::len);
-        let absent = result["absent"].as_str().unwrap_or("not run");
+        let absent = result["absent"].as_str().unwrap_or(&application.absent);
         let outcome = match (absent, count("differences"), count("explained")) {
             ("", 0, 0) => "the same".to_owned(),
             ("", 0, known) => format!("the same but for {known} known lines"),

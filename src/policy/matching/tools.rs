@@ -236,6 +236,13 @@ const TOOLS: &[Tools] = &[
          unattended-upgrade unattended-upgrades unattended-upgrade-shutdown yum yum-* bq.py \
          bootstrapping.py gcloud.py gsutil gsutil.py",
     ),
+    // Ansible starts a Python for each module on each host, from a file of such a name.
+    tools(
+        Runtime::Python,
+        By::Script,
+        "a tool of administrators",
+        "AnsiballZ_*.py ansible ansible-* aws certbot cloud-init salt-call salt-ssh supervisorctl",
+    ),
     // How the standard library and pip start helpers of their own.
     tools(
         Runtime::Python,
@@ -497,6 +504,12 @@ mod tests {
             (Runtime::Nodejs, By::Script, ".yarn/releases/yarn-4.1.0.cjs"),
             (Runtime::Python, By::Script, "/v/bin/pytest"),
             (Runtime::Python, By::Script, "/usr/bin/pip3.11"),
+            (Runtime::Python, By::Script, "/v/bin/ansible-playbook"),
+            (
+                Runtime::Python,
+                By::Script,
+                "/root/.ansible/tmp/1/AnsiballZ_command.py",
+            ),
             (Runtime::Python, By::Script, "/usr/bin/pytest-3"),
             (Runtime::Python, By::Script, "/x/pip/__pip-runner__.py"),
             (
