@@ -10,7 +10,7 @@ const HOOK: &str = "net/OpenTelemetry.AutoInstrumentation.StartupHook.dll";
 const PROFILER: &str = "linux-x64/OpenTelemetry.AutoInstrumentation.Native.so";
 
 /// The runtimes that scripts/fetch-dotnet has put on this machine; none without the compiler.
-fn runtimes() -> Vec<PathBuf> {
+pub fn runtimes() -> Vec<PathBuf> {
     let folder = fs::read_dir(root().join(".cache/dotnet"));
     let folders = folder.into_iter().flatten().flatten();
     let homes = folders.filter_map(|entry| entry.path().canonicalize().ok());
@@ -28,14 +28,17 @@ fn reference_assemblies() -> PathBuf {
 }
 
 /// An agent's folder, an application, and a configuration that names the agent.
-struct Stage {
+pub struct Stage {
     scene: Scene,
-    agent: PathBuf,
-    application: PathBuf,
+    /// The agent's folder.
+    pub agent: PathBuf,
+    /// The application's assembly.
+    pub application: PathBuf,
 }
 
 impl Stage {
-    fn new(more: &str) -> Self {
+    /// `more` stands at the end of the configuration.
+    pub fn new(more: &str) -> Self {
         let scene = Scene::new();
         let stage = Self {
             agent: scene.path("agent"),

@@ -34,7 +34,7 @@ fn compile(folder: PathBuf, modules: &[PathBuf]) -> PathBuf {
 }
 
 /// The agent of the project's own, in a folder of that name.
-fn agent(scene: &Scene, folder: &str) -> PathBuf {
+pub fn agent(scene: &Scene, folder: &str) -> PathBuf {
     let source = |name| root().join("tests/agents/erlang").join(name);
     let modules = ["on_load.erl", "opentelemetry_app.erl"].map(source);
     compile(scene.path(folder), &modules)

@@ -13,7 +13,7 @@ use support::{
 const NAME: &str = "JAVA_TOOL_OPTIONS";
 
 /// The agent, where scripts/fetch-java-agent has put it.
-fn agent() -> Option<PathBuf> {
+pub fn agent() -> Option<PathBuf> {
     let folder = fs::read_dir(root().join(".cache")).ok()?;
     let mut paths = folder.filter_map(|entry| entry.ok()?.path().canonicalize().ok());
     paths.find(|path| {

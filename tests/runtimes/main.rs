@@ -1,5 +1,6 @@
 //! Real runtimes with their agents: what is injected, what reaches the sink, what is left alone.
 
+mod collectors;
 mod dotnet;
 mod erlang;
 mod identity;

@@ -24,7 +24,7 @@ const QUIET: &str = "OTEL_TRACES_EXPORTER = \"none\"\nOTEL_METRICS_EXPORTER = \"
                      OTEL_LOGS_EXPORTER = \"none\"\n";
 
 /// The folder with the real agent and express.
-fn agent() -> Option<PathBuf> {
+pub fn agent() -> Option<PathBuf> {
     let folder = root().join(".cache/nodejs").canonicalize().ok()?;
     folder.join(ENTRY).is_file().then_some(folder)
 }

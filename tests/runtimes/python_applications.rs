@@ -5,12 +5,10 @@ use crate::python::{
     Python, agents, assert_same, both, every_version, one_with_agent, program, scene, with_agent,
 };
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::thread;
 use std::time::{Duration, SystemTime};
+use support::collectors::useless;
 use support::{Scene, Sink, root, skip, stderr, stdout, succeed};
 
 /// What is printed where the agent is at work.
@@ -388,35 +386,10 @@ fn copy_distribution(agent: &Path, name: &str, to: &Path) -> Vec<String> {
     required.map(name_of).collect()
 }
 
-/// A collector that answers every request with 503, or never.
-fn broken_collector(answers: bool) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            thread::spawn(move || {
-                let (mut stream, mut buffer) = (stream.unwrap(), [0; 65536]);
-                while stream.read(&mut buffer).is_ok_and(|length| length > 0) {
-                    let answer = b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n";
-                    if answers && stream.write_all(answer).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    format!("http://{address}")
-}
-
 #[test]
 fn no_end_waits_for_a_collector() {
     for python in with_agent() {
-        let collectors = [
-            "http://127.0.0.1:9".to_owned(),
-            broken_collector(true),
-            broken_collector(false),
-        ];
-        for collector in collectors {
+        for (_, collector) in useless() {
             let scene = Scene::new();
             scene.configure(&format!(
                 "[python]\nagent_path = \"{}\"\n[environment]\n\
@@ -439,10 +412,11 @@ fn no_end_waits_for_a_collector() {
                 let last = stdout(&output).lines().nth(1).expect("a time").parse();
                 now.unwrap() - Duration::from_secs_f64(last.expect("seconds"))
             };
-            let (plain, hooked) = (end_of(false), end_of(true));
+            // A busy machine makes one run slow, not each of them.
+            let mut ends = (0..4).map(|_| (end_of(false), end_of(true)));
             assert!(
-                hooked < plain + Duration::from_secs(2),
-                "{collector}: {hooked:?} after {plain:?}"
+                ends.any(|(plain, hooked)| hooked < plain + Duration::from_secs(2)),
+                "{collector}"
             );
         }
     }

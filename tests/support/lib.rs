@@ -2,6 +2,7 @@
 //! started, and how a test says that it was skipped.
 
 pub mod alike;
+pub mod collectors;
 pub mod command;
 pub mod explain;
 pub mod machine;

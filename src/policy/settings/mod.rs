@@ -17,11 +17,18 @@ use alloc::vec::Vec;
 /// The Python distribution's own default is grpc, which fails where only the http exporter is
 /// installed; Node's detectors ask cloud services that may not be there, and warn; PHP's SDK does
 /// nothing under Composer's autoloader before it is told to, and without a collector it writes to
-/// the application's stderr. Java's agent sends what is left at the end of a program, for up to 10 s
-/// where the collector is down or hangs; with this it is about 1 s.
+/// the application's stderr.
+///
+/// Where the collector hangs, agents hold up the end of a program until the exporter's timeout, 10 s by
+/// the specification: Java's and .NET's send what is left, Node.js waits for an export that is under
+/// way, and PHP's SDK tries four times at the end of each request (opentelemetry-php 1.x,
+/// `PsrTransport`). With these timeouts it is less than 2 s.
 pub fn default(name: &str, runtime: Runtime) -> Option<&'static str> {
     match (runtime, name) {
-        (Runtime::Jvm, "OTEL_EXPORTER_OTLP_TIMEOUT") => Some("1000"),
+        (Runtime::Jvm | Runtime::Nodejs | Runtime::Dotnet, "OTEL_EXPORTER_OTLP_TIMEOUT") => {
+            Some("1000")
+        }
+        (Runtime::Php, "OTEL_EXPORTER_OTLP_TIMEOUT") => Some("300"),
         (Runtime::Python, "OTEL_EXPORTER_OTLP_PROTOCOL") => Some("http/protobuf"),
         (Runtime::Php, "OTEL_PHP_AUTOLOAD_ENABLED") => Some("true"),
         (Runtime::Php, "OTEL_PHP_LOG_DESTINATION") => Some("none"),

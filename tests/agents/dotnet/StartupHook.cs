@@ -110,6 +110,8 @@ internal class StartupHook
         {
             client.ConnectAsync(IPAddress.Parse(endpoint.Host), endpoint.Port).Wait();
             Stream stream = client.GetStream();
+            int timeout;
+            stream.ReadTimeout = int.TryParse(Setting("OTEL_EXPORTER_OTLP_TIMEOUT"), out timeout) ? timeout : 10000;
             string head = "POST /v1/traces HTTP/1.1\r\nHost: " + endpoint.Authority
                 + "\r\nContent-Type: application/x-protobuf\r\nContent-Length: " + body.Length
                 + "\r\nConnection: close\r\n\r\n";

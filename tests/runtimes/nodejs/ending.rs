@@ -1,12 +1,12 @@
 //! How a process with the real agent ends: as without it, and soon, whatever the collector does.
 
 use super::{agent, configure, nodes};
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
+use support::collectors::useless;
 use support::{Scene, skip, stderr, stdout};
 
 /// Makes a span, has `beforeExit` told, and tells at its end how long that took, in milliseconds.
@@ -28,38 +28,6 @@ process.on('exit', (code) => console.log('exit', code, Date.now() - start));
 /// The agent by itself takes ten seconds.
 const LIMIT: u64 = 6000;
 
-/// Collectors that are of no use, by their addresses.
-fn collectors() -> [(&'static str, String); 3] {
-    let address = |listener: &TcpListener| format!("http://{}", listener.local_addr().unwrap());
-    let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
-    let refuses = address(&listen());
-    let silent = listen();
-    let hangs = address(&silent);
-    thread::spawn(move || silent.incoming().map(Result::unwrap).collect::<Vec<_>>());
-    let busy = listen();
-    let unavailable = address(&busy);
-    thread::spawn(move || {
-        for connection in busy.incoming().map_while(Result::ok) {
-            thread::spawn(move || answer_503(connection));
-        }
-    });
-    [
-        ("refuses", refuses),
-        ("hangs", hangs),
-        ("answers 503", unavailable),
-    ]
-}
-
-fn answer_503(mut connection: std::net::TcpStream) {
-    let mut buffer = [0; 65536];
-    while connection.read(&mut buffer).is_ok_and(|length| length > 0) {
-        let answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
-        if connection.write_all(answer.as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
 /// What a program printed, with the milliseconds of its last line taken away and returned.
 fn end(scene: &Scene, node: &Path, finish: &str) -> (String, u64) {
     let mut command = scene.command(node, "auto");
@@ -76,7 +44,7 @@ fn no_collector_holds_up_the_end() {
     let Some(agent) = agent() else {
         skip!("no agent in .cache/nodejs: scripts/fetch-nodejs-agent fetches it");
     };
-    for (what, endpoint) in collectors() {
+    for (what, endpoint) in useless() {
         let scene = Scene::new();
         let more = format!("[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = \"{endpoint}\"\n");
         configure(&scene, agent.to_str().unwrap(), &more);
@@ -102,7 +70,7 @@ fn a_signal_ends_the_process_soon_where_the_collector_hangs() {
     let Some(agent) = agent() else {
         skip!("no agent in .cache/nodejs: scripts/fetch-nodejs-agent fetches it");
     };
-    let [_, (_, endpoint), _] = collectors();
+    let [_, (_, endpoint), _] = useless();
     let scene = Scene::new();
     let more = format!("[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = \"{endpoint}\"\n");
     configure(&scene, agent.to_str().unwrap(), &more);
@@ -141,7 +109,7 @@ fn work_before_the_end_is_done_as_without_the_agent() {
     let Some(agent) = agent() else {
         skip!("no agent in .cache/nodejs: scripts/fetch-nodejs-agent fetches it");
     };
-    let [(_, endpoint), ..] = collectors();
+    let [(_, endpoint), ..] = useless();
     let scene = Scene::new();
     let more = format!("[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = \"{endpoint}\"\n");
     configure(&scene, agent.to_str().unwrap(), &more);

@@ -265,6 +265,9 @@ mod tests {
         Ok(String::from_utf8(value).unwrap())
     }
 
+    /// The agent's default.
+    const TIMEOUT: &str = "OTEL_EXPORTER_OTLP_TIMEOUT=1000";
+
     fn texts(process: &Fixture, configuration: &Configuration) -> Vec<String> {
         let entries = entries(process, configuration).into_iter();
         entries
@@ -355,6 +358,7 @@ mod tests {
         p.variables.insert(attributes.into(), "x=1".into());
         let wanted = [
             "OTEL_A=ours",
+            TIMEOUT,
             "OTEL_RESOURCE_ATTRIBUTES=x=1,team=a",
             "OTEL_DOTNET_AUTO_HOME=/otel",
         ];
@@ -377,20 +381,20 @@ mod tests {
     fn the_profiler_comes_with_its_switch_and_never_beside_the_users() {
         let (mut p, mut c) = (process(), configuration());
         let home = "OTEL_DOTNET_AUTO_HOME=/otel";
-        assert_eq!(texts(&p, &c), [home]);
+        assert_eq!(texts(&p, &c), [TIMEOUT, home]);
         c.dotnet_profiler = true;
         let path = ["CORECLR_PROFILER_PATH=", &library()].concat();
         let id = "CORECLR_PROFILER={918728DD-259F-4A6A-AC2B-B85E1B658318}";
         assert_eq!(
             texts(&p, &c),
-            [home, "CORECLR_ENABLE_PROFILING=1", id, &path]
+            [TIMEOUT, home, "CORECLR_ENABLE_PROFILING=1", id, &path]
         );
         p.libraries.push(["/lib/", MUSL].concat());
-        assert_eq!(texts(&p, &c), [home], "no profiler for musl");
+        assert_eq!(texts(&p, &c), [TIMEOUT, home], "no profiler for musl");
         p.libraries.pop();
         for name in PROFILER_VARIABLES {
             p.variables = [(name.into(), String::new())].into();
-            assert_eq!(texts(&p, &c), [home], "{name}");
+            assert_eq!(texts(&p, &c), [TIMEOUT, home], "{name}");
         }
     }
 
@@ -402,6 +406,7 @@ mod tests {
         assert_eq!(
             texts(&p, &c),
             [
+                TIMEOUT,
                 "OTEL_RESOURCE_ATTRIBUTES=service.name=shop",
                 "OTEL_DOTNET_AUTO_HOME=/otel"
             ]
