@@ -2,7 +2,7 @@
 
 use crate::config::Processes;
 use crate::config::{overrides, rules, sources};
-use crate::matching::{glob, tools};
+use crate::matching::{glob::Effort, tools};
 use crate::{Configuration, Files, Process, Reason, Runtime};
 use alloc::string::String;
 
@@ -89,16 +89,19 @@ fn any_agent(configuration: &Configuration) -> Result<(), Reason> {
 }
 
 fn by_executable(process: &impl Process, processes: &Processes) -> Result<(), Reason> {
-    let matching = |pattern: &&String| glob::matches_path(pattern.as_bytes(), process.executable());
+    let effort = Effort::default();
+    let path = |pattern: &String| effort.matches_path(pattern.as_bytes(), process.executable());
+    let matching = |pattern: &&String| path(pattern);
     if let Some(pattern) = processes.exclude.iter().find(matching) {
         return Err(excluded("processes.exclude", pattern));
     }
+    effort.was_enough()?;
     if let Some(include) = &processes.include {
-        return if include.iter().any(|pattern| matching(&pattern)) {
-            Ok(())
-        } else {
-            Err(Reason::NotIncluded("processes.include"))
-        };
+        if include.iter().any(path) {
+            return Ok(());
+        }
+        effort.was_enough()?;
+        return Err(Reason::NotIncluded("processes.include"));
     }
     match tools::executable(process.started_as()) {
         Some(kind) => Err(Reason::BuiltInDenial(kind)),
@@ -111,17 +114,20 @@ fn by_arguments(process: &impl Process, processes: &Processes) -> Result<(), Rea
         return Ok(());
     }
     let arguments = process.arguments();
+    let effort = Effort::default();
     let matching = |pattern: &&String| {
         let pattern = pattern.as_bytes();
         arguments
             .iter()
-            .any(|argument| glob::matches(pattern, argument))
+            .any(|argument| effort.matches(pattern, argument))
     };
     if let Some(pattern) = processes.exclude_arguments.iter().find(matching) {
         return Err(excluded("processes.exclude_arguments", pattern));
     }
+    effort.was_enough()?;
     match &processes.include_arguments {
         Some(include) if !include.iter().any(|pattern| matching(&pattern)) => {
+            effort.was_enough()?;
             Err(Reason::NotIncluded("processes.include_arguments"))
         }
         _ => Ok(()),

@@ -42,6 +42,8 @@ pub enum Reason {
         /// The pattern that matches.
         pattern: String,
     },
+    /// Patterns and what they are held against are more than a start has time for.
+    TooMuchToCompare,
     /// No runtime has an agent in the configuration.
     NoAgentConfigured,
     /// The agent is missing, not a regular file, or not readable by this process.
@@ -161,6 +163,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KillSwitch(variable) => write!(f, "{variable} is set"),
+            Self::TooMuchToCompare => f.write_str(
+                "there are more patterns, or a longer command line, than a start has time to compare",
+            ),
             Self::BuiltInDenial(kind) => {
                 write!(
                     f,

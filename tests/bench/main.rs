@@ -24,6 +24,8 @@ fn main() {
         exec(&scene, rounds(1000), &variants);
     }
     getenv(&scene, rounds(30).max(3));
+    threads(&scene, rounds(30).max(3));
+    refused(&scene, rounds(30).max(3));
     jvm(rounds(20).max(2));
 }
 
@@ -186,6 +188,59 @@ fn getenv(scene: &Scene, rounds: usize) {
             let cells: Vec<String> = cells.collect();
             println!("| {count} | {} | {} |", variant.name, cells.join(" | "));
         }
+    }
+    println!();
+}
+
+/// The same calls by one thread and by several: they share nothing that anybody writes.
+fn threads(scene: &Scene, rounds: usize) {
+    let program = scene.compile("getenv_in_threads");
+    let many = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
+    let mut variants = variants(scene);
+    variants.drain(1..3);
+    println!("### One getenv by one thread and by {many}, ns of each thread's processor time\n");
+    println!("| | | 1 thread | {many} threads | × |");
+    println!("|---|---|---|---|---|");
+    for name in ["HOME", "JAVA_HOME", "JAVA_TOOL_OPTIONS"] {
+        for variant in &variants {
+            let mut costs = [1, many].map(|count| (count, Samples::default()));
+            for _ in 0..rounds {
+                for (count, samples) in &mut costs {
+                    let mut command = variant.command(&program);
+                    let line = succeed(command.args([name, &count.to_string()]));
+                    samples.0.push(line.trim().parse().expect("a number"));
+                }
+            }
+            let [one, several] = costs.map(|(_, mut samples)| samples.median());
+            let ratio = several / one;
+            println!(
+                "| `{name}` | {} | {one:.1} | {several:.1} | {ratio:.2} |",
+                variant.name
+            );
+        }
+    }
+    println!();
+}
+
+/// A watched name that a program asks for again and again, and is refused: it runs no such runtime.
+fn refused(scene: &Scene, rounds: usize) {
+    let java = scene.compile("getenv_in_threads");
+    let program = scene.path("no-runtime");
+    std::fs::copy(&java, &program).expect("copy the program");
+    let mut variants = variants(scene);
+    variants.drain(1..3);
+    println!("### A watched name asked for again by a program that is no JVM, ns\n");
+    println!("| | median | minimum |");
+    println!("|---|---|---|");
+    for variant in &variants {
+        let mut samples = Samples::default();
+        for _ in 0..rounds {
+            let mut command = variant.command(&program);
+            let line = succeed(command.args(["JAVA_TOOL_OPTIONS", "1"]));
+            samples.0.push(line.trim().parse().expect("a number"));
+        }
+        let (median, minimum) = (samples.median(), samples.minimum());
+        println!("| {} | {median:.1} | {minimum:.1} |", variant.name);
     }
     println!();
 }

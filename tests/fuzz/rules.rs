@@ -49,7 +49,13 @@ pub fn look_at(input: &[u8]) {
 }
 
 fn look_at_process(configuration: &Configuration, runtime: Runtime, process: &Plain) {
-    let matching = matching(configuration, runtime, process);
+    let Ok(matching) = matching(configuration, runtime, process) else {
+        assert_eq!(
+            applied(configuration, runtime, process),
+            Err(Reason::TooMuchToCompare)
+        );
+        return;
+    };
     let switch = matching.iter().find_map(|rule| rule.enabled);
     match applied(configuration, runtime, process) {
         Ok(applied) => {

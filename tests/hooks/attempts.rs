@@ -91,7 +91,7 @@ fn no_configuration_takes_the_hosts_stack() {
 fn without_memory_the_process_goes_on() {
     let scene = Scene::new();
     let program = scene.compile("ask");
-    let attributes: String = (0..20_000)
+    let attributes: String = (0..5_000)
         .map(|i| format!("a{i} = 'some value'\n"))
         .collect();
     let agent = &scene.agent;

@@ -3,6 +3,7 @@
 mod answers;
 mod arm64;
 mod attempts;
+mod bounds;
 mod libotelinject;
 mod preload_object;
 mod processes;

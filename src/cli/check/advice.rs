@@ -69,6 +69,7 @@ pub fn for_text(problem: &ConfigurationError, text: &str) -> String {
         ConfigurationErrorKind::Nul => "remove the NUL character (`\\u0000`)".into(),
         ConfigurationErrorKind::BadAttributeKey => bad_attribute_key(key),
         ConfigurationErrorKind::TooDeep => "remove it: no key is nested this deep".into(),
+        ConfigurationErrorKind::TooMany => "remove keys and items".into(),
     }
 }
 

@@ -4,7 +4,10 @@ use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
 use crate::machine::configuration_files::FileSystem;
 use opentelemetry_injector_policy::config::libotelinject::keys::{self, LeftOut};
 use opentelemetry_injector_policy::config::libotelinject::lines::{Content, Line, lines};
-use opentelemetry_injector_policy::config::libotelinject::{Places, SETTINGS_KEY, settings_file};
+use opentelemetry_injector_policy::config::libotelinject::{
+    Places, SETTINGS_KEY, count, settings_file,
+};
+use opentelemetry_injector_policy::config::sources::FileProblem;
 use opentelemetry_injector_policy::{Configuration, Files, Runtime};
 
 /// What has been found in the files.
@@ -52,6 +55,9 @@ impl Found {
             return;
         };
         self.files.push(path.to_vec());
+        if let Err(problem) = count(&text, configuration) {
+            self.diagnostics.push(too_much(path, &problem));
+        }
         for line in lines(&text) {
             let place = excerpt(&text, &line);
             let messages = match &line.content {
@@ -90,6 +96,17 @@ fn runtime_of(key: &str) -> Option<Runtime> {
     runtimes
         .find(|runtime| runtime.section() == section)
         .filter(|_| rest.starts_with("auto_instrumentation_agent_path"))
+}
+
+fn too_much(path: &[u8], problem: &FileProblem) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Problem,
+        path: path.to_vec(),
+        excerpt: None,
+        message: problem.to_string().trim_start_matches(": ").into(),
+        notes: vec!["no process is injected".into()],
+        help: "remove lines and items".into(),
+    }
 }
 
 fn warning(path: &[u8], place: Excerpt, message: String) -> Diagnostic {

@@ -56,9 +56,8 @@ pub fn tell(config: Option<&Path>, as_json: bool) -> ExitCode {
     let of_rule = |rule: &Rule| -> Vec<&Found> {
         let is_matched = |(process, runtime): &&Found| {
             let matching = matching(&report.configuration, *runtime, &process.facts);
-            matching
-                .into_iter()
-                .any(|matched| std::ptr::eq(matched, rule))
+            let mut matching = matching.into_iter().flatten();
+            matching.any(|matched| std::ptr::eq(matched, rule))
         };
         found.iter().filter(is_matched).collect()
     };

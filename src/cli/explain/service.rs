@@ -21,7 +21,7 @@ impl Service {
         let (name, source) = service_name(runtime, process, configuration);
         let mut taken = Vec::new();
         let mut rules = Vec::new();
-        for rule in rules::matching(configuration, runtime, process) {
+        for rule in rules::matching(configuration, runtime, process).unwrap_or_default() {
             let keys = rule.keys().into_iter();
             let keys: Vec<_> = keys.filter(|key| !taken.contains(key)).collect();
             taken.extend(keys.iter().cloned());

@@ -2,7 +2,7 @@
 
 use crate::machine::visible_files::VisibleFiles;
 use opentelemetry_injector_policy::config::overrides::CONFIGURATION;
-use opentelemetry_injector_policy::settings::added::{self, MARKER, Restore, split};
+use opentelemetry_injector_policy::settings::added::{Added, MARKER, Restore, split};
 use opentelemetry_injector_policy::{Process, Runtime};
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -87,8 +87,9 @@ pub fn restored(environment: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let Some(marker) = marker.map(|(_, value)| value.to_vec()) else {
         return environment;
     };
+    let added = Added::of(&marker);
     let kept = environment.iter().filter_map(|entry| {
-        Some(match added::restore(entry, &marker) {
+        Some(match added.restore(entry) {
             Restore::Keep => entry.clone(),
             Restore::Shorten(part) => part.to_vec(),
             Restore::Remove => return None,
@@ -163,6 +164,7 @@ impl Process for ProcessFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use opentelemetry_injector_policy::settings::added;
 
     #[test]
     fn the_first_of_two_equal_names_counts() {

@@ -17,6 +17,8 @@ pub struct Configuration {
     /// True: libotelinject.so's files and variables have not been read yet
     /// ([`crate::decision::complete`]).
     pub is_partial: bool,
+    /// How many words and signs its texts have, as far as they were read ([`keys`] has the limit).
+    pub words: usize,
     /// False: no process is injected.
     pub enabled: bool,
     /// `service_name`: what services are called.
@@ -213,6 +215,7 @@ impl Default for Configuration {
     fn default() -> Self {
         Self {
             is_partial: false,
+            words: 0,
             enabled: true,
             service_name: ServiceName::default(),
             injector_version: false,

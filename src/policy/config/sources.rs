@@ -1,6 +1,6 @@
 //! Which files make up the configuration, and what is wrong with a file.
 
-use crate::config::keys::{self, ConfigurationError, line_and_column};
+use crate::config::keys::{self, ConfigurationError, EACH_FILE, MOST, line_and_column};
 use crate::config::libotelinject::{self, Places, variables};
 use crate::process::directory;
 use crate::{Configuration, Process, Reason};
@@ -44,6 +44,9 @@ pub enum FileProblem {
     TooLarge,
     /// Every user may write it: what it names would run in other users' processes.
     WritableByAll,
+    /// With the files before it, more than is read in the time that a start may take
+    /// ([`keys::MOST`]).
+    TooMuch,
     /// Any other error; its number (errno(3)).
     System(i32),
     /// Not UTF-8 from this byte on.
@@ -66,6 +69,10 @@ impl fmt::Display for FileProblem {
             Self::NotPermitted => f.write_str(": not readable by this process"),
             Self::NotRegular => f.write_str(": not a regular file"),
             Self::TooLarge => write!(f, ": larger than {LARGEST_FILE} bytes"),
+            Self::TooMuch => write!(
+                f,
+                ": more than {MOST} words and signs in all files, where a file counts for {EACH_FILE}"
+            ),
             Self::WritableByAll => f.write_str(": every user may write it"),
             Self::System(number) => write!(f, ": system error {number}"),
             Self::NotUtf8(offset) => write!(f, ": not UTF-8 from byte {offset} on"),
@@ -110,7 +117,7 @@ fn load_all(
     override_by: impl FnOnce(&mut Configuration) -> bool,
 ) -> Result<Configuration, Reason> {
     let mut configuration = Configuration::default();
-    let others = libotelinject::read(files, places, &mut configuration);
+    let others = libotelinject::read(files, places, &mut configuration)?;
     let own = load_own(files, path, &mut configuration);
     let is_overridden = override_by(&mut configuration);
     match own {
@@ -207,10 +214,12 @@ fn load_one(
     let text = String::from_utf8(content)
         .map_err(|error| FileProblem::NotUtf8(error.utf8_error().valid_up_to()))
         .map_err(|problem| reason(path, problem))?;
-    let problems = read_text(path, &text, configuration);
-    match problems.into_iter().find(|problem| problem.kind.is_fatal()) {
-        None => Ok(()),
-        Some(problem) => {
+    let before = configuration.rules.len();
+    let outcome = keys::read_usable(&text, configuration);
+    place_rules(path, before, configuration);
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(problem) => {
             let (line, column) = line_and_column(&text, problem.span.start);
             let problem = FileProblem::Text {
                 line,
@@ -231,13 +240,19 @@ pub fn read_text(
 ) -> Vec<ConfigurationError> {
     let before = configuration.rules.len();
     let problems = keys::read(text, configuration);
-    for rule in configuration.rules.iter_mut().skip(before) {
-        rule.place.path = path.to_vec();
-    }
+    place_rules(path, before, configuration);
     problems
 }
 
-fn reason(path: &[u8], problem: FileProblem) -> Reason {
+/// Tells the rules behind the first `before` which file they are from.
+fn place_rules(path: &[u8], before: usize, configuration: &mut Configuration) {
+    for rule in configuration.rules.iter_mut().skip(before) {
+        rule.place.path = path.to_vec();
+    }
+}
+
+/// Why nothing is injected because of a file.
+pub fn reason(path: &[u8], problem: FileProblem) -> Reason {
     let path = path.to_vec();
     Reason::Configuration { path, problem }
 }

@@ -6,6 +6,7 @@
 //! executable identifies it, otherwise in `processes.include_arguments`.
 
 use crate::matching::glob;
+use crate::process::file_name;
 use crate::{Configuration, Reason, Runtime};
 
 /// How a tool is recognised.
@@ -35,10 +36,10 @@ pub enum By {
 
 impl By {
     /// What stands between the patterns of a row: texts of these kinds have blanks.
-    const fn separator(self) -> char {
+    const fn separator(self) -> u8 {
         match self {
-            Self::Code | Self::Invocation => '\n',
-            _ => ' ',
+            Self::Code | Self::Invocation => b'\n',
+            _ => b' ',
         }
     }
 }
@@ -422,9 +423,16 @@ fn names(row: &Tools, text: &[u8]) -> bool {
     };
     // A class with its module in front of it.
     let class = text.rsplit(|byte| *byte == b'/').next().unwrap_or(text);
-    let mut patterns = row.names.split(row.by.separator()).map(str::as_bytes);
+    let file = file_name(text);
+    let separator = row.by.separator();
+    let mut patterns = row.names.as_bytes().split(|byte| *byte == separator);
     patterns.any(|pattern| {
-        if is_path {
+        // Most end here: every process looks through the table.
+        let first = pattern.first();
+        let begins = [text, class, file].iter().any(|text| text.first() == first);
+        if !begins && !matches!(first, Some(b'*' | b'?')) {
+            false
+        } else if is_path {
             glob::matches_path(pattern, text)
                 || row.by == By::Script && glob::matches_path(pattern, without_version(text))
         } else {

@@ -6,6 +6,7 @@
 
 use crate::Process;
 use crate::runtimes::dotnet;
+use crate::settings::ByName;
 use alloc::vec::Vec;
 use core::ffi::CStr;
 
@@ -43,31 +44,49 @@ pub fn marker(entries: &[Vec<u8>], process: &impl Process) -> Vec<u8> {
     marker
 }
 
-/// What is to be done with `entry`, where `marker` is the marker's value.
-pub fn restore<'e>(entry: &'e [u8], marker: &[u8]) -> Restore<'e> {
-    let Some((name, value)) = split(entry) else {
-        return Restore::Keep;
-    };
-    if name == MARKER.to_bytes() {
-        return Restore::Remove;
+/// What a marker tells of, by name: so that many entries and a long marker take no longer than both.
+pub struct Added<'m>(ByName<'m>);
+
+impl<'m> Added<'m> {
+    /// What the marker's value tells; of two items for one name the first counts.
+    pub fn of(marker: &'m [u8]) -> Self {
+        let mut items = ByName::new();
+        // The first one is inserted last.
+        for item in marker.rsplit(|byte| *byte == b',') {
+            if let Some(end) = item.iter().position(|byte| *byte == b':') {
+                let (name, rest) = item.split_at(end);
+                items.insert(name, rest);
+            }
+        }
+        Self(items)
     }
-    // Whoever sets the marker must not get at variables that others have cleaned, such as PATH.
-    if !dotnet::may_add(name) {
-        return Restore::Keep;
-    }
-    let kept = marker.split(|byte| *byte == b',').find_map(|item| {
-        let item = core::str::from_utf8(item.strip_prefix(name)?).ok()?;
-        let (kept, recorded) = item.strip_prefix(':')?.split_once(':')?;
-        (number(recorded) == Some(hash(value))).then_some(kept)
-    });
-    let shortened = |kept| {
-        let kept = usize::try_from(number(kept)?).ok()?;
-        entry.get(..(name.len() + 1).checked_add(kept)?)
-    };
-    match kept {
-        None => Restore::Keep,
-        Some("") => Restore::Remove,
-        Some(kept) => shortened(kept).map_or(Restore::Keep, Restore::Shorten),
+
+    /// What is to be done with an entry.
+    pub fn restore<'e>(&self, entry: &'e [u8]) -> Restore<'e> {
+        let Some((name, value)) = split(entry) else {
+            return Restore::Keep;
+        };
+        if name == MARKER.to_bytes() {
+            return Restore::Remove;
+        }
+        // Whoever sets the marker must not get at variables that others have cleaned, such as PATH.
+        if !dotnet::may_add(name) {
+            return Restore::Keep;
+        }
+        let kept = self.0.get(name).and_then(|item| {
+            let item = core::str::from_utf8(item).ok()?;
+            let (kept, recorded) = item.strip_prefix(':')?.split_once(':')?;
+            (number(recorded) == Some(hash(value))).then_some(kept)
+        });
+        let shortened = |kept| {
+            let kept = usize::try_from(number(kept)?).ok()?;
+            entry.get(..(name.len() + 1).checked_add(kept)?)
+        };
+        match kept {
+            None => Restore::Keep,
+            Some("") => Restore::Remove,
+            Some(kept) => shortened(kept).map_or(Restore::Keep, Restore::Shorten),
+        }
     }
 }
 
@@ -147,7 +166,8 @@ mod tests {
             ("", Restore::Keep),
             ("OPENTELEMETRY_INJECTOR_ADDED=", Restore::Remove),
         ] {
-            assert_eq!(restore(entry.as_bytes(), marker), wanted, "{entry}");
+            let outcome = Added::of(marker).restore(entry.as_bytes());
+            assert_eq!(outcome, wanted, "{entry}");
         }
     }
 
@@ -156,7 +176,9 @@ mod tests {
         let entries = ["PATH=/bin", "CORECLR_PROFILER=x", "CORECLR_ELSE=x"].map(Vec::from);
         let marker = marker(&entries, &Fixture::default());
         let (_, marker) = split(&marker).unwrap();
-        let outcomes = entries.each_ref().map(|entry| restore(entry, marker));
+        let outcomes = entries
+            .each_ref()
+            .map(|entry| Added::of(marker).restore(entry));
         let wanted = [Restore::Keep, Restore::Remove, Restore::Keep];
         assert_eq!(outcomes, wanted);
     }
@@ -174,7 +196,7 @@ mod tests {
             "OTEL_A:ffffffffffffffff:af63ac4c86019afc",
         ] {
             assert_eq!(
-                restore(b"OTEL_A=1", marker.as_bytes()),
+                Added::of(marker.as_bytes()).restore(b"OTEL_A=1"),
                 Restore::Keep,
                 "{marker}"
             );

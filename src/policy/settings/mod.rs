@@ -9,9 +9,11 @@ use crate::config::ServiceName;
 use crate::config::rules::{Rule, SERVICE_NAME};
 use crate::settings::resource_attributes::{has_key, merge, with_environment};
 use crate::{Configuration, Process, Reason, Runtime};
-use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+/// Texts by their names: many are looked for among many in no more time than both take. One type for all, so
+/// that the object has its code once; made by inserting, because collecting would sort.
+pub type ByName<'t> = BTreeMap<&'t [u8], &'t [u8]>;
 
 /// What a runtime's agent needs where neither the user nor the configuration says otherwise.
 /// The Python distribution's own default is grpc, which fails where only the http exporter is
@@ -57,17 +59,30 @@ pub fn missing<'c>(
     configuration: &'c Configuration,
     user_attributes: &[u8],
 ) -> Vec<(&'c str, &'c str)> {
-    let names_service = || has_key(&with_environment(user_attributes, process), b"service.name");
-    let is_missing = |name: &str| match name {
-        resource_attributes::VARIABLE => false,
-        SERVICE_NAME if names_service() => false,
-        _ => process.variable(name).is_none_or(|value| value.is_empty()),
-    };
     let settings = configuration.environment.iter();
     settings
         .map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(|(name, _)| is_missing(name))
+        .filter(|(name, _)| is_missing(name, process, || user_attributes.to_vec()))
         .collect()
+}
+
+/// Whether a process lacks a name of `[environment]`.
+fn is_missing(
+    name: &str,
+    process: &impl Process,
+    user_attributes: impl FnOnce() -> Vec<u8>,
+) -> bool {
+    match name {
+        resource_attributes::VARIABLE => return false,
+        SERVICE_NAME => {
+            let attributes = with_environment(&user_attributes(), process);
+            if has_key(&attributes, b"service.name") {
+                return false;
+            }
+        }
+        _ => {}
+    }
+    process.variable(name).is_none_or(|value| value.is_empty())
 }
 
 /// How the names of the agents' own settings begin; those of a vendor's agent begin otherwise.
@@ -110,20 +125,21 @@ pub fn value(
     process: &impl Process,
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
-    let user_attributes = process.variable(resource_attributes::VARIABLE);
-    let user_attributes = user_attributes.unwrap_or_default();
+    let user_attributes = || {
+        let attributes = process.variable(resource_attributes::VARIABLE);
+        attributes.unwrap_or_default()
+    };
     if name == resource_attributes::VARIABLE {
-        return merge(&user_attributes, false, runtime, process, configuration)
+        return merge(&user_attributes(), false, runtime, process, configuration)
             .ok_or(Reason::SetByUser);
     }
     if original.is_some_and(|value| !value.is_empty()) {
         return Err(Reason::SetByUser);
     }
-    let missing = missing(process, configuration, &user_attributes);
-    let configured = missing.into_iter().find(|(missing, _)| *missing == name);
-    let value = configured
-        .map(|(_, value)| value)
-        .or(default(name, runtime));
+    // Only this name is looked at: all of them for each one would take long.
+    let configured = configuration.environment.get(name).map(String::as_str);
+    let configured = configured.filter(|_| is_missing(name, process, user_attributes));
+    let value = configured.or(default(name, runtime));
     value.map(Into::into).ok_or(Reason::SetByUser)
 }
 

@@ -13,9 +13,10 @@
 
 use crate::config::ServiceName;
 use crate::config::rules::SERVICE_NAME;
+use crate::settings::ByName;
 use crate::settings::identity::Identity;
 use crate::{Configuration, Process, Runtime};
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 
 /// The variable that holds the list.
 pub const VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
@@ -62,25 +63,25 @@ pub fn merge(
     process: &impl Process,
     configuration: &Configuration,
 ) -> Option<Vec<u8>> {
-    let mut list = with_environment(user, process);
-    // Its keys differ from each other: only those before them are looked at, or many would take long.
-    let before = list.clone();
+    let added = process.variable(LIST_FROM_ENVIRONMENT).unwrap_or_default();
+    let mut list = List::of(user);
+    list.add_environment(&added, process);
     for (key, value) in &configuration.resource_attributes {
-        if !has_key(&before, key.as_bytes()) {
-            append(&mut list, key.as_bytes(), &encode(value.as_bytes()));
-        }
+        list.add(key.as_bytes(), || encode(value.as_bytes()));
     }
-    let defaults = configuration.environment.get(VARIABLE);
-    add_list(&mut list, defaults.map_or(b"", |list| list.as_bytes()));
+    if let Some(defaults) = configuration.environment.get(VARIABLE) {
+        list.add_list(defaults.as_bytes());
+    }
     if configuration.injector_version {
-        let version = env!("CARGO_PKG_VERSION");
-        add(&mut list, INJECTOR_VERSION.as_bytes(), version.as_bytes());
+        list.add(INJECTOR_VERSION.as_bytes(), || {
+            env!("CARGO_PKG_VERSION").into()
+        });
     }
-    let is_named = is_named || has_name(&list, process, configuration);
+    let is_named = is_named || has_name(&list.text, process, configuration);
     for (key, told) in derived(is_named, runtime, process, configuration).attributes() {
-        add(&mut list, key.as_bytes(), &encode(told.value.as_bytes()));
+        list.add(key.as_bytes(), || encode(told.value.as_bytes()));
     }
-    (list.len() > user.len()).then_some(list)
+    (list.text.len() > user.len()).then_some(list.text)
 }
 
 /// Whether the user, the environment or the configuration names the service; `list` are the
@@ -121,44 +122,77 @@ pub fn derived(
 ///
 /// An empty value counts as not set: that is what Kubernetes makes of a label that is missing.
 pub fn with_environment(user: &[u8], process: &impl Process) -> Vec<u8> {
-    let mut list = user.to_vec();
-    if let Some(added) = process.variable(LIST_FROM_ENVIRONMENT) {
-        add_list(&mut list, &added);
+    let added = process.variable(LIST_FROM_ENVIRONMENT).unwrap_or_default();
+    let mut list = List::of(user);
+    list.add_environment(&added, process);
+    list.text
+}
+
+/// A list, and the keys in it: many are added to many in no more time than both take.
+struct List<'k> {
+    text: Vec<u8>,
+    keys: ByName<'k>,
+}
+
+impl<'k> List<'k> {
+    /// The user's, to the byte.
+    fn of(user: &'k [u8]) -> Self {
+        let mut keys = ByName::new();
+        for item in user.split(|byte| *byte == b',') {
+            keys.insert(key_of(item), b"");
+        }
+        let text = user.to_vec();
+        Self { text, keys }
     }
-    for (name, key) in FROM_ENVIRONMENT {
-        if let Some(value) = process.variable(name)
-            && !value.is_empty()
-        {
-            add(&mut list, key.as_bytes(), &encode(&value));
+
+    /// `added` is the list that the environment adds.
+    fn add_environment(&mut self, added: &'k [u8], process: &impl Process) {
+        self.add_list(added);
+        for (name, key) in FROM_ENVIRONMENT {
+            if let Some(value) = process.variable(name)
+                && !value.is_empty()
+            {
+                self.add(key.as_bytes(), || encode(&value));
+            }
         }
     }
-    list
-}
 
-/// Adds what is encoded already. An item that is no attribute would make SDKs drop the whole list.
-fn add_list(list: &mut Vec<u8>, added: &[u8]) {
-    for item in added.split(|byte| *byte == b',') {
-        let Some(end) = item.iter().position(|byte| *byte == b'=') else {
-            continue;
-        };
-        let (key, value) = item.split_at(end);
-        let value = value.get(1..).unwrap_or_default();
-        add(list, key.trim_ascii(), value.trim_ascii());
+    /// Adds what is encoded already. An item that is no attribute would make SDKs drop the whole list.
+    fn add_list(&mut self, added: &'k [u8]) {
+        for item in added.split(|byte| *byte == b',') {
+            if let Some(end) = item.iter().position(|byte| *byte == b'=') {
+                let value = item.get(end + 1..).unwrap_or_default();
+                self.add(key_of(item), || value.trim_ascii().to_vec());
+            }
+        }
+    }
+
+    /// Adds an attribute where its key is a new one.
+    fn add(&mut self, key: &'k [u8], value: impl FnOnce() -> Vec<u8>) {
+        if key.is_empty() || self.keys.contains_key(key) {
+            return;
+        }
+        self.keys.insert(key, b"");
+        let before = self.text.trim_ascii_end();
+        if !before.is_empty() && !before.ends_with(b",") {
+            self.text.push(b',');
+        }
+        self.text.extend(key);
+        self.text.push(b'=');
+        self.text.extend(value());
     }
 }
 
-fn add(list: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    if !key.is_empty() && !has_key(list, key) {
-        append(list, key, value);
-    }
+/// The key of a list's item.
+fn key_of(item: &[u8]) -> &[u8] {
+    let key = item.split(|byte| *byte == b'=').next();
+    key.unwrap_or_default().trim_ascii()
 }
 
 /// Whether a list has a value for `key`.
 pub fn has_key(list: &[u8], key: &[u8]) -> bool {
-    list.split(|byte| *byte == b',').any(|item| {
-        let name = item.split(|byte| *byte == b'=').next().unwrap_or_default();
-        name.trim_ascii() == key
-    })
+    list.split(|byte| *byte == b',')
+        .any(|item| key_of(item) == key)
 }
 
 /// The value of a key, decoded; `None` where the list has none.
@@ -194,37 +228,28 @@ fn decode(value: &[u8]) -> Vec<u8> {
     plain
 }
 
-fn append(list: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    if !list.trim_ascii_end().is_empty() && !list.trim_ascii_end().ends_with(b",") {
-        list.push(b',');
-    }
-    list.extend(key);
-    list.push(b'=');
-    list.extend(value);
-}
-
 /// Percent-encodes what is not a Baggage octet, `%` and `=` included; `+` as well, which Java agents
 /// of before 2026 take for a blank.
 fn encode(value: &[u8]) -> Vec<u8> {
-    let mut encoded = String::new();
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut encoded = Vec::with_capacity(value.len());
     for &byte in value {
         let plain = byte.is_ascii_graphic() && !b"\",;\\%='+".contains(&byte);
         if plain {
-            encoded.push(char::from(byte));
+            encoded.push(byte);
         } else {
-            const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-            encoded.push('%');
-            encoded.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            encoded.push(char::from(DIGITS[usize::from(byte & 15)]));
+            let (high, low) = (usize::from(byte >> 4), usize::from(byte & 15));
+            encoded.extend([b'%', DIGITS[high], DIGITS[low]]);
         }
     }
-    encoded.into_bytes()
+    encoded
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::process::fixture::Fixture;
+    use alloc::string::String;
 
     /// Merged for a process whose environment tells nothing.
     fn merge(user: &[u8], configuration: &Configuration) -> Option<Vec<u8>> {

@@ -2,6 +2,7 @@
 
 use crate::sys::kernel;
 use core::alloc::Layout;
+use core::arch::global_asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::{mem, ptr};
@@ -13,14 +14,31 @@ const CHUNK: usize = 256 * 1024;
 /// where it injects.
 const FIRST_CHUNK: usize = 32 * 1024;
 
-#[repr(align(64))]
-struct FirstChunk(UnsafeCell<[u8; FIRST_CHUNK]>);
+unsafe extern "C" {
+    #[link_name = "opentelemetry_injector_arena"]
+    static FIRST: UnsafeCell<[u8; FIRST_CHUNK]>;
+}
 
-// SAFETY: only the arena that set FIRST_TAKEN touches it.
-unsafe impl Sync for FirstChunk {}
-
-static FIRST: FirstChunk = FirstChunk(UnsafeCell::new([0; FIRST_CHUNK]));
 static FIRST_TAKEN: AtomicBool = AtomicBool::new(false);
+
+// The first chunk lies behind all other memory that begins as zeroes, so that its beginning shares a page with
+// them: most starts need no other. And that memory begins with a page. Otherwise the loader maps a page of the
+// file for it, to fill the rest of that page with zeroes: one mapping and one copied page more in every process.
+// The assembler's part of the object comes first.
+global_asm!(
+    ".pushsection .bss.opentelemetry_injector, \"awR\", %nobits",
+    ".balign 4096",
+    ".zero 8",
+    ".popsection",
+    ".pushsection .arena, \"aw\", %nobits",
+    ".balign 64",
+    ".hidden opentelemetry_injector_arena",
+    ".globl opentelemetry_injector_arena",
+    "opentelemetry_injector_arena:",
+    ".zero {length}",
+    ".popsection",
+    length = const FIRST_CHUNK,
+);
 
 /// Written at the start of every chunk that came from the kernel.
 struct Header {
@@ -57,6 +75,13 @@ impl Arena {
             self.take(layout).unwrap_or(ptr::null_mut())
         } else {
             ptr::null_mut()
+        }
+    }
+
+    /// Takes the newest block back: most work drops what it has just made.
+    pub fn take_back(&mut self, block: *mut u8, layout: Layout) {
+        if block as usize + layout.size() == self.next {
+            self.next = block as usize;
         }
     }
 
@@ -114,7 +139,7 @@ impl Arena {
     fn grow(&mut self, layout: Layout) -> bool {
         if self.next == 0 && !FIRST_TAKEN.swap(true, Ordering::AcqRel) {
             self.owns_first = true;
-            self.next = FIRST.0.get() as usize;
+            self.next = (&raw const FIRST) as usize;
             self.end = self.next + FIRST_CHUNK;
             if layout.size() + layout.align() <= FIRST_CHUNK {
                 return true;

@@ -273,8 +273,12 @@ unsafe impl GlobalAlloc for AttemptMemory {
         }
     }
 
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {
-        // All at once, when the attempt ends.
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // The others go all at once, when the attempt ends.
+        if let Some(place) = current() {
+            // SAFETY: as in `alloc`.
+            unsafe { (*place.arena.get()).take_back(block, layout) }
+        }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {

@@ -371,6 +371,17 @@ pub fn is_patched(code: &[u8]) -> bool {
     })
 }
 
+/// Whether code that lies at `start` jumps to `target`, as a call in tail position does (`b`).
+pub fn jumps_to(code: &[u8], start: usize, target: usize) -> bool {
+    code.chunks_exact(4).enumerate().any(|(index, bytes)| {
+        let instruction = bytes.try_into().map_or(0, u32::from_le_bytes);
+        // The lower 26 bits, with their sign, count instructions.
+        let distance = (((instruction << 6) as i32) >> 4) as isize;
+        instruction & 0xfc00_0000 == 0x1400_0000
+            && start.wrapping_add(index * 4).wrapping_add_signed(distance) == target
+    })
+}
+
 /// `paciasp`, `pacibsp`, `bti` with any operand: where indirect jumps may land.
 fn is_landing_pad(instruction: u32) -> bool {
     matches!(instruction, 0xd503_233f | 0xd503_237f) || instruction & !0xc0 == 0xd503_241f

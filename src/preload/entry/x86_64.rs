@@ -446,6 +446,21 @@ pub fn is_patched(code: &[u8]) -> bool {
         .any(|beginning| code.starts_with(beginning))
 }
 
+/// Whether code that lies at `start` jumps to `target`, as a call in tail position does (`jmp rel32`). What
+/// only looks like a jump there does not tell that very address.
+pub fn jumps_to(code: &[u8], start: usize, target: usize) -> bool {
+    code.windows(5).enumerate().any(|(at, bytes)| match bytes {
+        [0xe9, distance @ ..] => {
+            let distance = distance.try_into().map_or(0, i32::from_le_bytes);
+            start
+                .wrapping_add(at + 5)
+                .wrapping_add_signed(distance as isize)
+                == target
+        }
+        _ => false,
+    })
+}
+
 /// Whether mprotect(2) would end the check of landing pads in libc's pages: it is no matter of pages
 /// here.
 pub fn loses_landing_pads_by_mprotect(_: &AtStart) -> bool {

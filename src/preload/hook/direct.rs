@@ -133,6 +133,13 @@ fn write_through_proc(patches: &[Patch]) -> bool {
     false
 }
 
+/// Whether a function of libc's, which may be read, jumps to where another one begins.
+fn jumps(function: Function, target: usize) -> bool {
+    // SAFETY: the loader mapped the function for reading.
+    let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
+    machine::jumps_to(code, function.address, target)
+}
+
 /// Whether other threads exist, which may be inside a function that is to be patched.
 pub fn threads_are_running(libc: &Libc) -> bool {
     // glibc 2.32 and later tell (__libc_single_threaded(3)). An executable that has a copy of the
@@ -156,15 +163,16 @@ fn looks_again(libc: &Libc) -> Option<*const c_char> {
     libc.image.variable(c"__libc_single_threaded")
 }
 
-/// Patches libc's `getenv` and `secure_getenv` to jump to the hook's entry; in an attempt.
+/// Patches libc's `getenv`, and a `secure_getenv` that does not end there, to jump to the hook's entry; in
+/// an attempt.
 ///
 /// # Errors
 /// `getenv` is as it was. A `secure_getenv` that cannot be patched is no error: it asks `getenv`.
 pub fn hook(start: &AtStart, mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
-    let libc = Libc::find(start).ok_or(EngineProblem::NoLibc)?;
+    let libc = start.libc().ok_or(EngineProblem::NoLibc)?;
     // Before the hook is in place.
     environment::IS_EQUALS_REFUSED.store(!libc.is_glibc, Ordering::Relaxed);
-    if threads_are_running(&libc) {
+    if threads_are_running(libc) {
         return Err(EngineProblem::Threads);
     }
     let getenv = libc.image.function(c"getenv");
@@ -172,13 +180,16 @@ pub fn hook(start: &AtStart, mut hooked: impl FnMut(&str, usize)) -> Result<(), 
     if !libc.image.is_readable(getenv) {
         return Err(EngineProblem::MemoryRefused);
     }
-    if let Some(single_threaded) = looks_again(&libc) {
+    if let Some(single_threaded) = looks_again(libc) {
         environment::look_again_where(single_threaded);
     }
     let entry = machine_code::entry as *const () as usize;
     let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
     let secure_getenv = libc.image.function(c"secure_getenv");
+    // glibc's ends in a jump to getenv: one page of libc's less to copy in every process.
+    let asks_getenv = |function: &Function| jumps(*function, getenv.address);
     let secure_getenv = secure_getenv.filter(|function| libc.image.is_readable(*function));
+    let secure_getenv = secure_getenv.filter(|function| !asks_getenv(function));
     let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
     patches.extend(secure_getenv.and_then(Result::ok));
     // SAFETY: the entry answers as getenv does, and without AT_SECURE as secure_getenv does

@@ -45,7 +45,8 @@ pub struct Function {
 /// A loaded object.
 pub struct Image<'a> {
     base: usize,
-    headers: &'a [ProgramHeader],
+    /// From the first one of type PT_LOAD to the last.
+    segments: &'a [ProgramHeader],
     tables: Tables,
 }
 
@@ -149,9 +150,12 @@ impl<'a> Image<'a> {
         dynamic: *const Entry,
         headers: &'a [ProgramHeader],
     ) -> Option<Self> {
+        let is_loaded = |header: &ProgramHeader| header.p_type == PT_LOAD;
+        let first = headers.iter().position(is_loaded)?;
+        let last = headers.iter().rposition(is_loaded)?;
         let mut image = Self {
             base,
-            headers,
+            segments: headers.get(first..=last)?,
             tables: Tables::default(),
         };
         let is_dynamic = |header: &&ProgramHeader| header.p_type == PT_DYNAMIC;
@@ -322,11 +326,14 @@ impl<'a> Image<'a> {
     /// How many bytes there are from an address on to the end of its segment, where the segment has
     /// these rights and the range lies in it.
     fn segment(&self, address: usize, length: usize, rights: u32) -> Option<usize> {
-        self.headers.iter().find_map(|header| {
+        self.segments.iter().find_map(|header| {
+            // The cheapest look first: a start comes here hundreds of times.
+            if header.p_type != PT_LOAD || header.p_flags & rights != rights {
+                return None;
+            }
             let start = self.base.wrapping_add(header.p_vaddr as usize);
             let rest = (header.p_memsz as usize).checked_sub(address.wrapping_sub(start))?;
-            let is_it = header.p_type == PT_LOAD && header.p_flags & rights == rights;
-            (is_it && rest > 0 && rest >= length).then_some(rest)
+            (rest > 0 && rest >= length).then_some(rest)
         })
     }
 }

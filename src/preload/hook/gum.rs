@@ -43,12 +43,12 @@ pub fn hook(
     with_backtraces: bool,
     mut hooked: impl FnMut(&str, usize),
 ) -> Result<(), EngineProblem> {
-    let libc = Libc::find(start).ok_or(EngineProblem::NoLibc)?;
+    let libc = start.libc().ok_or(EngineProblem::NoLibc)?;
     // Gum is built for glibc.
     if !libc.is_glibc {
         return Err(EngineProblem::GumUnavailable);
     }
-    if direct::threads_are_running(&libc) {
+    if direct::threads_are_running(libc) {
         return Err(EngineProblem::Threads);
     }
     let getenv = libc.image.function(c"getenv");
@@ -61,7 +61,7 @@ pub fn hook(
     for function in &functions {
         probe(*function)?;
     }
-    load(start, &libc, object)?;
+    load(start, libc, object)?;
     let replace = symbol(start, object, c"opentelemetry_injector_gum_replace")?;
     let backtrace = if with_backtraces {
         Some(symbol(

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use opentelemetry_injector_policy::settings::added::{self, MARKER, Restore};
+use opentelemetry_injector_policy::settings::ByName;
+use opentelemetry_injector_policy::settings::added::{Added, MARKER, Restore, split};
 
 unsafe extern "C" {
     /// libc's own pointer (environ(7)); by this name, so that a copy relocation of `environ` in
@@ -184,15 +185,30 @@ unsafe fn after_bytes(text: *const c_char, name: &[u8]) -> Option<&'static CStr>
     Some(unsafe { CStr::from_ptr(text.add(name.len() + 1)) })
 }
 
+/// Every variable with its value, the first of each name: for who asks for many.
+pub fn by_name() -> ByName<'static> {
+    let mut variables = ByName::new();
+    for (name, value) in current().filter_map(|(_, text)| split(text.to_bytes())) {
+        if !variables.contains_key(name) {
+            variables.insert(name, value);
+        }
+    }
+    variables
+}
+
 /// Gives the environment further entries, which take the place of those with the same names. None
 /// of them is there where memory is short.
 ///
 /// The new array takes the old one's place as a whole, so that whoever is reading goes on with the
 /// old one.
 pub fn add(entries: &[Vec<u8>]) -> Option<()> {
+    let mut names = ByName::new();
+    for (name, value) in entries.iter().filter_map(|entry| split(entry)) {
+        names.insert(name, value);
+    }
     let is_replaced = |old: &CStr| {
-        let old = name(old.to_bytes());
-        old.is_some() && entries.iter().any(|entry| name(entry) == old)
+        let old = split(old.to_bytes());
+        old.is_some_and(|(name, _)| names.contains_key(name))
     };
     let kept = current().filter(|(_, text)| !is_replaced(text));
     let mut all: Vec<_> = kept.map(|(entry, _)| entry).collect();
@@ -208,22 +224,19 @@ pub fn add(entries: &[Vec<u8>]) -> Option<()> {
     Some(())
 }
 
-fn name(entry: &[u8]) -> Option<&[u8]> {
-    added::split(entry).map(|(name, _)| name)
-}
-
 /// Takes back what a parent was given and has handed on; before any other thread is there.
 ///
 /// The array stays the same one: musl hands the kernel's to `main`. Every place that becomes free
 /// is null: Go takes what follows the first null for the auxiliary vector (runtime/os_linux.go,
 /// `sysargs`), and turns to `/proc/self/auxv` where that vector is empty.
 pub fn restore(marker: &CStr) {
-    let marker = marker.to_bytes();
+    // It takes memory before anything is written.
+    let added = Added::of(marker.to_bytes());
     // SAFETY: reading one word.
     let mut next = unsafe { ptr::read_volatile(&raw const __environ) }.cast_mut();
     let mut free = 0;
     for (entry, text) in current() {
-        let kept = match added::restore(text.to_bytes(), marker) {
+        let kept = match added.restore(text.to_bytes()) {
             Restore::Remove => {
                 free += 1;
                 continue;

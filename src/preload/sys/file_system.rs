@@ -5,7 +5,7 @@
 //! files are read.
 
 use crate::constructor::at_start::AtStart;
-use crate::hook::loaded_objects::{self, Libc};
+use crate::hook::loaded_objects;
 use crate::sys::kernel::{self, Descriptor};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
@@ -165,9 +165,9 @@ impl<'s> FileSystem<'s> {
 }
 
 fn libcs_fstat(start: &AtStart) -> Option<(Fstat, Errno)> {
-    let libc = Libc::find(start)?.image;
-    let fstat = loaded_objects::address(&libc, c"fstat")?;
-    let errno = loaded_objects::address(&libc, c"__errno_location")?;
+    let libc = &start.libc()?.image;
+    let fstat = loaded_objects::address(libc, c"fstat")?;
+    let errno = loaded_objects::address(libc, c"__errno_location")?;
     // SAFETY: fstat(3) and errno(3) have these signatures.
     Some(unsafe {
         (

@@ -4,8 +4,9 @@ use crate::hook::loaded_objects;
 use crate::sys::{auxiliary, environment, file_system, kernel, memory_map};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
+use core::cell::{Cell, OnceCell};
 use core::ffi::CStr;
+use opentelemetry_injector_policy::settings::ByName;
 use opentelemetry_injector_policy::{Process, formats};
 
 /// The calling process.
@@ -14,7 +15,14 @@ pub struct Host {
     executable: OnceCell<Vec<u8>>,
     boot_folder: OnceCell<Vec<u8>>,
     mappings: OnceCell<Vec<u8>>,
+    /// How many variables were asked for.
+    asked: Cell<usize>,
+    variables: OnceCell<ByName<'static>>,
 }
+
+/// After that many questions the environment is put in order: thousands of settings are looked for among
+/// thousands of variables.
+const MANY: usize = 64;
 
 /// The executable's path without its mark for a file that was replaced since (proc(5)).
 fn executable() -> Option<Vec<u8>> {
@@ -44,7 +52,12 @@ impl Process for Host {
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        environment::value(name.as_bytes()).map(|value| value.to_bytes().to_vec())
+        self.asked.set(self.asked.get() + 1);
+        if self.asked.get() <= MANY {
+            return environment::value(name.as_bytes()).map(|value| value.to_bytes().to_vec());
+        }
+        let variables = self.variables.get_or_init(environment::by_name);
+        variables.get(name.as_bytes()).map(|value| value.to_vec())
     }
 
     fn is_readable_file(&self, path: &[u8]) -> bool {

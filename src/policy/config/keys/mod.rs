@@ -10,7 +10,7 @@ pub(super) mod values;
 
 pub use problems::{ConfigurationError, ConfigurationErrorKind};
 pub use table::{KEYS, RULE_KEYS, SECTIONS, meaning};
-pub use text::line_and_column;
+pub use text::{BYTES, EACH_FILE, MOST, VALUE_BYTES, line_and_column};
 
 use crate::config::rules::{self, Rule};
 use crate::config::{Engine, Level, ServiceName};
@@ -19,7 +19,7 @@ use crate::{Configuration, Runtime};
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use core::ops::Range;
 use table::runtime_key;
-use text::parse;
+use text::{line_ends, parse};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use values::{
@@ -32,11 +32,45 @@ use values::{
 /// Returns every problem in the order of the text. Where one of them is fatal, what was read into
 /// `configuration` is not to be used.
 pub fn read(text: &str, configuration: &mut Configuration) -> Vec<ConfigurationError> {
+    let mut problems = Vec::new();
+    read_each(text, configuration, &mut |problem| problems.push(problem));
+    problems.sort_by_key(|problem| problem.span.start);
+    problems
+}
+
+/// [`read`] for a process: the fatal problem that stands first in the text. It keeps no other and sorts
+/// nothing, because every constructor runs it.
+///
+/// # Errors
+/// That problem; what was read into `configuration` is then not to be used.
+pub fn read_usable(
+    text: &str,
+    configuration: &mut Configuration,
+) -> Result<(), ConfigurationError> {
+    let mut first: Option<ConfigurationError> = None;
+    read_each(text, configuration, &mut |problem| {
+        let is_earlier = |first: &ConfigurationError| problem.span.start < first.span.start;
+        if problem.kind.is_fatal() && first.as_ref().is_none_or(is_earlier) {
+            first = Some(problem);
+        }
+    });
+    first.map_or(Ok(()), Err)
+}
+
+/// Calls `report` with every problem, in any order.
+fn read_each(
+    text: &str,
+    configuration: &mut Configuration,
+    report: &mut dyn FnMut(ConfigurationError),
+) {
     let mut reader = Reader {
         configuration,
-        problems: Vec::new(),
+        report,
     };
-    match parse(text) {
+    let mut words = reader.configuration.words;
+    let parsed = parse(text, &mut words);
+    reader.configuration.words = words;
+    match parsed {
         Ok(table) => {
             // They say what may stand in the rest.
             if let Some((name, value)) = table.get_ref().get_key_value(PREFIXES) {
@@ -50,16 +84,15 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<ConfigurationE
                 }
             });
         }
-        Err(problem) => reader.problems.push(problem),
+        Err(problem) => (reader.report)(problem),
     }
-    reader.problems
 }
 
 /// The keys that a text gives, known or not, each with the place of its name's last part; none for
 /// what is not TOML.
 pub fn places(text: &str) -> Vec<(String, Range<usize>)> {
     let mut places = Vec::new();
-    if let Ok(table) = parse(text) {
+    if let Ok(table) = parse(text, &mut 0) {
         each_key("", table.get_ref(), &mut |key, name, _| {
             places.push((key, name))
         });
@@ -74,11 +107,15 @@ type Set = Result<(), ConfigurationErrorKind>;
 
 struct Reader<'c> {
     configuration: &'c mut Configuration,
-    problems: Vec<ConfigurationError>,
+    report: &'c mut dyn FnMut(ConfigurationError),
 }
 
 /// What is done with a key, the place of its name, and its value.
 type Visit<'v> = dyn FnMut(String, Range<usize>, &Spanned<DeValue<'_>>) + 'v;
+
+/// How long the name of a table may be, in bytes. It is copied in front of every key below, so that a
+/// longer one would take much memory; it is read as a value of the wrong type.
+const LONGEST_PREFIX: usize = 255;
 
 /// Calls `visit` with every key of a table and of those below it, the place of its name, and its
 /// value.
@@ -89,7 +126,7 @@ fn each_key(prefix: &str, table: &DeTable<'_>, visit: &mut Visit<'_>) {
             _ => format!("{prefix}.{}", name.get_ref()),
         };
         match value.get_ref().as_table() {
-            Some(inner) if has_names_below(&key) => {
+            Some(inner) if key.len() <= LONGEST_PREFIX && has_names_below(&key) => {
                 each_key(&key, inner, visit);
             }
             _ => visit(key, name.span(), value),
@@ -110,10 +147,24 @@ fn has_names_below(key: &str) -> bool {
 
 impl Reader<'_> {
     fn take(&mut self, key: String, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
-        match self.set(&key, value.get_ref()) {
+        let counted = self.count_value(&key, value.get_ref());
+        match counted.and_then(|()| self.set(&key, value.get_ref())) {
             Ok(()) => {}
             Err(kind) => self.add_problem(key, kind, name, value),
         }
+    }
+
+    /// Counts the value of a setting or an attribute once more: it is copied and encoded for answers.
+    fn count_value(&mut self, key: &str, value: &DeValue<'_>) -> Set {
+        let tables = ["environment.", "resource_attributes."];
+        let is_copied = tables.iter().any(|table| key.contains(table));
+        if let (true, Some(text)) = (is_copied, value.as_str()) {
+            self.configuration.words += text.len() / VALUE_BYTES;
+            if self.configuration.words > MOST {
+                return Err(ConfigurationErrorKind::TooMany);
+            }
+        }
+        Ok(())
     }
 
     /// Reads every rule of the list, whose places are told by the text.
@@ -124,12 +175,20 @@ impl Reader<'_> {
             let kind = wrong_type("tables under [[rule]]", value.get_ref());
             return self.add_problem("rule".into(), kind, name, value);
         };
+        // Lines are counted from one rule to the next: from the beginning, many rules would take long.
+        let (mut counted, mut line) = (0, 1);
         for item in items.iter() {
             let mut rule = Rule::default();
-            rule.place.line = line_and_column(text, item.span().start).0;
+            let start = item.span().start;
+            line += text.get(counted..start).map_or(0, line_ends);
+            counted = start;
+            rule.place.line = line;
             if let Some(table) = item.get_ref().as_table() {
                 each_key("rule", table, &mut |key, name, value| {
-                    if let Err(kind) = rules::read_key(&mut rule, &key, value.get_ref()) {
+                    let counted = self.count_value(&key, value.get_ref());
+                    let read =
+                        counted.and_then(|()| rules::read_key(&mut rule, &key, value.get_ref()));
+                    if let Err(kind) = read {
                         self.add_problem(key, kind, name, value);
                     }
                 });
@@ -151,11 +210,7 @@ impl Reader<'_> {
         } else {
             wrong_item(value).unwrap_or(value.span())
         };
-        // In the order of the text; sorting code would make the object larger.
-        let earlier = |problem: &ConfigurationError| problem.span.start <= span.start;
-        let place = self.problems.partition_point(earlier);
-        self.problems
-            .insert(place, ConfigurationError { span, key, kind });
+        (self.report)(ConfigurationError { span, key, kind });
     }
 
     fn set(&mut self, key: &str, value: &DeValue<'_>) -> Set {
@@ -167,7 +222,15 @@ impl Reader<'_> {
             }
             "injector_version" => configuration.injector_version = boolean(value)?,
             // Of several files, each adds its own.
-            PREFIXES => configuration.environment_prefixes.extend(prefixes(value)?),
+            PREFIXES => {
+                let prefixes = prefixes(value)?;
+                // Each of them is held against every name.
+                configuration.words += prefixes.len() * EACH_FILE;
+                if configuration.words > MOST {
+                    return Err(ConfigurationErrorKind::TooMany);
+                }
+                configuration.environment_prefixes.extend(prefixes);
+            }
             "nodejs.esm" => configuration.nodejs_esm = boolean(value)?,
             "dotnet.profiler" => configuration.dotnet_profiler = boolean(value)?,
             // Lists of several files add up: no package takes a pattern of the administrator's away.
@@ -458,6 +521,62 @@ mod tests {
         for text in [flat, dots, lists] {
             assert_eq!(refused(&text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn texts_with_more_than_a_start_has_time_for_are_refused() {
+        for line in [
+            "a = 1\n",
+            "[[rule]]\n",
+            "[b]\n",
+            "c.d = 1\n",
+            "\n",
+            "#\n",
+            "]",
+            "=",
+        ] {
+            let text = line.repeat((1 << 20) / line.len());
+            assert_eq!(
+                read_usable(&text, &mut Configuration::default())
+                    .unwrap_err()
+                    .kind,
+                ConfigurationErrorKind::TooMany,
+                "{line}"
+            );
+        }
+        let items = "a = [".to_string() + &"1,".repeat(1 << 18) + "]";
+        assert_eq!(only_problem(&items).kind, ConfigurationErrorKind::TooMany);
+    }
+
+    #[test]
+    fn a_long_name_is_not_copied_before_every_key() {
+        for table in ["resource_attributes", "[rule.resource_attributes"] {
+            let close = if table.starts_with('[') { "]]" } else { "]" };
+            let text = ["[", table, ".", &"x".repeat(900_000), close, "\n"].concat()
+                + &(0..5_000)
+                    .map(|key| format!("k{key} = '1'\n"))
+                    .collect::<String>();
+            let problem = read_usable(&text, &mut Configuration::default()).unwrap_err();
+            assert!(
+                problem.kind.is_fatal() && problem.key.len() < 1 << 20,
+                "{table}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_process_gets_the_fatal_problem_that_stands_first() {
+        let text = "z = 1\nlog.level = 'a'\nenabled = 1\njvm.enabled = 1";
+        let mut configuration = Configuration::default();
+        let first = read_usable(text, &mut configuration).unwrap_err();
+        assert_eq!(first.key, "log.level");
+        let (_, problems) = read_new(text);
+        let keys: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.key.as_str())
+            .collect();
+        assert_eq!(keys, ["z", "log.level", "enabled", "jvm.enabled"]);
+        assert_eq!(read_usable("z = 1", &mut configuration), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is wrong with a text.
 
-use super::text::DEEPEST;
+use super::text::{BYTES, DEEPEST, EACH_FILE, MOST, TABLE};
 use crate::runtimes::dotnet;
 use alloc::string::String;
 use core::fmt;
@@ -53,6 +53,8 @@ pub enum ConfigurationErrorKind {
     Empty,
     /// Lists, tables or parts of a key within one another, deeper than any key takes.
     TooDeep,
+    /// More than is read in the time that a start may take.
+    TooMany,
 }
 
 impl ConfigurationErrorKind {
@@ -116,6 +118,11 @@ impl fmt::Display for ConfigurationError {
                 )
             }
             ConfigurationErrorKind::Nul => write!(f, "`{key}` contains a NUL character"),
+            ConfigurationErrorKind::TooMany => write!(
+                f,
+                "more than {MOST} words and signs in all files, where a bracket or a dot counts for \
+                 {TABLE}, a file for {EACH_FILE}, and {BYTES} bytes for one more"
+            ),
             ConfigurationErrorKind::BadAttributeKey => {
                 write!(
                     f,

@@ -8,8 +8,9 @@ pub mod keys;
 pub mod lines;
 pub mod variables;
 
-use crate::config::sources::{Files, beside, files_in};
-use crate::{Configuration, Process, Runtime};
+use crate::config::keys::{BYTES, EACH_FILE, MOST, VALUE_BYTES};
+use crate::config::sources::{FileProblem, Files, beside, files_in, reason};
+use crate::{Configuration, Process, Reason, Runtime};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -67,33 +68,38 @@ impl Places {
 }
 
 /// Reads all of it into `configuration`; the files that were there.
+///
+/// # Errors
+/// The first file with which there is more than is read at every start.
 pub fn read(
     files: &impl Files,
     places: &Places,
     configuration: &mut Configuration,
-) -> Vec<Vec<u8>> {
+) -> Result<Vec<Vec<u8>>, Reason> {
     let mut settings = settings_file(places);
     let mut found = Vec::new();
     let mut paths = Vec::from([places.file.clone()]);
     paths.extend(places.drop_ins(files));
     for path in paths {
-        let is_there = each_setting(files, &path, |key, value| {
+        let is_there = each_setting(files, &path, configuration, |configuration, key, value| {
             keys::take(configuration, key, value);
             if key == SETTINGS_KEY {
                 settings = value.into();
             }
-        });
+        })?;
         if is_there {
             found.push(path);
         }
     }
-    let is_there = each_setting(files, &settings, |name, value| {
+    let take = |configuration: &mut Configuration, name: &str, value: &str| {
+        // What goes beyond the limit by this is refused with the configuration's own first word.
+        configuration.words += value.len() / VALUE_BYTES;
         keys::take_setting(configuration, name, value);
-    });
-    if is_there {
+    };
+    if each_setting(files, &settings, configuration, take)? {
         found.push(settings);
     }
-    found
+    Ok(found)
 }
 
 /// The file with the agents' settings, where no key names another.
@@ -111,21 +117,46 @@ pub fn is_used(process: &impl Process, files: &impl Files, configuration: &[u8])
 }
 
 /// Calls `take` with every key and value of a file; whether the file could be read.
-fn each_setting(files: &impl Files, path: &[u8], mut take: impl FnMut(&str, &str)) -> bool {
-    let Some(text) = files
-        .read(path)
-        .ok()
-        .and_then(|content| String::from_utf8(content).ok())
-    else {
-        return false;
+fn each_setting(
+    files: &impl Files,
+    path: &[u8],
+    configuration: &mut Configuration,
+    mut take: impl FnMut(&mut Configuration, &str, &str),
+) -> Result<bool, Reason> {
+    let content = files.read(path).ok();
+    let Some(text) = content.and_then(|content| String::from_utf8(content).ok()) else {
+        return Ok(false);
     };
+    count(&text, configuration).map_err(|problem| reason(path, problem))?;
     for line in lines(&text) {
         if let Content::Setting(key, value) = line.content {
-            take(key, &value);
+            take(configuration, key, &value);
         }
     }
-    true
+    Ok(true)
 }
+
+/// Counts a file's lines and items of lists like words of the configuration itself ([`MOST`]).
+///
+/// # Errors
+/// [`FileProblem::TooMuch`].
+pub fn count(text: &str, configuration: &mut Configuration) -> Result<(), FileProblem> {
+    let cost = |byte| match byte {
+        b'\n' => LINE,
+        b',' => ITEM,
+        _ => 0,
+    };
+    configuration.words += EACH_FILE + text.len() / BYTES + text.bytes().map(cost).sum::<usize>();
+    if configuration.words > MOST {
+        Err(FileProblem::TooMuch)
+    } else {
+        Ok(())
+    }
+}
+
+/// What a line costs, and an item of a list.
+const LINE: usize = 5;
+const ITEM: usize = 3;
 
 /// The configuration with the name of the process's libc in the paths of one runtime.
 pub fn with_libc<'c>(
@@ -183,7 +214,7 @@ mod tests {
     #[test]
     fn its_files_add_up_and_its_settings_are_defaults() {
         let mut c = Configuration::default();
-        let found = read(&files(), &Places::beside(b"/e/configuration.toml"), &mut c);
+        let found = read(&files(), &Places::beside(b"/e/configuration.toml"), &mut c).unwrap();
         assert_eq!(found.len(), 4);
         assert_eq!(c.agent(Runtime::Jvm).agent_path.as_deref(), Some("/j.jar"));
         assert_eq!(c.processes.exclude, ["/usr/*", "/srv/*"]);
@@ -202,7 +233,7 @@ mod tests {
             .insert("OTEL_INJECTOR_CONFIG_FILE".into(), "/none".into());
         let mut c = Configuration::default();
         let places = Places::of(&process, b"/e/configuration.toml");
-        assert_eq!(read(&files(), &places, &mut c), [b"/other/a.conf"]);
+        assert_eq!(read(&files(), &places, &mut c).unwrap(), [b"/other/a.conf"]);
         assert_eq!(
             c.agent(Runtime::Jvm).agent_path.as_deref(),
             Some("/other.jar")
@@ -221,7 +252,7 @@ mod tests {
             ("/env", b"OTEL_B=2"),
         ]);
         let mut c = Configuration::default();
-        read(&files, &Places::beside(b"/c/configuration.toml"), &mut c);
+        read(&files, &Places::beside(b"/c/configuration.toml"), &mut c).unwrap();
         assert_eq!(c.environment.keys().collect::<Vec<_>>(), ["OTEL_B"]);
     }
 

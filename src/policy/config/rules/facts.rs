@@ -1,6 +1,6 @@
 //! The facts that rules ask for. Each is read once, and only when a rule gets far enough to ask.
 
-use crate::matching::glob;
+use crate::matching::glob::Effort;
 use crate::settings::identity::{cgroup, container};
 use crate::{Process, Runtime};
 use alloc::vec::Vec;
@@ -14,6 +14,8 @@ pub struct Facts<'p, P> {
     process: &'p P,
     /// What it runs, where that is known yet.
     pub runtime: Option<Runtime>,
+    /// What holding patterns against them may take.
+    pub effort: Effort,
     arguments: OnceCell<Vec<Vec<u8>>>,
     user: OnceCell<Vec<u8>>,
     working_directory: OnceCell<Vec<u8>>,
@@ -27,6 +29,7 @@ impl<'p, P: Process> Facts<'p, P> {
         Self {
             process,
             runtime,
+            effort: Effort::default(),
             arguments: OnceCell::new(),
             user: OnceCell::new(),
             working_directory: OnceCell::new(),
@@ -37,7 +40,7 @@ impl<'p, P: Process> Facts<'p, P> {
 
     /// Whether the program has a path that matches. The one that it was started by costs nothing.
     pub fn has_executable(&self, pattern: &[u8]) -> bool {
-        let matches = |path| glob::matches_path(pattern, path);
+        let matches = |path| self.effort.matches_path(pattern, path);
         matches(self.process.started_as()) || matches(self.process.executable())
     }
 
@@ -46,13 +49,16 @@ impl<'p, P: Process> Facts<'p, P> {
         let arguments = self.arguments.get_or_init(|| self.process.arguments());
         arguments
             .iter()
-            .any(|argument| glob::matches(pattern, argument))
+            .any(|argument| self.effort.matches(pattern, argument))
     }
 
     /// Whether a variable is set to what matches.
     pub fn has_variable(&self, name: &str, pattern: &[u8]) -> bool {
         let value = self.process.variable(name);
-        value.is_some_and(|value| glob::matches(pattern, &value))
+        value.is_some_and(|value| {
+            self.effort.take(value.len());
+            self.effort.matches(pattern, &value)
+        })
     }
 
     /// Whether the user's number or name matches.
@@ -68,7 +74,7 @@ impl<'p, P: Process> Facts<'p, P> {
             let users = self.process.content(USERS).unwrap_or_default();
             user_name(&users, &number).unwrap_or_default().to_vec()
         });
-        !name.is_empty() && glob::matches(pattern, name)
+        !name.is_empty() && self.effort.matches(pattern, name)
     }
 
     /// Whether the systemd unit matches, with or without `.service`.
@@ -77,7 +83,8 @@ impl<'p, P: Process> Facts<'p, P> {
             return false;
         };
         let short = unit.strip_suffix(b".service");
-        glob::matches(pattern, unit) || short.is_some_and(|unit| glob::matches(pattern, unit))
+        self.effort.matches(pattern, unit)
+            || short.is_some_and(|unit| self.effort.matches(pattern, unit))
     }
 
     /// Whether the working directory matches.
@@ -85,7 +92,7 @@ impl<'p, P: Process> Facts<'p, P> {
         let folder = self
             .working_directory
             .get_or_init(|| self.process.working_directory());
-        !folder.is_empty() && glob::matches(pattern, folder)
+        !folder.is_empty() && self.effort.matches(pattern, folder)
     }
 
     /// Whether the container's name or identifier matches; of no container nothing does.
@@ -96,7 +103,7 @@ impl<'p, P: Process> Facts<'p, P> {
             let identifier = cgroup::container_identifier(self.control_groups());
             name.into_iter().chain(identifier.map(Vec::from)).collect()
         });
-        names.iter().any(|name| glob::matches(pattern, name))
+        names.iter().any(|name| self.effort.matches(pattern, name))
     }
 
     fn control_groups(&self) -> &[u8] {

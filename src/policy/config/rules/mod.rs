@@ -124,16 +124,19 @@ impl Rule {
 }
 
 /// The rules that match a process which runs `runtime`, in their order.
+///
+/// # Errors
+/// There is more to compare than there is time for.
 pub fn matching<'c>(
     configuration: &'c Configuration,
     runtime: Runtime,
     process: &impl Process,
-) -> Vec<&'c Rule> {
+) -> Result<Vec<&'c Rule>, Reason> {
     let facts = Facts::new(process, Some(runtime));
     let rules = configuration.rules.iter();
-    rules
-        .filter(|rule| rule.matches.holds(&facts) == Some(true))
-        .collect()
+    let rules = rules.filter(|rule| rule.matches.holds(&facts) == Some(true));
+    let rules = rules.collect();
+    facts.effort.was_enough().map(|()| rules)
 }
 
 /// Whether a process is to be looked at further, before its runtime is known: the first rule that
@@ -147,7 +150,9 @@ pub fn may_inject(process: &impl Process, configuration: &Configuration) -> Resu
         let Some(enabled) = rule.enabled else {
             continue;
         };
-        match (rule.matches.holds(&facts), enabled) {
+        let holds = rule.matches.holds(&facts);
+        facts.effort.was_enough()?;
+        match (holds, enabled) {
             (Some(false), _) => {}
             (Some(true), false) => return Err(Reason::Rule(rule.place.clone())),
             // Whether it matches is known when the runtime asks for its variable.
@@ -190,7 +195,7 @@ pub fn applied<'c>(
             Err(Reason::DisabledBy("enabled"))
         };
     }
-    let rules = matching(configuration, runtime, process);
+    let rules = matching(configuration, runtime, process)?;
     let mut applied = configuration.clone();
     applied.rules.clear();
     match rules.iter().find(|rule| rule.enabled.is_some()) {

@@ -11,7 +11,7 @@ pub mod options;
 use crate::matching::tools::{self, By};
 use crate::process::{directory, file_name};
 use crate::runtimes::jvm::launcher::{Launch, Main};
-use crate::settings::resource_attributes;
+use crate::settings::{ByName, resource_attributes};
 use crate::{Configuration, Process, Reason, Runtime, settings};
 use alloc::{string::String, vec::Vec};
 
@@ -268,9 +268,16 @@ fn compose(
     };
 
     let mut value = options::quote(&[b"-javaagent:", agent.as_bytes()].concat());
+    // Put in order: many settings are looked for among many options.
+    let names = options.iter().filter_map(|option| definition(option));
+    let names: Vec<_> = names.map(|(name, _)| normalised(name)).collect();
+    let mut given = ByName::new();
+    for name in &names {
+        given.insert(name, b"");
+    }
     for (name, setting) in settings::missing(process, configuration, &user_attributes) {
         let name = property_name(name);
-        if property(options, &name).is_none() {
+        if !given.contains_key(normalised(name.as_bytes()).as_slice()) {
             push_property(&mut value, &name, setting.as_bytes());
         }
     }
@@ -330,20 +337,26 @@ fn property_name(variable: &str) -> String {
 /// The last value of a system property among the options. The agent takes `-` for `.` in names.
 fn property<'o>(options: &'o [Vec<u8>], name: &str) -> Option<&'o [u8]> {
     options.iter().rev().find_map(|option| {
-        let definition = option.strip_prefix(b"-D")?;
-        let end = definition.iter().position(|byte| *byte == b'=');
-        let (key, value) = definition.split_at(end.unwrap_or(definition.len()));
-        let normalised = |byte: u8| match byte.to_ascii_lowercase() {
-            b'-' => b'.',
-            other => other,
-        };
-        let same = key
-            .iter()
-            .copied()
-            .map(normalised)
-            .eq(name.bytes().map(normalised));
-        same.then(|| value.get(1..).unwrap_or_default())
+        let (key, value) = definition(option)?;
+        (normalised(key) == normalised(name.as_bytes())).then_some(value)
     })
+}
+
+/// The name and the value of an option that defines a property.
+fn definition(option: &[u8]) -> Option<(&[u8], &[u8])> {
+    let definition = option.strip_prefix(b"-D")?;
+    let end = definition.iter().position(|byte| *byte == b'=');
+    let (key, value) = definition.split_at(end.unwrap_or(definition.len()));
+    Some((key, value.get(1..).unwrap_or_default()))
+}
+
+/// A property's name in the spelling by which the agent compares names.
+fn normalised(name: &[u8]) -> Vec<u8> {
+    let spelling = |byte: &u8| match byte.to_ascii_lowercase() {
+        b'-' => b'.',
+        other => other,
+    };
+    name.iter().map(spelling).collect()
 }
 
 #[cfg(test)]

@@ -79,7 +79,10 @@ pub fn service_name(
     let of_attributes = || applied.resource_attributes.get(ATTRIBUTE);
     if let Some(name) = of_settings.or_else(of_attributes) {
         let rules = rules::matching(configuration, runtime, process);
-        let rule = rules.into_iter().find(|rule| rule.names().is_some());
+        let rule = rules
+            .into_iter()
+            .flatten()
+            .find(|rule| rule.names().is_some());
         let by_rule = rule.map(|rule| Source::Rule(rule.place.clone()));
         return (Some(name.clone()), by_rule.unwrap_or(Source::Configuration));
     }
