@@ -156,7 +156,7 @@ fn patterns_choose_processes() {
     configure("include_arguments = [\"JAVA_*\"]");
     assert!(is_injected(&scene, &output()));
     configure("exclude_arguments = [\"JAVA_TOOL_OPTION?\"]");
-    assert_skipped(&output(), "processes.exclude_arguments has");
+    assert_skipped(&output(), "in processes.exclude_arguments matches");
     // The real path counts, not the link.
     let link = scene.path("java");
     symlink(&program, &link).unwrap();
@@ -217,7 +217,7 @@ fn values_and_agents_that_must_not_meet() {
     stays("-Da='b", "unmatched quote");
     stays(
         &format!("-Da -javaagent:{}", scene.agent),
-        "already in the value",
+        "the value already loads the agent",
     );
     stays("-javaagent:/dd/dd-java-agent.jar", "the agent of Datadog");
     let output = ask(&scene, &program, |command| {
