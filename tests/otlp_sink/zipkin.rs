@@ -1,6 +1,6 @@
 //! Spans in Zipkin's v2 JSON, and their delivery.
 
-use crate::spans::Span;
+use opentelemetry_injector_otlp::Span;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
-//! Spans as the sink reports them, decoded from an OTLP export request.
+//! Spans as they are reported, decoded from an OTLP export request.
 
+use crate::json;
+use core::fmt;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::{Status, span::SpanKind, status::StatusCode};
@@ -34,8 +36,30 @@ pub struct Span {
     pub error: Option<String>,
 }
 
+/// Why a body is no export request.
+#[derive(Debug)]
+pub enum SpansError {
+    /// No message of this type.
+    Protobuf(prost::DecodeError),
+    /// No JSON.
+    Json(serde_json::Error),
+    /// JSON, and no object.
+    NoObject,
+}
+
 /// Decodes the body of a `POST /v1/traces`.
-pub fn decode(body: &[u8]) -> Result<Vec<Span>, prost::DecodeError> {
+///
+/// # Errors
+/// It is no export request.
+pub fn decode(body: &[u8], is_json: bool) -> Result<Vec<Span>, SpansError> {
+    if is_json {
+        json::decode(body)
+    } else {
+        protobuf(body).map_err(SpansError::Protobuf)
+    }
+}
+
+fn protobuf(body: &[u8]) -> Result<Vec<Span>, prost::DecodeError> {
     let request = ExportTraceServiceRequest::decode(body)?;
     let mut spans = Vec::new();
     for of_resource in request.resource_spans {
@@ -68,8 +92,20 @@ pub fn decode(body: &[u8]) -> Result<Vec<Span>, prost::DecodeError> {
     Ok(spans)
 }
 
+impl fmt::Display for SpansError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protobuf(error) => error.fmt(f),
+            Self::Json(error) => error.fmt(f),
+            Self::NoObject => f.write_str("not an object"),
+        }
+    }
+}
+
+impl core::error::Error for SpansError {}
+
 impl Span {
-    /// The span as the sink prints it.
+    /// The span as JSON.
     pub fn to_json(&self) -> Value {
         json!({
             "trace_id": self.trace_id,
@@ -89,6 +125,11 @@ impl Span {
 
 fn error_message(status: Status) -> Option<String> {
     (status.code() == StatusCode::Error).then_some(status.message)
+}
+
+/// The name of a kind by its number; `UNSPECIFIED` where it is none.
+pub fn kind_of(number: i32) -> &'static str {
+    kind_name(SpanKind::try_from(number).unwrap_or_default())
 }
 
 fn kind_name(kind: SpanKind) -> &'static str {
@@ -181,7 +222,7 @@ mod tests {
                 ..ResourceSpans::default()
             }],
         };
-        decode(&request.encode_to_vec()).unwrap()
+        protobuf(&request.encode_to_vec()).unwrap()
     }
 
     #[test]
@@ -297,8 +338,8 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_export_request_are_an_error() {
-        assert!(decode(b"{\"resourceSpans\":[]}").is_err());
-        assert!(decode(&[0x0a, 0xff]).is_err());
-        assert_eq!(decode(b"").unwrap().len(), 0);
+        assert!(protobuf(b"{\"resourceSpans\":[]}").is_err());
+        assert!(protobuf(&[0x0a, 0xff]).is_err());
+        assert_eq!(protobuf(b"").unwrap().len(), 0);
     }
 }
