@@ -4,6 +4,7 @@
 //! For that it calls the same functions as the preload object (crate `opentelemetry-injector-policy`).
 #![forbid(unsafe_code)]
 
+mod agent;
 mod check;
 mod config;
 mod docs;
@@ -13,6 +14,7 @@ mod machine;
 mod output;
 mod ps;
 mod run;
+mod spans;
 mod status;
 mod trace;
 
@@ -31,6 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Agent(agent::Arguments),
     Check(check::Arguments),
     Config(config::Arguments),
     Run(run::Arguments),
@@ -49,6 +52,7 @@ const NAME: &str = "opentelemetry-injector";
 
 const EXAMPLES: &str = "\
 Examples:
+  opentelemetry-injector agent install
   opentelemetry-injector check
   opentelemetry-injector run --debug -- java -jar shop.jar
   opentelemetry-injector trace -- node app.js
@@ -58,6 +62,7 @@ Examples:
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Agent(arguments) => agent::agent(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Config(arguments) => config::config(&arguments),
         Command::Run(arguments) => run::run(&arguments),

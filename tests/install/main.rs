@@ -1,5 +1,6 @@
 //! `install` and `uninstall` in small machines of their own.
 
+mod agents;
 mod failures;
 mod hosts;
 mod refusals;

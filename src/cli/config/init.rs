@@ -95,7 +95,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The configuration.
-fn text() -> String {
+pub fn text() -> String {
     let mut text = INTRODUCTION.to_owned();
     let mut current = "";
     for key in KEYS {

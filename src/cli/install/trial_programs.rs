@@ -2,24 +2,13 @@
 //! runtime that is installed. Each says something, ends by itself, and changes nothing.
 
 use crate::machine::loaders::Loaders;
+use crate::machine::programs;
 use object::elf::PT_INTERP;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use opentelemetry_injector_policy::Runtime;
-use std::env;
-use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-/// Where programs are looked for beside the caller's `PATH`.
-const FOLDERS: [&str; 6] = [
-    "/usr/local/sbin",
-    "/usr/local/bin",
-    "/usr/sbin",
-    "/usr/bin",
-    "/sbin",
-    "/bin",
-];
 
 /// The user that set-id programs and one shell are started as: `nobody`.
 pub const NOBODY: u32 = 65534;
@@ -172,7 +161,7 @@ pub fn of_32_bits(loaders: &Loaders) -> Vec<Program> {
 fn program(name: &str, arguments: &'static [&'static str], kind: Kind) -> Option<Program> {
     Some(Program {
         label: name.into(),
-        path: find(name)?,
+        path: programs::find(name)?,
         arguments,
         input: match kind {
             Kind::Runtime(Runtime::Php) => PHP_SCRIPT,
@@ -180,20 +169,6 @@ fn program(name: &str, arguments: &'static [&'static str], kind: Kind) -> Option
         },
         kind,
     })
-}
-
-/// A program's path by its name.
-fn find(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let callers = env::split_paths(&path).filter(|folder| folder.is_absolute());
-    let mut places = callers
-        .chain(FOLDERS.map(PathBuf::from))
-        .map(|folder| folder.join(OsStr::new(name)));
-    places.find(|path| is_executable(path))
-}
-
-fn is_executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o111 != 0)
 }
 
 fn is_set_id(path: &Path) -> bool {

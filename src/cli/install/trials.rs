@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -214,7 +215,7 @@ fn shown(line: &[u8]) -> String {
 
 /// What a program itself wrote to stderr. Its loader may complain of fewer entries than before:
 /// the one that is gone may be of an older object.
-fn programs_own(stderr: &[u8]) -> Vec<u8> {
+pub fn programs_own(stderr: &[u8]) -> Vec<u8> {
     let mut lines = lines(stderr);
     lines.retain(|line| !line.starts_with(LOG) && !is_complaint(line));
     lines.concat()
@@ -242,6 +243,13 @@ pub fn log_lines(output: &[u8]) -> Vec<String> {
         Some(line.split_once("]: ")?.1.to_owned())
     });
     messages.collect()
+}
+
+/// The lines of the debug log that were added to a file since it had a length.
+pub fn logged_since(file: &str, length: u64) -> Vec<String> {
+    let content = fs::read(file).unwrap_or_default();
+    let added = content.get(length as usize..).unwrap_or_default();
+    log_lines(added)
 }
 
 /// Whether the object is in a program: it has something to say when it is asked to.

@@ -12,4 +12,5 @@ pub mod proc_formats;
 pub mod process_facts;
 pub mod process_state;
 pub mod program_file;
+pub mod programs;
 pub mod visible_files;

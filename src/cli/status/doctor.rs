@@ -7,14 +7,16 @@ use crate::install::trial_programs::{self, Kind, Program};
 use crate::install::trials::{self, Circumstances, Difference, Outcome};
 use crate::machine::loaders::Loaders;
 use crate::machine::possible_process::PossibleProcess;
-use crate::output::{names, shell_word};
+use crate::output::shell_word;
+use crate::spans;
 use crate::status;
 use crate::status::findings::Finding;
-use crate::status::{agent_findings, confinement, preload_findings};
+use crate::status::given_agent::{arrival, why_none};
+use crate::status::{agent_findings, confinement, endpoint, preload_findings};
 use opentelemetry_injector_policy::config::overrides::{
     self, CONFIGURATION, DEBUG, ENGINE, KILL_SWITCHES,
 };
-use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
+use opentelemetry_injector_policy::{Configuration, Reason, Runtime};
 use std::ffi::OsString;
 use std::fs;
 use std::iter;
@@ -25,10 +27,15 @@ use std::process::ExitCode;
 /// Show the status, then start one small program per installed runtime and check that it loads its
 /// agent and otherwise behaves as it does without the object.
 ///
-/// The agents run with OTEL_SDK_DISABLED=true: they send nothing. The machine is not changed.
+/// The agents run with OTEL_SDK_DISABLED=true: they send nothing. The configured endpoint gets an empty
+/// request, to see whether it answers. The machine is not changed.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
+    /// Start one more program of each runtime, let it send a span to a receiver here, and show the
+    /// resource that it came with
+    #[arg(long)]
+    spans: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -46,6 +53,7 @@ Environment:
 
 Examples:
   opentelemetry-injector doctor
+  opentelemetry-injector doctor --spans
   opentelemetry-injector doctor --json";
 
 /// What a JVM is asked to start: it is created, its agent with it, and finds no such class.
@@ -54,11 +62,15 @@ const NO_CLASS: &[&str] = &["opentelemetry.injector.Doctor"];
 /// Runs the command.
 pub fn doctor(arguments: &Arguments) -> ExitCode {
     let mut findings = status::all();
+    let configuration = agent_findings::configuration();
+    findings.extend(configuration.iter().flat_map(endpoint::findings));
     if let Some(object) = preload_findings::object() {
-        let configuration = agent_findings::configuration();
         let agents = configuration.iter().flat_map(agents).collect::<Vec<_>>();
         findings.extend(confinement::findings(&object, &agents));
         findings.extend(programs(&object, &configuration));
+        if arguments.spans {
+            findings.extend(spans(&object));
+        }
     }
     status::print(&findings, arguments.json)
 }
@@ -122,6 +134,17 @@ fn judge_gum(object: &Path) -> Option<Finding> {
             (None, None) => Finding::note(subject, "nothing was told: the log goes to log.file"),
         },
     )
+}
+
+/// A span of each runtime that is here.
+fn spans(object: &Path) -> Vec<Finding> {
+    let programs = trial_programs::runtimes().into_iter();
+    let runtimes = programs.filter_map(|program| match program.kind {
+        Kind::Runtime(runtime) => Some(runtime),
+        _ => None,
+    });
+    let findings = runtimes.map(|runtime| spans::finding(runtime, object, || false));
+    findings.collect()
 }
 
 fn subject(program: &Program) -> String {
@@ -191,7 +214,7 @@ fn judge_runtime(
     let mut log = trials::log(&now);
     log.extend(
         log_file
-            .map(|file| logged_since(file, length))
+            .map(|file| trials::logged_since(file, length))
             .unwrap_or_default(),
     );
     let reason = match arrival(runtime, &log) {
@@ -218,23 +241,6 @@ fn judge_runtime(
     )
 }
 
-/// Why nothing is injected whatever the program; none where a configuration says what to inject.
-fn why_none(runtime: Runtime, configuration: &Result<Configuration, Reason>) -> Option<String> {
-    let configuration = match configuration {
-        Ok(configuration) if configuration.enabled => configuration,
-        Ok(_) => return Some(Reason::DisabledBy("enabled").to_string()),
-        Err(reason) => return Some(format!("the configuration cannot be used: {reason}")),
-    };
-    match runtime.agent(configuration) {
-        Ok(_) => None,
-        Err(Reason::NoAgentConfigured) => Some(format!(
-            "no agent is configured for {}",
-            names::runtime(runtime)
-        )),
-        Err(reason) => Some(reason.to_string()),
-    }
-}
-
 /// How a shell is told to start a program.
 fn line(program: &Program) -> String {
     let path = program.path.to_string_lossy();
@@ -257,34 +263,4 @@ fn refused_version(
     };
     let what = format!("gets no agent: {why}");
     Some(Finding::problem(subject(program), what, remedies::VERSION))
-}
-
-/// The lines that were added to a log file.
-fn logged_since(file: &str, length: u64) -> Vec<String> {
-    let content = fs::read(file).unwrap_or_default();
-    let added = content.get(length as usize..).unwrap_or_default();
-    trials::log_lines(added)
-}
-
-/// The variable by which the agent was given, or why there was none.
-fn arrival(runtime: Runtime, log: &[String]) -> Result<&'static str, String> {
-    let variables = Variable::ALL.into_iter();
-    let variables = variables.filter(|variable| variable.runtime() == runtime);
-    for name in variables.map(Variable::name) {
-        let about = |line: &&String| line.starts_with(name);
-        if log
-            .iter()
-            .any(|line| line.starts_with(&format!("{name} is now ")))
-        {
-            return Ok(name);
-        }
-        let stays = format!("{name} stays as it was: ");
-        let mut lines = log.iter().filter(about);
-        if let Some(reason) = lines.find_map(|line| line.strip_prefix(&stays)) {
-            return Err(reason.into());
-        }
-    }
-    let mut refusals = log.iter().rev();
-    let refusal = refusals.find_map(|line| line.strip_prefix("nothing is injected: "));
-    Err(refusal.unwrap_or("it did not ask for the variable").into())
 }

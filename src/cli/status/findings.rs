@@ -1,7 +1,7 @@
 //! What `status` and `doctor` find: each with its state and the next step.
 
-use crate::output::{Style, printable};
-use serde_json::{Value, json};
+use crate::output::{Style, cut, printable};
+use serde_json::{Map, Value, json};
 
 /// How it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub struct Finding {
     state: State,
     what: String,
     next: Option<String>,
+    resource: Map<String, Value>,
 }
 
 impl Finding {
@@ -60,7 +61,14 @@ impl Finding {
             state,
             what: what.into(),
             next: None,
+            resource: Map::new(),
         }
+    }
+
+    /// The same with the resource that telemetry came with.
+    pub fn with_resource(mut self, resource: &Map<String, Value>) -> Self {
+        self.resource = resource.clone();
+        self
     }
 
     /// The same with what to do next.
@@ -104,6 +112,7 @@ pub fn exit_code(findings: &[Finding]) -> u8 {
 /// The findings for a person: state, subject and what was found in columns, the next step below.
 pub fn text(findings: &[Finding], style: Style) -> String {
     const STATE: usize = 9;
+    const LONGEST_ATTRIBUTE: usize = 100;
     let width = findings.iter().map(|finding| finding.subject.len()).max();
     let width = width.unwrap_or(0) + 2;
     let mut text = String::new();
@@ -112,6 +121,13 @@ pub fn text(findings: &[Finding], style: Style) -> String {
         let state = finding.state.styled(style, &state);
         let (subject, what) = (&finding.subject, printable(&finding.what));
         text += &format!("{state}{subject:width$}{what}\n");
+        for (key, value) in &finding.resource {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            let attribute = cut(&printable(&format!("{key}={value}")), LONGEST_ATTRIBUTE);
+            text += &format!("{:STATE$}  {attribute}\n", "");
+        }
         if let Some(next) = &finding.next {
             let next = printable(next);
             text += &format!("{:STATE$}{:width$}next: {next}\n", "", "");
@@ -123,12 +139,16 @@ pub fn text(findings: &[Finding], style: Style) -> String {
 /// The findings for machines.
 pub fn json(findings: &[Finding]) -> Value {
     let items = findings.iter().map(|finding| {
-        json!({
+        let mut item = json!({
             "subject": finding.subject,
             "state": finding.state.name(),
             "what": finding.what,
             "next": finding.next,
-        })
+        });
+        if !finding.resource.is_empty() {
+            item["resource"] = finding.resource.clone().into();
+        }
+        item
     });
     let problems = findings
         .iter()

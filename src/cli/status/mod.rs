@@ -3,7 +3,9 @@
 pub mod agent_findings;
 pub mod confinement;
 pub mod doctor;
+pub mod endpoint;
 pub mod findings;
+pub mod given_agent;
 pub mod object_findings;
 pub mod preload_findings;
 

@@ -48,7 +48,8 @@ def start(tell, is_told, before, standard_path):
     ask("STARTED")
     if folder is None:
         return
-    folder = folder.replace("{version}", "%d.%d" % sys.version_info[:2])
+    # The real one: a link to the current version may be switched while modules are still to be imported.
+    folder = os.path.realpath(folder.replace("{version}", "%d.%d" % sys.version_info[:2]))
     application = Application()
     try:
         check(folder, application, allows_own_sdk)
