@@ -30,6 +30,10 @@ const LAST_SPANS: Duration = Duration::from_millis(300);
 pub const WAITING_PRELOAD_FILE: &str = "/etc/ld.so.preload.applications";
 
 /// The first process inside: starts this program again, and waits for every process that is left to it.
+#[expect(
+    clippy::zombie_processes,
+    reason = "the loop waits for it, as for all others"
+)]
 pub fn first_process() -> ExitCode {
     let arguments = std::env::args_os()
         .skip(1)
