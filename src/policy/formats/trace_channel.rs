@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn no_bytes_are_too_much() {
         for byte in 0..=255 {
-            let slots = vec![byte; 3 * SLOT];
+            let slots = [byte; 3 * SLOT];
             let mut rest = &slots[..];
             while let Step::Record(_, payload, count) = read(rest) {
                 assert!(payload.len() <= count * PAYLOAD);
