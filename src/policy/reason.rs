@@ -48,6 +48,8 @@ pub enum Reason {
     NoAgentConfigured,
     /// The agent is missing, not a regular file, or not readable by this process.
     AgentUnreadable(String),
+    /// The file of a declarative configuration is missing, or not readable by this process.
+    FileUnreadable(Vec<u8>),
     /// The agent's path cannot be written in the variable without changing its meaning.
     AgentPathUnusable {
         /// The path.
@@ -199,6 +201,11 @@ impl fmt::Display for Reason {
             Self::AgentUnreadable(path) => {
                 write!(f, "{path} is missing or not readable by this process")
             }
+            Self::FileUnreadable(path) => write!(
+                f,
+                "{}, by which the agent is to run, is missing or not readable by this process",
+                Lossy(path)
+            ),
             Self::AgentPathUnusable { path, why } => write!(f, "{path}: {why}"),
             Self::BootFileMissing(path) => {
                 write!(

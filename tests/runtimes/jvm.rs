@@ -268,6 +268,43 @@ fn another_agent_on_the_command_line_stays_alone() {
 }
 
 #[test]
+fn the_agent_runs_by_a_file_and_children_inherit_nothing_of_what_it_refers_to() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().pop()) else {
+        skip!("no JDK, or no agent in .cache: scripts/fetch-java-agent fetches it");
+    };
+    let file = root().join("packaging/otel-config.yaml");
+    // By the configuration, and by the user.
+    for is_ours in [true, false] {
+        let sink = Sink::start();
+        let named = format!("OTEL_CONFIG_FILE = {file:?}\n");
+        let more = format!(
+            "OTEL_SERVICE_NAME = \"declared\"\n{}[resource_attributes]\nteam = \"a b\"\n",
+            if is_ours { &named } else { "" }
+        );
+        let scene = scene(&agent, Some(&sink.endpoint), &more);
+        let classes = compile(&scene, &jdk, "tests/programs/java/Declared.java");
+        let mut command = java(&scene, &jdk, "direct", &classes);
+        command.env("OTEL_INJECTOR_K8S_POD_NAME", "shop-1");
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        if !is_ours {
+            command.env("OTEL_CONFIG_FILE", &file);
+        }
+        let output = command.args(["Declared", &sink.endpoint]).output().unwrap();
+        // The user's own names are a child's, too.
+        let inherited = if is_ours { 1 } else { 2 };
+        let wanted = format!("children={inherited}\n");
+        assert_eq!(stdout(&output), wanted, "{}", stderr(&output));
+        assert!(!stderr(&output).contains("ERROR"), "{}", stderr(&output));
+        let span = sink.wait_for("span of the request", |span| {
+            (span["kind"] == "CLIENT").then(|| span.clone())
+        });
+        assert_eq!(span["service"], "declared");
+        assert_eq!(span["resource"]["team"], "a b");
+        assert_eq!(span["resource"]["k8s.pod.name"], "shop-1");
+    }
+}
+
+#[test]
 fn jdk_tools_are_left_alone() {
     let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
         skip!("no JDK or no Java agent in .cache");

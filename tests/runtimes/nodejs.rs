@@ -214,6 +214,43 @@ fn an_express_server_yields_spans() {
 }
 
 #[test]
+fn the_agent_runs_by_a_file_through_a_file_to_require() {
+    let Some(agent) = agent().filter(|_| has("node")) else {
+        skip!("no node, or no agent in .cache/nodejs: scripts/fetch-nodejs-agent fetches it");
+    };
+    let sink = Sink::start();
+    let scene = Scene::new();
+    // As the official package has it: a file to require beside the agent's packages.
+    let folder = scene.path("nodejs");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(agent.join("node_modules"), folder.join("node_modules")).unwrap();
+    let register = folder.join("register.js");
+    fs::write(&register, format!("require('./{ENTRY}')")).unwrap();
+    let file = root().join("packaging/otel-config.yaml");
+    for named in [format!("OTEL_CONFIG_FILE = {file:?}\n"), String::new()] {
+        let more = format!(
+            "[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = \"{}\"\nOTEL_SERVICE_NAME = \"declared\"\n\
+             {named}[resource_attributes]\nteam = \"a b\"\n",
+            sink.endpoint
+        );
+        configure(&scene, register.to_str().unwrap(), &more);
+        let program = "require('http').get(process.argv[1], (answer) => answer.resume()); \
+                       console.log(require('child_process').execSync('env').includes('OTEL_CONFIG'))";
+        let mut command = scene.command("node", "direct");
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        assert_eq!(
+            succeed(command.args(["-e", program, &sink.endpoint])),
+            "false\n"
+        );
+        let span = sink.wait_for("span of the request", |span| {
+            (span["kind"] == "CLIENT").then(|| span.clone())
+        });
+        assert_eq!(span["service"], "declared");
+        assert_eq!(span["resource"]["team"], "a b");
+    }
+}
+
+#[test]
 fn another_vendors_settings_reach_the_agent_and_no_child() {
     if !has("node") {
         skip!("no node");

@@ -116,6 +116,10 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
             "put the agent there; the process's user must be able to read it and to search \
              its folders (namei -l {path})"
         ),
+        Reason::FileUnreadable(_) => {
+            "put the file there, readable for the process's user, or take OTEL_CONFIG_FILE away"
+                .into()
+        }
         Reason::AgentPathUnusable { .. } => format!("put the agent elsewhere{there}"),
         Reason::BootFileMissing(_) => {
             "put the folder `boot` beside the object; every user must be able to read it".into()

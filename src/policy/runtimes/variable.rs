@@ -3,7 +3,7 @@
 use crate::config;
 use crate::matching::rivals;
 use crate::runtimes::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby};
-use crate::settings;
+use crate::settings::{self, declarative};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
 
@@ -88,6 +88,7 @@ impl Variable {
         let configuration = &*config::of_process(configuration, self.runtime(), process)?;
         self.runtime().agent(configuration)?;
         rivals::is_absent(self.runtime(), process, configuration)?;
+        declarative::is_usable(process, configuration)?;
         match self {
             Self::JavaToolOptions => jvm::value(original, process, configuration),
             Self::NodeOptions => nodejs::value(original, process, configuration),
@@ -104,10 +105,13 @@ impl Variable {
     /// Entries (`NAME=value`) that the process's environment gets when this variable has been
     /// answered with the agent, for runtimes that read nothing but their own copy of `environ`.
     pub fn entries(self, process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8>> {
-        if self != Self::DotnetStartupHooks {
+        if !matches!(self, Self::JavaToolOptions | Self::DotnetStartupHooks) {
             return Vec::new();
         }
-        match config::of_process(configuration, Runtime::Dotnet, process) {
+        match config::of_process(configuration, self.runtime(), process) {
+            Ok(configuration) if self == Self::JavaToolOptions => {
+                jvm::entries(process, &configuration)
+            }
             Ok(configuration) => dotnet::entries(process, &configuration),
             Err(_) => Vec::new(),
         }

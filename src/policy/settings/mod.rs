@@ -2,6 +2,7 @@
 //! set.
 
 pub mod added;
+pub mod declarative;
 pub mod identity;
 pub mod resource_attributes;
 

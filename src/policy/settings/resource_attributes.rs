@@ -14,6 +14,7 @@
 use crate::config::ServiceName;
 use crate::config::rules::SERVICE_NAME;
 use crate::settings::ByName;
+use crate::settings::declarative;
 use crate::settings::identity::Identity;
 use crate::{Configuration, Process, Runtime};
 use alloc::vec::Vec;
@@ -49,10 +50,6 @@ pub const FROM_ENVIRONMENT: [(&str, &str); 15] = [
 
 /// The attribute that tells what has injected a process, where `injector_version` is true.
 pub const INJECTOR_VERSION: &str = "opentelemetry.injector.version";
-
-/// Variables by which a declarative configuration is named: the agent then takes its resource from
-/// there, and from nothing else.
-const CONFIGURATION_FILES: [&str; 2] = ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"];
 
 /// The user's list with everybody else's attributes behind it. `None` where nobody adds any.
 /// `is_named` says that the service has a name in a way of the runtime's own.
@@ -108,7 +105,7 @@ pub fn derived(
             .variable(name)
             .is_some_and(|value| !value.is_empty())
     };
-    if configuration.service_name == ServiceName::Off || CONFIGURATION_FILES.iter().any(is_set) {
+    if configuration.service_name == ServiceName::Off || declarative::VARIABLES.iter().any(is_set) {
         return Identity::default();
     }
     let mut identity = Identity::derive(runtime, process, is_named);

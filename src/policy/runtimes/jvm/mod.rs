@@ -10,8 +10,9 @@ pub mod options;
 
 use crate::matching::tools::{self, By};
 use crate::process::{directory, file_name};
+use crate::runtimes::dotnet;
 use crate::runtimes::jvm::launcher::{Launch, Main};
-use crate::settings::{ByName, resource_attributes};
+use crate::settings::{ByName, added, declarative, resource_attributes};
 use crate::{Configuration, Process, Reason, Runtime, settings};
 use alloc::{string::String, vec::Vec};
 
@@ -81,6 +82,31 @@ pub fn value(
     }
     Ok(value)
 }
+
+/// What is added to the environment of a JVM whose agent runs by a file: the settings that the file refers
+/// to. The agent takes them from `System.getenv()` alone, which copies `environ`, and children are rid of
+/// them by the marker ([`crate::settings::added`]). The file itself is named by a property.
+pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec<u8>> {
+    let options = process.variable(VARIABLE).unwrap_or_default();
+    let mut options = options::split(&options).unwrap_or_default();
+    options.extend(process.arguments());
+    let by_property = property(&options, FILE_PROPERTY).map(<[u8]>::to_vec);
+    let path = by_property.or_else(|| declarative::file(process, configuration));
+    let content = path.and_then(|path| process.content(&path));
+    let Some(text) = content.and_then(|content| String::from_utf8(content).ok()) else {
+        return Vec::new();
+    };
+    let mut entries = settings::entries(Runtime::Jvm, process, configuration);
+    entries.retain(|entry| {
+        let (name, _) = added::split(entry).unwrap_or_default();
+        let mut references = declarative::references(&text);
+        dotnet::may_add(name) && references.any(|reference| reference.name.as_bytes() == name)
+    });
+    entries
+}
+
+/// The property of the same meaning as the variable that names the file.
+const FILE_PROPERTY: &str = "otel.config.file";
 
 /// The agent's switch. Since 2.31 it refuses to start in tools of the JDK, with a line on stderr, unless
 /// this says otherwise (`AgentInitializer.shouldSkipJdkTool`).
@@ -395,6 +421,43 @@ mod tests {
 
     fn reason(original: &str, process: &Fixture, configuration: &Configuration) -> Reason {
         value(Some(original.as_bytes()), process, configuration).unwrap_err()
+    }
+
+    #[test]
+    fn what_a_file_refers_to_is_in_the_environment_and_nothing_else() {
+        let (mut p, mut c) = (process(), configuration());
+        for (name, setting) in [
+            ("OTEL_CONFIG_FILE", "/otel.yaml"),
+            ("OTEL_A", "ours"),
+            ("OTEL_B", "ours"),
+            ("OTEL_C", "ours"),
+        ] {
+            c.environment.insert(name.into(), setting.into());
+        }
+        c.resource_attributes.insert("team".into(), "x".into());
+        c.service_name = crate::config::ServiceName::Off;
+        p.variables.insert("OTEL_B".into(), "theirs".into());
+        let told = |p: &Fixture| -> Vec<String> {
+            let entries = entries(p, &c).into_iter();
+            entries
+                .map(|entry| String::from_utf8(entry).unwrap())
+                .collect()
+        };
+        assert_eq!(told(&p), [""; 0]);
+        let file =
+            "a: ${OTEL_A:-x}\nb: ${OTEL_B}\nc: $${OTEL_C} ${OTEL_D} ${OTEL_RESOURCE_ATTRIBUTES}";
+        p.contents.insert("/otel.yaml".into(), file.into());
+        assert_eq!(told(&p), ["OTEL_A=ours", "OTEL_RESOURCE_ATTRIBUTES=team=x"]);
+        p.variables
+            .insert("OTEL_CONFIG_FILE".into(), "/theirs.yaml".into());
+        p.contents.insert("/theirs.yaml".into(), "${OTEL_C}".into());
+        assert_eq!(told(&p), ["OTEL_C=ours"]);
+        p.arguments
+            .insert(1, "-Dotel.config.file=/otel.yaml".into());
+        assert_eq!(told(&p).len(), 2);
+        p.readable.push("/otel.yaml".into());
+        let left = crate::Variable::JavaToolOptions.value(None, &p, &c);
+        assert_eq!(left, Err(Reason::FileUnreadable(b"/theirs.yaml".to_vec())));
     }
 
     #[test]
