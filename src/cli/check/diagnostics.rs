@@ -63,6 +63,13 @@ impl Excerpt {
     }
 }
 
+impl Excerpt {
+    /// The line and the column, both from 1.
+    pub fn place(&self) -> (usize, usize) {
+        (self.line, self.column)
+    }
+}
+
 impl Diagnostic {
     /// The same for machines. Bytes that are not UTF-8 are replaced.
     pub fn json(&self) -> Value {

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod agent_files;
 pub mod closed_files;
+pub mod declarative;
 pub mod diagnostics;
 pub mod other_injector;
 pub mod report;

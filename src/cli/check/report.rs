@@ -2,7 +2,7 @@
 
 use crate::check::closed_files::Closed;
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
-use crate::check::{advice, agent_files, closed_files, other_injector, rule_flaws};
+use crate::check::{advice, agent_files, closed_files, declarative, other_injector, rule_flaws};
 use crate::machine::configuration_files::FileSystem;
 use opentelemetry_injector_policy::config::keys::{self, ConfigurationError};
 use opentelemetry_injector_policy::config::sources::{FileProblem, drop_ins, read_text};
@@ -68,6 +68,9 @@ impl Report {
             report
                 .diagnostics
                 .extend(rule_flaws::find(&report.configuration));
+            report
+                .diagnostics
+                .extend(declarative::diagnostics(&report.configuration));
             report.closed = closed_files::find(&report.files);
             let closed = report.closed.iter().map(Closed::diagnostic);
             report.diagnostics.extend(closed);

@@ -1,5 +1,6 @@
 //! Goes through the preload object's steps for a process, by the functions that it calls.
 
+use crate::check::declarative::agents as declarative_agents;
 use crate::config::key_places;
 use crate::explain::boot_checks::{self, VersionCheck};
 use crate::explain::changes;
@@ -260,7 +261,10 @@ impl<'s> Explainer<'s> {
             Some(live) => format!("readable by {}", names::user(live.user)),
             None => "readable by you".into(),
         };
-        self.passed(Check::Agent, format!("{agent}, {reader}"));
+        let refusal = settings::declarative::file(facts, &applied)
+            .and_then(|_| declarative_agents::refusal(runtime, &agent));
+        let refusal = refusal.map_or(String::new(), |why| format!("; OTEL_CONFIG_FILE: {why}"));
+        self.passed(Check::Agent, format!("{agent}, {reader}{refusal}"));
         if let Some(step) = self.steps.last_mut() {
             step.place = place;
         }
@@ -397,6 +401,7 @@ fn is_about_agents(reason: &Reason) -> bool {
 fn step_of(reason: &Reason) -> Check {
     match reason {
         Reason::AgentUnreadable(_)
+        | Reason::FileUnreadable(_)
         | Reason::AgentPathUnusable { .. }
         | Reason::BootFileMissing(_)
         | Reason::NoAgentConfigured
