@@ -3,6 +3,7 @@
 mod collectors;
 mod dotnet;
 mod erlang;
+mod handed_on;
 mod identity;
 mod jvm;
 mod nodejs;

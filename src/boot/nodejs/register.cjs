@@ -89,10 +89,32 @@ function withCopy(data) {
   }
 }
 
+// Whether a word of NODE_OPTIONS, quoted or not, names this file.
+function isThisFile(word) {
+  const plain = word[0] === '"' ? word.slice(1, -1).replace(/\\(.)/g, '$1') : word;
+  try {
+    return require('fs').realpathSync(plain) === __filename;
+  } catch (error) {
+    return false;
+  }
+}
+
+// What a parent has handed on to this process stands in its environment: its children get none of it.
+function takeBack() {
+  const value = process.env.NODE_OPTIONS;
+  if (!value) return;
+  const option = /(^| +)--require ("(?:\\.|[^"\\])*"|[^ "]+)(?= |$)/g;
+  const users = value.replace(option, (whole, blanks, word) => (isThisFile(word) ? '' : whole));
+  if (users === value) return;
+  if (users.trim()) process.env.NODE_OPTIONS = users.trim();
+  else delete process.env.NODE_OPTIONS;
+}
+
 function start() {
   const path = process.env[QUESTION + 'AGENT_PATH'];
-  // From here on NODE_OPTIONS is the user's own.
+  // From here on NODE_OPTIONS is what stands in the environment.
   void process.env[QUESTION + 'STARTED'];
+  takeBack();
   if (!isSupported(process.versions.node)) return standDown('VERSION');
   const threads = require('worker_threads');
   if (isHooksThread(threads)) return;

@@ -17,6 +17,17 @@ $opentelemetry_injector = function () {
     };
     set_error_handler($silent);
     try {
+        // What a parent has handed on to this process stands in its environment: its children get none
+        // of it. An empty value would be another one than none.
+        $folders = explode(':', (string) getenv('PHP_INI_SCAN_DIR'));
+        $users = array_filter($folders, function ($folder) {
+            return $folder === '' || realpath($folder) !== __DIR__ . '/ini';
+        });
+        if ($users !== $folders && function_exists('putenv')) {
+            $value = array_values($users) === array('') ? '' : '=' . implode(':', $users);
+            putenv('PHP_INI_SCAN_DIR' . $value);
+            unset($_SERVER['PHP_INI_SCAN_DIR'], $_ENV['PHP_INI_SCAN_DIR']);
+        }
         $folder = getenv('OPENTELEMETRY_INJECTOR_BOOT_AGENT_PATH');
         // Why the agent stays out, in the injector's words.
         $refusal = null;

@@ -47,8 +47,15 @@ def stand_down(code):
 
 
 def leave():
-    """Takes this folder from sys.path, and its modules from sys.modules."""
+    """Takes this folder from sys.path, and its modules from sys.modules; and this folder from the
+    environment, where a parent has handed it on: children get none of it."""
     folder = os.path.dirname(__file__)
+    value = os.environ.get("PYTHONPATH", "").split(":")
+    users = [entry for entry in value if entry != folder]
+    if users != value:
+        os.environ["PYTHONPATH"] = ":".join(users)
+        if not users:
+            del os.environ["PYTHONPATH"]
     sys.path[:] = [entry for entry in sys.path if entry != folder]
     sys.path_importer_cache.pop(folder, None)
     for name in [name for name in sys.modules if name.split(".")[0] == "opentelemetry_injector"]:

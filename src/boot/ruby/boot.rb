@@ -6,9 +6,14 @@ lambda do
   ask = lambda { |name| ENV["OPENTELEMETRY_INJECTOR_BOOT_#{name}"] }
   # From here on settings are answered as they stand in the environment.
   stand_down = lambda { |code| ask.call("STOOD_DOWN_#{code}") }
-  # Ruby has read RUBYOPT by now: from here on it is the user's own.
+  # Ruby has read RUBYOPT by now: from here on it is what stands in the environment.
   ask.call('STARTED')
   begin
+    # What a parent has handed on to this process: its children get none of it.
+    options = ENV['RUBYOPT'].to_s.split
+    users = options.reject { |option| option.start_with?('-r') && File.identical?(option[2..-1], __FILE__) }
+    ENV['RUBYOPT'] = users.empty? ? nil : users.join(' ') if users != options
+
     agent = ask.call('AGENT_PATH')
     next unless agent
 

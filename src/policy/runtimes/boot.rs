@@ -3,9 +3,12 @@
 //! A boot file runs inside a runtime, before the application, and checks what only the runtime knows (its
 //! version). It asks through libc's `getenv`, so that nothing has to be in the environment. Names that
 //! begin with [`PREFIX`] are answered only in a process into which an agent has been injected.
+//!
+//! A value of ours may also be in the environment itself, because a parent has handed it on. It
+//! activates the agent like an answer, and the boot file takes our part out of the environment, so that
+//! the process's own children see nothing of it.
 
-use crate::runtimes::handed_on;
-use crate::{Configuration, Process, Reason, Runtime, Variable, settings};
+use crate::{Configuration, Process, Reason, Runtime, settings};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -104,10 +107,6 @@ pub enum Question {
     AllowOwnSdk,
     /// `…PHP_PREPEND`: the path of PHP's boot file.
     PhpPrepend,
-    /// `…USERS_VALUE`: the user's part of the runtime's variable, where our part stands in the
-    /// environment because a parent has handed it on. A boot file puts it back; where it is empty, it
-    /// takes the variable away.
-    UsersValue,
 }
 
 impl Question {
@@ -120,7 +119,6 @@ impl Question {
             b"ALLOW_OTHER_AGENTS" => Some(Self::AllowOtherAgents),
             b"ALLOW_OWN_SDK" => Some(Self::AllowOwnSdk),
             b"PHP_PREPEND" => Some(Self::PhpPrepend),
-            b"USERS_VALUE" => Some(Self::UsersValue),
             _ => None,
         }
     }
@@ -147,16 +145,8 @@ impl Question {
             Self::AllowOwnSdk if runtime.agent(configuration)?.0.allow_own_sdk => Ok(b"1".to_vec()),
             Self::AllowOwnSdk => Err(Reason::DisabledBy("allow_own_sdk")),
             Self::PhpPrepend => file(process, PHP_PREPEND),
-            Self::UsersValue => users_value(runtime, process).ok_or(Reason::SetByUser),
         }
     }
-}
-
-fn users_value(runtime: Runtime, process: &impl Process) -> Option<Vec<u8>> {
-    let mut variables = Variable::ALL.into_iter();
-    let variable = variables.find(|variable| variable.runtime() == runtime)?;
-    let value = process.variable(variable.name())?;
-    handed_on::users_part(variable, &value, process)
 }
 
 /// Whether a runtime asks for settings that it does not use: Node.js sets what its `--env-file` says

@@ -3,7 +3,6 @@
 pub mod boot;
 pub mod dotnet;
 pub mod erlang;
-pub mod handed_on;
 pub mod jvm;
 pub mod nodejs;
 pub mod php;
