@@ -200,6 +200,37 @@ fn ruby_services_have_the_name_of_their_application() {
     }
 }
 
+#[test]
+fn php_services_have_the_name_of_their_application() {
+    if !has("php") {
+        skip!("no php");
+    }
+    let agent = root().join("tests/agents/php").canonicalize().unwrap();
+    let files = [
+        ("shop/artisan", "<?php sleep(60);"),
+        ("shop/composer.json", "{\"name\": \"acme/basket\"}"),
+        ("jobs/mailer.php", "<?php sleep(60);"),
+    ];
+    for (folder, line, wanted) in [
+        ("shop", "artisan queue:work", "basket"),
+        ("jobs", "mailer.php", "mailer"),
+    ] {
+        let (scene, sink) = scene("php", &agent, "");
+        write(scene.folder.path(), &files);
+        let mut command = scene.command("php", "direct");
+        command
+            .current_dir(scene.path(folder))
+            .args(line.split(' '));
+        assert_eq!(span_of(&sink, &mut command)["service"], wanted, "{line}");
+    }
+    let (scene, sink) = scene("php", &agent, "");
+    write(scene.folder.path(), &files);
+    let mut command = scene.command("php", "direct");
+    command.current_dir(scene.path("jobs")).arg("mailer.php");
+    command.env("OTEL_SERVICE_NAME", "mine");
+    assert_eq!(span_of(&sink, &mut command)["service"], "mine");
+}
+
 /// What systemd would have made: the process's own entry in /proc shows another control group.
 #[test]
 fn a_systemd_unit_names_what_has_no_name_of_its_own() {

@@ -112,8 +112,31 @@ fn libraries_in_the_include_path_count_where_they_differ() {
     fs::write(library.join("autoload.php"), "<?php").unwrap();
     assert_injected(&scene, "told.php", &option);
     fs::write(&file, same.replace("string ", "").replace(": void", "")).unwrap();
-    assert_eq!(told(&scene, "told.php", &option), UNTOUCHED);
-    assert_injected(&scene, "told.php", &[]);
+    assert_injected(&scene, "told.php", &option);
+
+    // An application that names the library, by itself or where it loads its classes.
+    let uses = "<?php require_once 'Psr/Log/autoload.php'; ?>";
+    fs::write(scene.path("uses.php"), [uses, TOLD].concat()).unwrap();
+    assert_eq!(told(&scene, "uses.php", &option), UNTOUCHED);
+    fs::remove_file(scene.path("uses.php")).unwrap();
+    for (script, loader) in [
+        ("web/told.php", "web/loader.php"),
+        ("web/told.php", "web/include/autoload.php"),
+        ("web/told.php", "src/autoloader.php"),
+    ] {
+        for name in [script, loader] {
+            fs::create_dir_all(scene.path(name).parent().unwrap()).unwrap();
+        }
+        fs::copy(scene.path("told.php"), scene.path(script)).unwrap();
+        assert_injected(&scene, script, &option);
+        fs::write(scene.path(loader), uses).unwrap();
+        assert_eq!(told(&scene, script, &option), UNTOUCHED, "{loader}");
+        fs::remove_file(scene.path(loader)).unwrap();
+    }
+    // Its packages are Composer's: it does not take them from there.
+    fs::write(scene.path("web/uses.php"), [uses, TOLD].concat()).unwrap();
+    vendor(&scene.path("vendor"), &[("psr/log", "3.1.0.0")], "<?php");
+    assert_injected(&scene, "web/told.php", &option);
 }
 
 /// Makes a phar with these packages in its list.
@@ -207,5 +230,10 @@ fn debians_libraries_count() {
     let sink = Sink::start();
     let folder = Scene::new();
     let scene = conflict_scene(&folder, &sink);
-    assert_eq!(succeed(&mut php(&scene, &["told.php"])), UNTOUCHED);
+    let told = |script| succeed(&mut php(&scene, &[script]));
+    // A machine with the library is no reason to leave all its applications alone.
+    assert!(told("told.php").starts_with("agent "));
+    let uses = "<?php require_once 'Psr/Log/autoload.php'; ?>";
+    fs::write(scene.path("uses.php"), [uses, TOLD].concat()).unwrap();
+    assert_eq!(told("uses.php"), UNTOUCHED);
 }

@@ -112,6 +112,30 @@ return function ($folder) {
         return 'CONFLICT';
     }
 
+    // Whether the application takes a library from include_path. Every PHP of a machine finds those there;
+    // who uses them names the library's folder (`require 'Psr/Log/autoload.php'`), in a file beside the
+    // script, or in one that loads classes below. A program of a package of the system (/usr) is built
+    // on them, and one without a script cannot be looked at.
+    $uses = function ($namespace) use ($script, $lists, $content) {
+        if (!$script || (strpos($script, '/usr/') === 0 && strpos($script, '/usr/local/') !== 0)) {
+            return true;
+        }
+        if ($lists) {
+            return false;
+        }
+        $beside = addcslashes(dirname($script), '*?[\\');
+        $files = array($script);
+        foreach (array('/*.php', '/*/*autoload*.php', '/../*autoload*.php', '/../*/*autoload*.php') as $names) {
+            $files = array_merge($files, glob($beside . $names, GLOB_NOSORT) ?: array());
+        }
+        foreach (array_slice($files, 0, 100) as $file) {
+            if (strpos($content($file), $namespace . '/') !== false) {
+                return true;
+            }
+        }
+        return false;
+    };
+
     // Libraries without a list, in include_path (Debian's /usr/share/php): the agent's namespaces
     // (Composer's rules of PSR-4, `'Psr\\Log\\' => array($vendorDir . '/psr/log/src')`) as folders, with
     // files that say something else than the agent's.
@@ -134,7 +158,8 @@ return function ($folder) {
                 foreach ($ways[1] as $way) {
                     $ours = $folder . $way . '/' . $name;
                     if (substr($name, -4) === '.php' && is_readable($ours)
-                        && $sense($ours) !== $sense("$library/$namespace/$name")) {
+                        && $sense($ours) !== $sense("$library/$namespace/$name")
+                        && $uses($namespace)) {
                         return 'CONFLICT';
                     }
                 }

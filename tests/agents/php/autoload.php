@@ -31,13 +31,18 @@ final class TestAgent
 
     private static function resource()
     {
-        $attributes = '';
+        // A name of its own is stronger than the one among the attributes.
+        $resource = array('service.name' => 'unknown_service:php');
         foreach (array_filter(explode(',', self::setting('OTEL_RESOURCE_ATTRIBUTES'))) as $item) {
             list($key, $value) = explode('=', $item, 2);
+            $resource[$key] = rawurldecode($value);
+        }
+        $resource['service.name'] = self::setting('OTEL_SERVICE_NAME') ?: $resource['service.name'];
+        $attributes = '';
+        foreach ($resource as $key => $value) {
             $attributes .= self::attribute($key, $value);
         }
-        $name = self::setting('OTEL_SERVICE_NAME') ?: 'unknown_service:php';
-        return self::field(1, $attributes . self::attribute('service.name', $name));
+        return self::field(1, $attributes);
     }
 
     private static function span()
