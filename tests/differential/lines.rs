@@ -16,7 +16,11 @@ pub struct Table {
     left_out: &'static [&'static str],
     /// What stands behind the options: the application.
     application: &'static [&'static str],
-    /// Lines of special interest.
+    /// Variables that the runtime takes options from.
+    variables: &'static [&'static str],
+    /// Other variables that it reads, `NAME=value` a line.
+    settings: &'static str,
+    /// Lines of special interest; variables stand in front as a shell takes them.
     more: &'static str,
 }
 
@@ -60,10 +64,30 @@ impl Table {
             }
             lines.push(line);
         }
+        lines.extend(self.with_variables(&options));
         lines.extend(self.more.lines().map(words));
         let mut seen = BTreeSet::new();
         lines.retain(|line| seen.insert(line.clone()));
         lines
+    }
+
+    /// The application with each setting, and with options in variables: each option in one of them, and
+    /// with `DIFFERENTIAL=all` in all.
+    fn with_variables(&self, options: &[Option_]) -> Vec<Vec<String>> {
+        let settings = self.settings.lines().map(|setting| setting.trim().into());
+        let mut variables: Vec<String> = settings.collect();
+        let takes_all = std::env::var("DIFFERENTIAL").is_ok_and(|value| value == "all");
+        for (index, option) in options.iter().enumerate() {
+            for (other, name) in self.variables.iter().enumerate() {
+                if takes_all || index % self.variables.len() == other {
+                    variables.push(format!("{name}={}", option.join(" ")));
+                }
+            }
+        }
+        let lines = variables
+            .into_iter()
+            .map(|variable| [vec![variable], self.line(&[])].concat());
+        lines.collect()
     }
 
     fn line(&self, options: &[&Option_]) -> Vec<String> {
@@ -180,7 +204,12 @@ pub const JVM: Table = Table {
              --limit-modules java.base\n--source 17\n",
     left_out: &["-jar", "-m", "--module", "-Xdebug", "-Xcomp"],
     application: &["App"],
-    more: "java -jar app.jar\njava -jar app.jar -version\njava App -version\njava App.java\njava -version App\n\
+    variables: &["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"],
+    settings: "JDK_JAVA_OPTIONS=@nothing\nJDK_JAVA_OPTIONS=-Xshare:dump\nJAVA_TOOL_OPTIONS=-Xshare:off\nJAVA_OPTS=-version\n\
+               CLASSPATH=.\n_JAVA_OPTIONS=-XX:+PrintFlagsFinal\nJDK_JAVA_OPTIONS='-Da=b\nJAVA_TOOL_OPTIONS=\"-Da=b",
+    more: "java -XX:+PrintFlagsFinal App\njava -XX:+PrintFlagsFinal -version\njava -XX:+PrintFlagsFinal\n\
+           java -Xinternalversion App\njava -XX:+PrintVMOptions App\njava -XX:+PrintFlagsInitial App\n\
+           java -XX:+PrintFlagsRanges App\njava -Xshare:auto App\njava -Xshare:on App\njava -jar app.jar\njava -jar app.jar -version\njava App -version\njava App.java\njava -version App\n\
            java --source 17 App.java\njava -Xshare:dump\njava -XX:ArchiveClassesAtExit=x.jsa App\n\
            java -Xshare:off App\njava -XX:+UseSerialGC -Xmx64m App\njavac -version\njava\n\
            java -XshowSettings:vm -version\njava --dry-run App\njava @nothing App\njps -V\n",
@@ -216,6 +245,10 @@ pub const NODEJS: Table = Table {
         "--test",
     ],
     application: &["app.js"],
+    variables: &["NODE_OPTIONS"],
+    settings: "NODE_ENV=test\nNODE_NO_WARNINGS=1\nNODE_PATH=/x\nNODE_DISABLE_COLORS=1\nNODE_V8_COVERAGE=/tmp/x\n\
+               NODE_PENDING_DEPRECATION=1\nNODE_REPL_HISTORY=\nUV_THREADPOOL_SIZE=1\nNODE_TEST_CONTEXT=child\n\
+               NODE_OPTIONS=\nNODE_OPTIONS=\"\nNODE_OPTIONS=--require=./app.js\nNODE_PRESERVE_SYMLINKS=1",
     more: "node -e 1\nnode -p 1\nnode --version\nnode -v\nnode --help\nnode --v8-options\nnode -c app.js\n\
            node --check app.js\nnode --completion-bash\nnode app.js --permission\n\
            node --experimental-permission app.js\nnode --experimental-permission --allow-fs-read=* app.js\n\
@@ -229,7 +262,14 @@ pub const PYTHON: Table = Table {
     values: "-W ignore\n-X utf8\n--check-hash-based-pycs default\n-m this\n-c 1\n",
     left_out: &[],
     application: &["app.py"],
-    more: "python3 -c 1\npython3 -m this\npython3 -\npython3 -I -c 1\npython3 -Ic 1\npython3 -bBdI app.py\n\
+    variables: &[],
+    settings: "PYTHONSTARTUP=app.py\nPYTHONPATH=.\nPYTHONPATH=\nPYTHONPATH=:\nPYTHONPLATLIBDIR=lib\nPYTHONSAFEPATH=1\n\
+               PYTHONOPTIMIZE=2\nPYTHONDEBUG=1\nPYTHONDONTWRITEBYTECODE=1\nPYTHONUNBUFFERED=1\nPYTHONVERBOSE=1\n\
+               PYTHONWARNINGS=error\nPYTHONNOUSERSITE=1\nPYTHONHASHSEED=0\nPYTHONIOENCODING=utf-8\nPYTHONFAULTHANDLER=1\n\
+               PYTHONTRACEMALLOC=1\nPYTHONPROFILEIMPORTTIME=1\nPYTHONDEVMODE=1\nPYTHONMALLOC=debug\nPYTHONUTF8=0\n\
+               PYTHONCOERCECLOCALE=0\nPYTHONBREAKPOINT=0\nPYTHONNODEBUGRANGES=1\nPYTHONPYCACHEPREFIX=/nonexistent\n\
+               PYTHONINSPECT=\nPYTHONHOME=/nothing\nPYTHONEXECUTABLE=/x\nPYTHONCASEOK=1\nPYTHONASYNCIODEBUG=1",
+    more: "python3.11 -m pip --version\nPYTHONPATH=. python3 -E app.py\nPYTHONPATH=. python3 -I app.py\npython3 -c 1\npython3 -m this\npython3 -\npython3 -I -c 1\npython3 -Ic 1\npython3 -bBdI app.py\n\
            python3 app.py -I\npython3 -c 1 -S\npython3 -X dev -E app.py\npython3 -W ignore -S app.py\n\
            python3 -Wignore -s app.py\npython3 -m pip --version\npython3 -m venv --help\npython3 -VV\n\
            python3 --help-env\npython3 --help-all\npython3 -m json.tool --help\npython3 -m unittest --help\n",
@@ -244,7 +284,11 @@ pub const RUBY: Table = Table {
              --dump insns\n-W 1\n-T 1\n",
     left_out: &["-x", "-i"],
     application: &["app.rb"],
-    more: "ruby -e 1\nruby --version\nruby -v\nruby -v app.rb\nruby -h\nruby --help\nruby --copyright\n\
+    variables: &["RUBYOPT"],
+    settings: "RUBYLIB=.\nRUBYLIB=/nothing\nRUBYOPT=\nRUBYOPT=w\nRUBYOPT=-\nRUBYOPT=-d\nRUBYOPT=-W:no-deprecated\n\
+               RUBYOPT=--disable=gems\nRUBYOPT=--disable-gems\nRUBYOPT=--disable=rubyopt\nRUBYOPT=--yjit\nRUBYOPT=-rset\nRUBYSHELL=/bin/sh\n\
+               RUBY_FREE_MIN=1\nRUBYOPT=-T1",
+    more: "RUBYOPT=-w ruby --disable=rubyopt app.rb\nruby -e 1\nruby --version\nruby -v\nruby -v app.rb\nruby -h\nruby --help\nruby --copyright\n\
            ruby --dump=yydebug app.rb\nruby --dump insns app.rb\nruby -c app.rb\nruby --disable=rubyopt app.rb\n\
            ruby --disable-all app.rb\nruby --disable-rubyopt app.rb\nruby app.rb --version\nruby -y app.rb\nruby -wc app.rb\n\
            ruby --yjit app.rb\nruby --disable=gems,rubyopt app.rb\nruby --enable=all app.rb\n\
@@ -259,7 +303,10 @@ pub const PHP: Table = Table {
              --rc stdClass\n--re json\n--rz opcache\n--ri json\n",
     left_out: &["-a", "-S", "-t"],
     application: &["app.php"],
-    more: "php -w app.php\nphp -s app.php\nphp --rf strlen\nphp -R 1;\nphp -B 1;\nphp -r1;\nphp -r 1;\nphp -l app.php\nphp -n app.php\nphp -i\n\
+    variables: &[],
+    settings: "PHPRC=.\nPHPRC=/etc/php\nPHPRC=/nothing\nPHPRC=prepend\nPHP_INI_SCAN_DIR=\nPHP_INI_SCAN_DIR=:\n\
+               PHP_INI_SCAN_DIR=/nothing\nPHP_INI_SCAN_DIR=:/nothing\nPHP_CLI_SERVER_WORKERS=2\nUSE_ZEND_ALLOC=0",
+    more: "PHPRC=. php -n app.php\nPHP_INI_SCAN_DIR=/nothing php -n app.php\nphp -w app.php\nphp -s app.php\nphp --rf strlen\nphp -R 1;\nphp -B 1;\nphp -r1;\nphp -r 1;\nphp -l app.php\nphp -n app.php\nphp -i\n\
            php --ini\nphp -m\nphp -v\nphp -d auto_prepend_file= app.php\nphp -d auto_prepend_file=none app.php\n\
            php -dauto_prepend_file=/dev/null app.php\nphp -q app.php\nphp -qn app.php\nphp -Hl app.php\nphp app.php -n\n\
            php -- app.php\nphp -f app.php -- -n\nphp --syntax-check app.php\nphp --strip app.php\nphp --run 1;\n\
@@ -279,8 +326,41 @@ pub const ERLANG: Table = Table {
              -extra -noshell\n-- a\n-emu_type emu\n-emu_flavor jit\n-args_file /dev/null\n-sname n1\n-rsh ssh\n-code_path_choice strict\n",
     left_out: &[],
     application: &["-noshell"],
+    variables: &["ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ERL_OTP25_FLAGS"],
+    settings: "ERL_LIBS=.\nERL_CRASH_DUMP=/dev/null\nERL_INETRC=/x\nERL_EPMD_PORT=4370\nELIXIR_ERL_OPTIONS=-hidden\n\
+               ERL_AFLAGS=\nERL_AFLAGS=-extra\nERL_FLAGS=-extra\nERL_ZFLAGS=-extra\nERL_AFLAGS='a\nERL_COMPILER_OPTIONS=x",
     more: "erl -noshell -s timer sleep 1000\nerl -noshell -eval timer:sleep(1000)\nerl -noshell -eval halt(0).\n\
            erl -noshell -eval init:stop()\nescript app.escript\nelixir -e 1\nelixir --version\nelixir app.exs\n\
            elixir --no-halt app.exs\nmix --version\nmix help\niex --version\nerlc -help\nelixirc --version\n\
            elixir --no-halt -e 1\n",
+};
+
+/// The host's own options (dotnet/runtime, `src/native/corehost/fxr/command_line.cpp`); without an SDK it
+/// lists none.
+pub const DOTNET: Table = Table {
+    needs: &["mcs", "cc"],
+    program: "sdk/dotnet",
+    help: &[],
+    values: "--additionalprobingpath .\n--depsfile app.deps.json\n--fx-version 8.0.4\n--roll-forward LatestMajor\n\
+             --roll-forward Disable\n--roll-forward-on-no-candidate-fx 2\n--runtimeconfig app.runtimeconfig.json\n\
+             --runtimeconfig off.runtimeconfig.json\n--runtimeconfig nothing.json\n--additional-deps .\nexec\n\
+             --info\n--version\n--list-runtimes\n--list-sdks\n-h\n--help\n-d\n--nothing\nnothing\nnothing.dll\n\
+             --fx-version=8.0.4",
+    left_out: &[],
+    application: &["app.dll"],
+    variables: &[],
+    settings: "DOTNET_ROLL_FORWARD=Major\nDOTNET_ROLL_FORWARD=Disable\nDOTNET_TieredPGO=0\nDOTNET_gcServer=1\n\
+               DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1\nDOTNET_EnableDiagnostics=0\nDOTNET_ROOT=/nothing\n\
+               DOTNET_STARTUP_HOOKS=\nDOTNET_STARTUP_HOOKS=/nothing.dll\nDOTNET_STARTUP_HOOKS=relative.dll\n\
+               DOTNET_MULTILEVEL_LOOKUP=0\nDOTNET_ADDITIONAL_DEPS=/nothing\nDOTNET_SHARED_STORE=/nothing\n\
+               DOTNET_HOST_TRACE=1\nCOREHOST_TRACE=1\nDOTNET_ROLL_FORWARD_ON_NO_CANDIDATE_FX=0\nDOTNET_StartupHookProvider=0\n\
+               COMPlus_gcServer=1\nDOTNET_gcHeapHardLimit=10000000\nDOTNET_RUNTIME_ID=x",
+    more: "sdk/dotnet\nsdk/dotnet exec app.dll\nsdk/dotnet exec --fx-version 8.0.4 app.dll\nsdk/dotnet exec exec app.dll\n\
+           sdk/dotnet exec --runtimeconfig app.runtimeconfig.json --depsfile app.deps.json app.dll\nsdk/dotnet ./app.dll a b\n\
+           sdk/dotnet off.dll\nsdk/dotnet hooks.dll\nsdk/dotnet own.dll\nsdk/dotnet bare.dll\nsdk/dotnet app\nsdk/dotnet build\n\
+           sdk/dotnet run\nsdk/dotnet app.dll --help\nsdk/dotnet exec off.dll\nsdk/dotnet exec --roll-forward Major off.dll\n\
+           sdk/dotnet exec --runtimeconfig off.runtimeconfig.json app.dll\nsdk/dotnet vstest app.dll\n\
+           sdk/dotnet --roll-forward Major exec app.dll\nsdk/dotnet --fx-version 8.0.4 --depsfile app.deps.json app.dll\n\
+           ./app sdk/host/fxr/8.0.4/libhostfxr.so sdk app.dll\n./off sdk/host/fxr/8.0.4/libhostfxr.so sdk off.dll\n\
+           ./guest sdk/host/fxr/8.0.4/libhostfxr.so sdk app.dll\nnice sdk/dotnet app.dll",
 };

@@ -29,7 +29,19 @@ pub const PATIENT: Duration = Duration::from_secs(30);
 /// How long a process that has loaded the agent, and has not ended, is waited for.
 const AFTER_LOADING: Duration = Duration::from_millis(50);
 
-fn command(agents: &Agents, program: &str) -> Command {
+/// The variables in front of a line, `NAME=value` each as a shell takes them, and the command itself.
+pub fn split<'a>(line: &'a [&'a str]) -> (Vec<(&'a str, &'a str)>, &'a [&'a str]) {
+    let variable = |word: &&'a str| {
+        let (name, value) = word.split_once('=')?;
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        name.bytes().all(is_name).then_some((name, value))
+    };
+    let variables: Vec<_> = line.iter().map_while(variable).collect();
+    let command = &line[variables.len()..];
+    (variables, command)
+}
+
+fn command(agents: &Agents, program: &str, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -41,6 +53,7 @@ fn command(agents: &Agents, program: &str) -> Command {
             "OPENTELEMETRY_INJECTOR_CONFIGURATION",
             agents.configuration(),
         )
+        .envs(variables.iter().copied())
         .current_dir(agents.folder())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -50,10 +63,9 @@ fn command(agents: &Agents, program: &str) -> Command {
 
 /// What is told of a line.
 pub fn explain(agents: &Agents, line: &[&str]) -> Verdict {
-    let mut explain = command(
-        agents,
-        built().join("opentelemetry-injector").to_str().unwrap(),
-    );
+    let (variables, line) = split(line);
+    let program = built().join("opentelemetry-injector");
+    let mut explain = command(agents, program.to_str().unwrap(), &variables);
     explain
         .args(["explain", "--"])
         .args(line)
@@ -68,7 +80,8 @@ pub fn explain(agents: &Agents, line: &[&str]) -> Verdict {
 /// What happens when it is started.
 pub fn start(agents: &Agents, line: &[&str], longest: Duration) -> Outcome {
     agents.clear();
-    let mut start = command(agents, line[0]);
+    let (variables, line) = split(line);
+    let mut start = command(agents, line[0], &variables);
     start.args(&line[1..]).env("LD_PRELOAD", object());
     wait(start, longest, || agents.is_loaded());
     if agents.is_loaded() {
@@ -80,7 +93,8 @@ pub fn start(agents: &Agents, line: &[&str], longest: Duration) -> Outcome {
 
 /// Whether the line fails without the object: then it says nothing about it.
 pub fn fails(agents: &Agents, line: &[&str]) -> bool {
-    let mut start = command(agents, line[0]);
+    let (variables, line) = split(line);
+    let mut start = command(agents, line[0], &variables);
     start.args(&line[1..]);
     wait(start, PATIENT, || false) != Some(0)
 }

@@ -2,5 +2,6 @@
 
 mod corpus;
 mod runtime_parsers;
+mod runtime_tables;
 #[path = "../fuzz/lib.rs"]
 mod targets;

@@ -13,12 +13,16 @@ mod own_sdk;
 use crate::runtimes::boot;
 use crate::settings::resource_attributes;
 use crate::{Configuration, Process, Reason, Runtime, settings};
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
+use core::ops::RangeInclusive;
 
 const VARIABLE: &str = "ERL_AFLAGS";
 
 /// The launcher's other variables (`initial_argv_massage` in `erlexec.c`).
 const OTHER_VARIABLES: [&str; 2] = ["ERL_FLAGS", "ERL_ZFLAGS"];
+
+/// Releases of Erlang/OTP, to come ones among them.
+const RELEASES: RangeInclusive<u8> = 17..=40;
 
 /// Our flag: boot file, agent's folder, settings. No application has this name, so that nobody
 /// takes them for its own.
@@ -112,7 +116,8 @@ fn given(flags: &[Vec<u8>], line: &[Vec<u8>], process: &impl Process) -> Vec<Vec
             .cloned()
             .collect::<Vec<_>>()
     };
-    let mut given = read(flags);
+    let mut given = read(&flags_of_release(process));
+    given.extend(read(flags));
     given.extend_from_slice(line);
     for name in OTHER_VARIABLES {
         let value = process.variable(name).unwrap_or_default();
@@ -120,6 +125,15 @@ fn given(flags: &[Vec<u8>], line: &[Vec<u8>], process: &impl Process) -> Vec<Vec
         given.extend(read(&flags));
     }
     given
+}
+
+/// The flags of the variable that one release of Erlang reads, `ERL_OTP25_FLAGS`. Which release this is
+/// stands nowhere that is cheap to read; nobody sets the variable of another one.
+fn flags_of_release(process: &impl Process) -> Vec<Vec<u8>> {
+    let mut values =
+        RELEASES.filter_map(|release| process.variable(&format!("ERL_OTP{release}_FLAGS")));
+    let value = values.next().unwrap_or_default();
+    flags::split(&value).unwrap_or_default()
 }
 
 /// Where a word stands; behind the last one where it does not.
@@ -145,6 +159,7 @@ fn not_configured_by_hand(
         }
     };
     find(flags, VARIABLE)?;
+    find(&flags_of_release(process), "ERL_OTP…_FLAGS")?;
     for name in OTHER_VARIABLES {
         let value = process.variable(name).unwrap_or_default();
         find(&flags::split(&value).unwrap_or_default(), name)?;
@@ -235,9 +250,15 @@ mod tests {
         let mut p = process(&["erl", "-noshell"]);
         assert!(denied(reason("-eval halt().", &p, &c)));
         assert!(!flags("-extra -eval halt().", &p, &c).is_empty());
-        p.variables
-            .insert("ERL_ZFLAGS".into(), "-s init stop".into());
-        assert!(denied(reason("", &p, &c)));
+        for name in [
+            "ERL_FLAGS",
+            "ERL_ZFLAGS",
+            "ERL_OTP25_FLAGS",
+            "ERL_OTP28_FLAGS",
+        ] {
+            p.variables = [(name.into(), "-s init stop".into())].into();
+            assert!(denied(reason("", &p, &c)), "{name}");
+        }
         c.processes.include_arguments = Some(vec!["*".into()]);
         assert!(!flags("", &mix, &c).is_empty());
         let version = process(&["erl", "-version"]);

@@ -189,6 +189,10 @@ fn everywhere(
     places.map(|(place, options)| (place, option_files::with_vm_options(options, process)))
 }
 
+/// Options of the JVM itself, from whatever place, with which it prints something and ends before it loads
+/// an agent (HotSpot's `arguments.cpp`; seen with 17 and 25).
+const INFORMATION: [&[u8]; 2] = [b"-Xinternalversion", b"-XX:+PrintFlagsInitial"];
+
 /// What in the options of one place keeps our agent out.
 fn look_at(
     options: &[Vec<u8>],
@@ -203,6 +207,9 @@ fn look_at(
         if forbids_agents(option) {
             return Err(Reason::IncompatibleOption(shown(option)));
         }
+        if INFORMATION.contains(&option.as_slice()) {
+            return Err(Reason::InformationOnly(shown(option)));
+        }
         if let (Some(vendor), false) = (agents::vendor(option), allow_others) {
             return Err(Reason::OtherAgent { vendor, place });
         }
@@ -210,14 +217,23 @@ fn look_at(
     Ok(())
 }
 
-/// Options for writing or requiring an archive of classes, with which HotSpot refuses an agent
+/// How options begin for writing or requiring an archive of classes, with which HotSpot refuses an agent
 /// (JDK 17 and 25: "Must enable AllowArchivingWithJavaAgent", "Unable to use AOT cache").
+/// tests/properties compares them with the flags that installed JVMs list.
+pub const FORBID_AGENTS: &str = "-Xshare:dump -XX:+DumpSharedSpaces -XX:+DynamicDumpSharedSpaces \
+    -XX:ArchiveClassesAtExit= -XX:+RecordDynamicDumpInfo -XX:+AutoCreateSharedArchive \
+    -XX:AOTMode=on -XX:AOTMode=create -XX:AOTMode=record -XX:AOTCacheOutput= \
+    -XX:AOTConfiguration=";
+
+/// How options begin that name an archive of classes to be used.
+pub const ARCHIVES: &str = "-XX:AOTCache= -XX:SharedArchiveFile=";
+
 fn forbids_agents(option: &[u8]) -> bool {
-    const BEGINNINGS: &str = "-Xshare:dump -XX:+DumpSharedSpaces -XX:+DynamicDumpSharedSpaces \
-        -XX:ArchiveClassesAtExit= -XX:+RecordDynamicDumpInfo -XX:+AutoCreateSharedArchive \
-        -XX:AOTMode=on -XX:AOTMode=create -XX:AOTMode=record -XX:AOTCacheOutput= \
-        -XX:AOTConfiguration";
-    let mut beginnings = BEGINNINGS.split(' ');
+    begins_with_one_of(option, FORBID_AGENTS)
+}
+
+fn begins_with_one_of(option: &[u8], beginnings: &str) -> bool {
+    let mut beginnings = beginnings.split(' ');
     beginnings.any(|beginning| option.starts_with(beginning.as_bytes()))
 }
 
@@ -229,12 +245,7 @@ fn uses_no_archive(
     library: Option<&[u8]>,
     process: &impl Process,
 ) -> Result<(), Reason> {
-    let uses_one = |option: &&Vec<u8>| {
-        let beginnings = [&b"-XX:AOTCache="[..], b"-XX:SharedArchiveFile="];
-        beginnings
-            .iter()
-            .any(|beginning| option.starts_with(beginning))
-    };
+    let uses_one = |option: &&Vec<u8>| begins_with_one_of(option, ARCHIVES);
     let mut options = places.iter().flat_map(|(_, options)| options);
     match options.find(uses_one) {
         Some(option) if version(library, process).is_none_or(|version| version >= 22) => {
@@ -574,6 +585,8 @@ mod tests {
             ("java Main", "-Dx '@args'"),
             ("java --source 17 -XX:Flags=flags App", ""),
             ("java -XX:VMOptionsFile=vm Main", ""),
+            ("java -XX:+PrintFlagsInitial Main", ""),
+            ("java Main", "-Xinternalversion"),
             ("java Main", "-XX:VMOptionsFile=vm"),
         ] {
             assert!(

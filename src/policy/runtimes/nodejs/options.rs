@@ -12,8 +12,8 @@ const LOADERS: &str = "-r --require --import --loader --experimental-loader";
 /// Other options whose value may be an argument of its own and so could be taken for the script.
 ///
 /// Source: `node --help` and, for what that does not name, `node --completion-bash` of 18.20.8,
-/// 20.20.2, 22.23.3, 24.21.0 and 26.10.0 (`AddOption` in `src/node_options.cc`). tests/nodejs_options.rs
-/// compares it with the installed versions.
+/// 20.20.2, 22.23.3, 24.21.0 and 26.10.0 (`AddOption` in `src/node_options.cc`). tests/properties compares
+/// it with the installed version.
 pub const VALUED: &str = "\
     -C -e --allow-fs-read --allow-fs-write --bench-isolation --bench-name-pattern --bench-reporter \
     --bench-reporter-destination --bench-samples --bench-warmup --build-sea --build-snapshot-config \
