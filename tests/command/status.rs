@@ -246,6 +246,18 @@ fn what_is_wrong_with_configuration_and_agents_is_told() {
         the(&machine, "agent for Python"),
         ok("/opt/python/{version}")
     );
+    for number in 0..30 {
+        machine.write(&format!("opt/python/3.11/package/m{number}.py"), "");
+    }
+    let told = machine.injector(&["status"]).stdout;
+    assert!(
+        told.contains("/opt/python/3.11: 30 files have no valid bytecode"),
+        "{told}"
+    );
+    assert!(
+        told.contains("next: python3.11 -m compileall -q /opt/python/3.11\n"),
+        "{told}"
+    );
     machine.write(CONFIGURATION, "jvm = 1\n");
     let (state, what) = the(&machine, "configuration");
     assert_eq!(state, "problem");

@@ -320,6 +320,38 @@ fn an_application_with_an_sdk_of_its_own_is_left_alone() {
     }
 }
 
+/// With the key both are there: the agent sends its own spans, and the application has its SDK.
+#[test]
+fn who_wants_both_sdks_says_so() {
+    for python in with_agent() {
+        let sink = Sink::start();
+        let own = agents().join(&python.version);
+        let code = "import urllib.request\n\
+             try: urllib.request.urlopen('http://127.0.0.1:9/')\n\
+             except OSError: pass\n\
+             from opentelemetry.sdk.trace import TracerProvider\n\
+             print(TracerProvider.__module__, TracerProvider().get_tracer('x').start_span('y').is_recording())\n";
+        for (key, has_agent) in [("", false), ("allow_own_sdk = true\n", true)] {
+            let scene = scene(&every_version(), &sending_to(&sink));
+            let configuration = fs::read_to_string(&scene.configuration).unwrap();
+            scene.configure(&configuration.replace("[python]\n", &format!("[python]\n{key}")));
+            let output = run(&scene, &python, |command| {
+                let code = format!("{code}import sys; print({IS_THERE})");
+                command.env("PYTHONPATH", &own).args(["-c", &code]);
+            });
+            let there = if has_agent { "True" } else { "False" };
+            assert_eq!(
+                stdout(&output),
+                format!("opentelemetry.sdk.trace True\n{there}\n"),
+                "{key}{output:?}"
+            );
+        }
+        sink.wait_for("span of the agent", |span| {
+            (span["name"] == "GET").then_some(())
+        });
+    }
+}
+
 #[test]
 fn spans_of_an_application_with_the_api_alone_go_to_the_agent() {
     for python in with_agent() {

@@ -7,6 +7,7 @@ use crate::install::trust;
 use crate::machine::configuration_files::{FileSystem, as_path};
 use crate::machine::possible_process::PossibleProcess;
 use crate::output::{names, shell_word};
+use crate::status::bytecode;
 use crate::status::findings::Finding;
 use crate::status::preload_findings;
 use opentelemetry_injector_policy::config::{overrides, sources};
@@ -48,6 +49,9 @@ pub fn findings() -> Vec<Finding> {
             findings.push(no_agent(&path));
         }
         findings.extend(agents);
+        if let Ok((_, path)) = Runtime::Python.agent(&configuration) {
+            findings.extend(bytecode::findings(path));
+        }
     }
     findings
 }

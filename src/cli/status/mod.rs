@@ -1,6 +1,7 @@
 //! `opentelemetry-injector status`: how this machine stands, and the next step.
 
 pub mod agent_findings;
+pub mod bytecode;
 pub mod confinement;
 pub mod doctor;
 pub mod endpoint;
