@@ -160,6 +160,26 @@ fn a_shells_script_that_starts_a_runtime_is_not_told_as_none() {
     assert_eq!(code, 2, "{told_of_line:#}");
     let other = script(&scene, "other", "#!/bin/sh\necho java\n");
     assert_eq!(told(&scene, &[&other]).1, 1);
+    // What pyenv, rbenv and asdf put in front of a runtime has the runtime's name.
+    for (name, commands, wanted) in [
+        ("node", "exec /usr/bin/node \"$@\"", "starts Node.js"),
+        (
+            "python3",
+            "exec pyenv exec \"$program\" \"$@\"",
+            "starts Python",
+        ),
+        (
+            "ruby3.1",
+            "exec /opt/rbenv/libexec/rbenv exec \"$@\"",
+            "starts Ruby",
+        ),
+    ] {
+        let shim = script(&scene, name, &format!("#!/bin/sh\n{commands}\n"));
+        let (explanation, code) = told(&scene, &[&shim, "app"]);
+        assert_eq!(code, 2, "{explanation:#}");
+        let what = step(&explanation, "runtime")["what"].as_str().unwrap();
+        assert!(what.contains(wanted), "{what}");
+    }
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub fn check(runtime: Runtime, agent: &str, facts: &ProcessFacts) -> VersionChec
         Runtime::Nodejs => VersionCheck::Untold(
             "Node.js checks its own version: ^18.19.0 or >=20.6.0 gets the agent".into(),
         ),
+        Runtime::Php => VersionCheck::Untold(
+            "PHP itself tells its version, the packages of the application, and what php.ini forbids".into(),
+        ),
         _ => VersionCheck::None,
     }
 }

@@ -1,5 +1,6 @@
 //! A process that is explained: what is known of it, and whether the preload object is in it.
 
+use crate::explain::shell_scripts;
 use crate::machine::preload_sources::{PRELOAD_FILE, Source};
 use crate::machine::process_facts::ProcessFacts;
 use crate::machine::process_state::ProcessState;
@@ -219,8 +220,9 @@ pub fn runtime(facts: &ProcessFacts) -> Option<Runtime> {
         });
         runtimes.next()
     };
-    // A script is started by its own name.
+    // A script is started by its own name, and may be called like a runtime: a shell is none.
     Runtime::of(facts)
+        .filter(|_| !shell_scripts::is_shell(facts))
         .or_else(|| launched(file_name(facts.executable())))
         .or_else(loaded)
         .or(facts.linked)

@@ -3,6 +3,7 @@
 
 use crate::machine::configuration_files::open_regular;
 use crate::machine::process_facts::ProcessFacts;
+use opentelemetry_injector_policy::Runtime;
 use opentelemetry_injector_policy::process::file_name;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::io::Read;
@@ -33,9 +34,14 @@ const COMMANDS: [(&str, &str); 16] = [
     ("rabbitmqctl", "Erlang"),
 ];
 
+/// Whether a process is a shell.
+pub fn is_shell(facts: &ProcessFacts) -> bool {
+    SHELLS.contains(&file_name(&facts.executable))
+}
+
 /// The script that a shell runs, or the commands that it was given, with the runtime that it starts.
 pub fn runtime(facts: &ProcessFacts) -> Option<(String, &'static str)> {
-    if !SHELLS.contains(&file_name(&facts.executable)) {
+    if !is_shell(facts) {
         return None;
     }
     let mut arguments = facts.arguments.iter().skip(1);
@@ -48,8 +54,15 @@ pub fn runtime(facts: &ProcessFacts) -> Option<(String, &'static str)> {
         file.take(LONGEST).read_to_end(&mut text).ok()?;
         (Lossy(first).to_string(), text)
     };
-    let runtime = called(&String::from_utf8_lossy(&text))?;
-    Some((name, runtime))
+    let runtime = called(&String::from_utf8_lossy(&text));
+    Some((name, runtime.or_else(|| named(first))?))
+}
+
+/// The runtime whose name a script has: how pyenv, rbenv, asdf and others put themselves in front.
+fn named(script: &[u8]) -> Option<&'static str> {
+    let mut runtimes = Runtime::ALL.into_iter();
+    let runtime = runtimes.find(|runtime| runtime.launches(file_name(script)))?;
+    Some(runtime.title())
 }
 
 /// The first runtime that stands where a command stands.
