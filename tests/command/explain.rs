@@ -271,6 +271,11 @@ fn agents_of_scripts(scene: &Scene) -> String {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "").unwrap();
     }
+    let agent = "opentelemetry/instrumentation/auto_instrumentation";
+    let initialize = "def initialize(*a, **k): pass\n";
+    fs::write(scene.path(&format!("{agent}/__init__.py")), initialize).unwrap();
+    let load = "def entry_points(**_): return ()\ndef _load_distro(): return None\n";
+    fs::write(scene.path(&format!("{agent}/_load.py")), load).unwrap();
     fs::write(scene.path("minimum_ruby_version"), "2.7").unwrap();
     let metadata = "opentelemetry_instrumentation-0.60.dist-info";
     fs::create_dir(scene.path(metadata)).unwrap();

@@ -246,18 +246,6 @@ fn what_is_wrong_with_configuration_and_agents_is_told() {
         the(&machine, "agent for Python"),
         ok("/opt/python/{version}")
     );
-    for number in 0..30 {
-        machine.write(&format!("opt/python/3.11/package/m{number}.py"), "");
-    }
-    let told = machine.injector(&["status"]).stdout;
-    assert!(
-        told.contains("/opt/python/3.11: 30 files have no valid bytecode"),
-        "{told}"
-    );
-    assert!(
-        told.contains("next: python3.11 -m compileall -q /opt/python/3.11\n"),
-        "{told}"
-    );
     machine.write(CONFIGURATION, "jvm = 1\n");
     let (state, what) = the(&machine, "configuration");
     assert_eq!(state, "problem");
@@ -269,6 +257,33 @@ fn what_is_wrong_with_configuration_and_agents_is_told() {
         "enabled = false: no process is injected".into(),
     );
     assert!(found.contains(&note), "{found:?}");
+}
+
+#[test]
+fn packages_of_python_without_bytecode_are_told_with_the_command_that_compiles() {
+    let scene = Scene::new();
+    let packages = scene.path("3.11/package");
+    fs::create_dir_all(&packages).unwrap();
+    for number in 0..30 {
+        fs::write(packages.join(format!("m{number}.py")), "").unwrap();
+    }
+    let folder = scene.folder.path().display();
+    scene.configure(&format!("python.agent_path = '{folder}/{{version}}'\n"));
+    let mut status = Command::new(support::built().join("opentelemetry-injector"));
+    status
+        .arg("status")
+        .env("OPENTELEMETRY_INJECTOR_CONFIGURATION", &scene.configuration);
+    let told = support::stdout(&status.output().unwrap());
+    assert!(
+        told.contains("3.11: 30 files have no valid bytecode"),
+        "{told}"
+    );
+    assert!(
+        told.contains(&format!(
+            "next: python3.11 -m compileall -q {folder}/3.11\n"
+        )),
+        "{told}"
+    );
 }
 
 #[test]

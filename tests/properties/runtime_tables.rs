@@ -36,7 +36,8 @@ fn names(table: &str) -> BTreeSet<&str> {
 fn with_value(help: &str) -> BTreeSet<&str> {
     let lines = help.lines().filter_map(|line| {
         let (option, value) = line.trim_start().split_once(' ')?;
-        (option.starts_with('-') && value.starts_with('<')).then_some(option)
+        (option.starts_with('-') && !option.contains('<') && value.starts_with('<'))
+            .then_some(option)
     });
     lines.collect()
 }
