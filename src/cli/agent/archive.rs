@@ -42,7 +42,12 @@ pub fn unpack(file: &Path, folder: &Path, work: &mut Work) -> Result<PathBuf, Ag
         let mut tar = client::find("tar", "unpacks the archive")?;
         tar.arg("--extract").arg("--no-same-owner");
         tar.arg("--file").arg(file).arg("--directory").arg(folder);
-        client::run(&mut tar, work)?;
+        client::run(&mut tar, work).map_err(|problem| match problem {
+            AgentError::Client(_, said) => {
+                AgentError::NotAnAgent(file.into(), said.replace('\n', "; "))
+            }
+            other => other,
+        })?;
     }
     work.interrupt.check()?;
     Ok(match &files::entries(folder)?[..] {

@@ -55,11 +55,11 @@ impl Recipe for Jvm {
 
     fn take(&self, from: &Path, folder: &Path, work: &mut Work) -> Result<(), AgentError> {
         let jar = if from.is_dir() {
-            let jars = files::entries(from)?
+            let mut jars = files::entries(from)?
                 .into_iter()
                 .filter(|file| is_jar(file));
             // The newest one by its name, where there are several.
-            jars.last().ok_or_else(|| {
+            jars.next_back().ok_or_else(|| {
                 let why = "there is no opentelemetry-javaagent*.jar in it";
                 AgentError::NotAnAgent(from.into(), why.into())
             })?
