@@ -176,7 +176,7 @@ impl Session {
     fn tell_variables(&self) {
         environment::each(|entry| {
             let begins = |name: &&str| entry.starts_with(name.as_bytes());
-            if variable::BEGINNINGS.iter().any(|name| begins(name)) {
+            if variable::BEGINNINGS.iter().any(begins) {
                 self.tell(Kind::Variable, [entry]);
             }
         });
