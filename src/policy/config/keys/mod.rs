@@ -67,9 +67,9 @@ fn read_each(
         configuration,
         report,
     };
-    let mut words = reader.configuration.words;
+    let mut words = reader.configuration.words.0;
     let parsed = parse(text, &mut words);
-    reader.configuration.words = words;
+    reader.configuration.words.0 = words;
     match parsed {
         Ok(table) => {
             // They say what may stand in the rest.
@@ -159,8 +159,8 @@ impl Reader<'_> {
         let tables = ["environment.", "resource_attributes."];
         let is_copied = tables.iter().any(|table| key.contains(table));
         if let (true, Some(text)) = (is_copied, value.as_str()) {
-            self.configuration.words += text.len() / VALUE_BYTES;
-            if self.configuration.words > MOST {
+            self.configuration.words.0 += text.len() / VALUE_BYTES;
+            if self.configuration.words.0 > MOST {
                 return Err(ConfigurationErrorKind::TooMany);
             }
         }
@@ -225,8 +225,8 @@ impl Reader<'_> {
             PREFIXES => {
                 let prefixes = prefixes(value)?;
                 // Each of them is held against every name.
-                configuration.words += prefixes.len() * EACH_FILE;
-                if configuration.words > MOST {
+                configuration.words.0 += prefixes.len() * EACH_FILE;
+                if configuration.words.0 > MOST {
                     return Err(ConfigurationErrorKind::TooMany);
                 }
                 configuration.environment_prefixes.extend(prefixes);

@@ -93,7 +93,7 @@ pub fn read(
     }
     let take = |configuration: &mut Configuration, name: &str, value: &str| {
         // What goes beyond the limit by this is refused with the configuration's own first word.
-        configuration.words += value.len() / VALUE_BYTES;
+        configuration.words.0 += value.len() / VALUE_BYTES;
         keys::take_setting(configuration, name, value);
     };
     if each_setting(files, &settings, configuration, take)? {
@@ -146,8 +146,8 @@ pub fn count(text: &str, configuration: &mut Configuration) -> Result<(), FilePr
         b',' => ITEM,
         _ => 0,
     };
-    configuration.words += EACH_FILE + text.len() / BYTES + text.bytes().map(cost).sum::<usize>();
-    if configuration.words > MOST {
+    configuration.words.0 += EACH_FILE + text.len() / BYTES + text.bytes().map(cost).sum::<usize>();
+    if configuration.words.0 > MOST {
         Err(FileProblem::TooMuch)
     } else {
         Ok(())
