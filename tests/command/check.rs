@@ -119,7 +119,7 @@ configuration.toml:2:12: `resource_attributes.größe` takes a string, not an in
   |
 2 |     \"größe\" =    5000 # ö
   |                  ^^^^
-  = resource_attributes: attributes added to the resource, where the user has not set them
+  = resource_attributes: attributes added to the resource, unless the user sets them
   = processes inject nothing because of this
   = help: write `\"5000\"`"
     );
@@ -136,7 +136,7 @@ configuration.toml:2:1: `environment.PATH` is not a name of OTEL_ followed by le
   | ^^^^
   = environment: defaults for the agents' settings; the names begin with OTEL_
   = processes ignore this key
-  = help: only the agent's settings can stand here; set others where the process is started"
+  = help: only the agents' settings can stand here; set others where the process is started"
     );
 }
 
