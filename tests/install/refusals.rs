@@ -224,7 +224,7 @@ fn without_root_it_is_refused_and_dry_runs_work() {
     let dry = as_nobody(&["install", "--dry-run"]);
     assert_eq!(dry.code, 0, "{dry:?}");
     assert!(
-        dry.stdout.contains("skipped: no mount namespace"),
+        dry.stdout.contains("skipped: there is no mount namespace"),
         "{dry:?}"
     );
     assert_eq!(machine.preload_file(), None);
