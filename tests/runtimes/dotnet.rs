@@ -371,7 +371,16 @@ fn the_profiler_is_loaded_where_it_is_wanted_and_the_users_is_kept() {
     let id = "CORECLR_PROFILER={918728DD-259F-4A6A-AC2B-B85E1B658318}";
     // The assembly names the service.
     let name = "OTEL_RESOURCE_ATTRIBUTES=service.name=inside";
-    let wanted = ["CORECLR_ENABLE_PROFILING=1", id, &path, &home, name];
+    // No end of a process waits long for the collector.
+    let timeout = "OTEL_EXPORTER_OTLP_TIMEOUT=1000";
+    let wanted = [
+        "CORECLR_ENABLE_PROFILING=1",
+        id,
+        &path,
+        &home,
+        timeout,
+        name,
+    ];
     assert_eq!(inside, wanted);
     assert_eq!(traces_of_us("child", &text), [""; 0]);
 
