@@ -349,9 +349,9 @@ fn tools<'a>(source: &'a str, escript: &'a str) -> Vec<(Vec<&'a str>, &'static s
         (vec!["erl", "-noshell", "-eval", "halt(0)."], halts),
         (vec!["erl", "-noshell", "-s", "init", "stop"], halts),
         (vec!["erl", "-noshell", "-run", "erlang", "halt"], halts),
-        (vec!["erl", "+V"], "+V asks"),
-        (vec!["erl", "-version"], "-version asks"),
-        (vec!["erl", "-emu_args_exit"], "-emu_args_exit asks"),
+        (vec!["erl", "+V"], "+V only prints"),
+        (vec!["erl", "-version"], "-version only prints"),
+        (vec!["erl", "-emu_args_exit"], "-emu_args_exit only prints"),
         (vec!["erl"], shell),
         (vec!["elixir", "--version"], "a tool of Elixir"),
         (

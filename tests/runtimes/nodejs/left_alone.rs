@@ -153,8 +153,8 @@ fn runs_that_are_no_application_are_left_alone() {
     fs::write(scene.path("x.test.js"), test).unwrap();
     for node in nodes() {
         for (words, reason) in [
-            (&["--version"][..], "asks for information"),
-            (&["--check", "app.js"], "asks for information"),
+            (&["--version"][..], "only prints information"),
+            (&["--check", "app.js"], "only prints information"),
             (&["--jitless", "app.js"], "WebAssembly"),
         ] {
             assert_left_alone(&scene, &node, words, reason);
