@@ -265,7 +265,7 @@ impl fmt::Display for Reason {
             Self::NodeOption { option, why } => write!(f, "{option}: {why}"),
             Self::NodeOptionsInFile(path) => write!(
                 f,
-                "{} may set NODE_OPTIONS, and Node.js reads it there only if the environment does not set it",
+                "{} may contain Node.js options, which Node.js reads only if NODE_OPTIONS is not set",
                 Lossy(path)
             ),
             Self::OtherInterpreter => {

@@ -26,7 +26,12 @@ $opentelemetry_injector = function () {
         if ($users !== $folders && function_exists('putenv')) {
             $value = array_values($users) === array('') ? '' : '=' . implode(':', $users);
             putenv('PHP_INI_SCAN_DIR' . $value);
-            unset($_SERVER['PHP_INI_SCAN_DIR'], $_ENV['PHP_INI_SCAN_DIR']);
+            // By their names: PHP makes $_ENV as soon as a script mentions it.
+            foreach (array('_SERVER', '_ENV') as $name) {
+                if (isset($GLOBALS[$name])) {
+                    unset($GLOBALS[$name]['PHP_INI_SCAN_DIR']);
+                }
+            }
         }
         $folder = getenv('OPENTELEMETRY_INJECTOR_BOOT_AGENT_PATH');
         // Why the agent stays out, in the injector's words.

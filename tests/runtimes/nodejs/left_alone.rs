@@ -61,7 +61,7 @@ fn options_in_a_file_are_not_displaced() {
         let scene = stand_in();
         fs::write(scene.path(".env"), "A=1\nNODE_OPTIONS=--title=theirs\n").unwrap();
         let title = ["-p", "process.title"];
-        let reason = "may give Node.js options";
+        let reason = "may contain Node.js options";
         for option in [&["--env-file=.env"][..], &["--env-file", ".env"]] {
             assert_left_alone(&scene, node, &[option, &title].concat(), reason);
         }
@@ -97,7 +97,7 @@ fn options_in_a_configuration_are_not_displaced() {
         "--experimental-config-file=node.config.json",
     ] {
         let words = [option, "-p", "require('http').maxHeaderSize"];
-        assert_left_alone(&scene, node, &words, "may give Node.js options");
+        assert_left_alone(&scene, node, &words, "may contain Node.js options");
         assert_eq!(stdout(&run(&scene, node, &words, true)), "9999\n");
     }
 }
