@@ -2,9 +2,9 @@
 
 use crate::install::signals;
 use crate::install::trial_programs::{Kind, NOBODY, Program};
+use crate::machine::programs;
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, DEBUG};
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
@@ -74,13 +74,12 @@ pub enum Difference {
 /// Starts a program with little in its environment and waits for its end. Agents that may be
 /// injected send nothing.
 pub fn run(program: &Program, circumstances: &Circumstances) -> Outcome {
-    let path = env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into());
     let mut command = Command::new(&program.path);
     command
         .args(program.arguments)
         .current_dir("/")
         .env_clear()
-        .env("PATH", path)
+        .env("PATH", programs::trial_path())
         .env("LC_ALL", "C")
         .env("HOME", "/")
         .env("OTEL_SDK_DISABLED", "true")

@@ -1,6 +1,7 @@
 //! Programs by their names, on this machine or in an image's folder.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,11 @@ const FOLDERS: [&str; 6] = [
     "/sbin",
     "/bin",
 ];
+
+/// The `PATH` of a program that is tried with little in its environment: the caller's, where there is one.
+pub fn trial_path() -> OsString {
+    env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into())
+}
 
 /// The folders that programs are looked for in: the caller's first.
 pub fn folders() -> Vec<PathBuf> {

@@ -1,6 +1,7 @@
 //! Starts a program under the object, with a receiver of its own, and waits for its first spans.
 
 use crate::install::trials;
+use crate::machine::programs;
 use crate::spans::program::Program;
 use crate::status::endpoint;
 use opentelemetry_injector_otlp::{Receiver, Span};
@@ -111,7 +112,6 @@ fn command(
     receiver: SocketAddr,
     configuration: Option<&Configuration>,
 ) -> io::Result<Command> {
-    let path = env::var_os("PATH").unwrap_or_else(|| "/usr/sbin:/usr/bin:/sbin:/bin".into());
     let endpoint = format!("http://{receiver}");
     let traces = format!("{endpoint}/v1/traces");
     let mut command = Command::new(&program.launcher);
@@ -120,7 +120,7 @@ fn command(
         .arg(&endpoint)
         .current_dir(program.folder.path())
         .env_clear()
-        .env("PATH", path)
+        .env("PATH", programs::trial_path())
         .env("HOME", program.folder.path())
         .env("LC_ALL", "C")
         .env("LD_PRELOAD", object)
