@@ -1,6 +1,7 @@
 //! Command lines of each runtime.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 /// What lines of a runtime are made of.
@@ -52,23 +53,30 @@ impl Table {
             "nohup",
             "stdbuf -oL",
             "env -u A",
-            "/lib64/ld-linux-x86-64.so.2 --inhibit-cache",
         ] {
             let option = &options[random.below(options.len())];
-            let mut line = [words(wrapper), self.line(&[option])].concat();
-            if wrapper.starts_with("/lib64") {
-                if !std::path::Path::new("/lib64/ld-linux-x86-64.so.2").exists() {
-                    continue;
-                }
-                line[2] = format!("/usr/bin/{}", line[2]);
-            }
-            lines.push(line);
+            lines.push([words(wrapper), self.line(&[option])].concat());
         }
+        lines.extend(self.by_loader(&options[random.below(options.len())]));
         lines.extend(self.with_variables(&options));
         lines.extend(self.more.lines().map(words));
         let mut seen = BTreeSet::new();
         lines.retain(|line| seen.insert(line.clone()));
         lines
+    }
+
+    /// Without and with an option, started by the dynamic loader, which takes the program's real path.
+    fn by_loader(&self, option: &Option_) -> Vec<Vec<String>> {
+        const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+        let program = Path::new("/usr/bin").join(self.program).canonicalize();
+        let (Ok(program), true) = (program, Path::new(LOADER).exists()) else {
+            return Vec::new();
+        };
+        let program = program.display().to_string();
+        let start = vec![LOADER.to_owned(), "--inhibit-cache".to_owned(), program];
+        let lines = [self.line(&[]), self.line(&[option])];
+        let by_loader = |line: Vec<String>| [&start[..], &line[1..]].concat();
+        lines.into_iter().map(by_loader).collect()
     }
 
     /// The application with each setting, and with options in variables: each option in one of them, and
@@ -212,7 +220,8 @@ pub const JVM: Table = Table {
            java -XX:+PrintFlagsRanges App\njava -Xshare:auto App\njava -Xshare:on App\njava -jar app.jar\njava -jar app.jar -version\njava App -version\njava App.java\njava -version App\n\
            java --source 17 App.java\njava -Xshare:dump\njava -XX:ArchiveClassesAtExit=x.jsa App\n\
            java -Xshare:off App\njava -XX:+UseSerialGC -Xmx64m App\njavac -version\njava\n\
-           java -XshowSettings:vm -version\njava --dry-run App\njava @nothing App\njps -V\n",
+           java -XshowSettings:vm -version\njava --dry-run App\njava @nothing App\njps -V\n\
+           java App --help\njava -jar app.jar --version\njava App start --version\n",
 };
 
 pub const NODEJS: Table = Table {
@@ -252,7 +261,8 @@ pub const NODEJS: Table = Table {
     more: "node -e 1\nnode -p 1\nnode --version\nnode -v\nnode --help\nnode --v8-options\nnode -c app.js\n\
            node --check app.js\nnode --completion-bash\nnode app.js --permission\n\
            node --experimental-permission app.js\nnode --experimental-permission --allow-fs-read=* app.js\n\
-           node --dns-result-order ipv4first --experimental-permission app.js\nnode --jitless app.js\nnpm --version\n",
+           node --dns-result-order ipv4first --experimental-permission app.js\nnode --jitless app.js\nnpm --version\n\
+           node app.js --help\nnode app.js --version\nnode app.js serve --help\n",
 };
 
 pub const PYTHON: Table = Table {
@@ -310,7 +320,8 @@ pub const PHP: Table = Table {
            php --ini\nphp -m\nphp -v\nphp -d auto_prepend_file= app.php\nphp -d auto_prepend_file=none app.php\n\
            php -dauto_prepend_file=/dev/null app.php\nphp -q app.php\nphp -qn app.php\nphp -Hl app.php\nphp app.php -n\n\
            php -- app.php\nphp -f app.php -- -n\nphp --syntax-check app.php\nphp --strip app.php\nphp --run 1;\n\
-           phpdbg -V\n",
+           phpdbg -V\nphp -d disable_functions=getenv app.php\nphp app.php --help\nphp app.php --version\n\
+           php app.php serve --help\n",
 };
 
 /// Erlang's manual page erl(1) of OTP 25; it has no list to print.

@@ -136,7 +136,7 @@ fn warnings_are_those_of_the_application() {
         let code = "import logging, sqlite3, ssl, urllib.request, http.client, asyncio";
         let errors = ["-W", "error", "-c", code];
         assert_same(&python, &both(&scene, &python, |c| _ = c.args(errors)));
-        let server = ["-m", "http.server", "--help"];
+        let server = ["-m", "http.server", "-h"];
         assert_same(&python, &both(&scene, &python, |c| _ = c.args(server)));
     }
 }
@@ -177,7 +177,13 @@ fn django_is_instrumented_once_it_is_configured() {
         &scene,
         "site1/settings.py",
         "SECRET_KEY = 'x'\nALLOWED_HOSTS = ['*']\nROOT_URLCONF = 'site1.urls'\nMARK = 'ours'\n\
-         INSTALLED_APPS = ['django.contrib.contenttypes', 'django.contrib.auth']\n",
+         INSTALLED_APPS = ['django.contrib.contenttypes', 'django.contrib.auth', 'site1']\n",
+    );
+    write(
+        &scene,
+        "site1/management/commands/orders.py",
+        "from django.core.management.base import BaseCommand\n\
+         class Command(BaseCommand):\n    def handle(self, **_):\n        self.check()\n        print('checked')\n",
     );
     write(
         &scene,
@@ -204,7 +210,11 @@ fn django_is_instrumented_once_it_is_configured() {
          answer = get_wsgi_application()(environ, lambda status, headers: print(status))\n\
          print(b''.join(answer)); answer.close()\n",
     );
-    for arguments in [&["manage.py", "check"][..], &["wsgi.py"]] {
+    for arguments in [
+        &["manage.py", "orders"][..],
+        &["manage.py", "check"],
+        &["wsgi.py"],
+    ] {
         let outputs = both(&scene, &python, |command| {
             command.args(arguments).env("PYTHONPATH", &packages);
         });

@@ -13,7 +13,7 @@ use crate::machine::process_facts::{ProcessFacts, restored};
 use crate::machine::program_file::{self, Loader, Program};
 use crate::machine::visible_files::VisibleFiles;
 use crate::status::confinement::is_noexec;
-use opentelemetry_injector_policy::process::{directory, file_name, is_loader};
+use opentelemetry_injector_policy::process::{file_name, is_loader};
 use opentelemetry_injector_policy::{Process, Runtime};
 use rustix::fs::{StatVfsMountFlags, getxattr, statvfs};
 use std::env;
@@ -50,7 +50,11 @@ pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Way), CommandError>
     let unreadable = || CommandError::NotExecutable(file.as_os_str().as_bytes().to_vec());
     let program = File::open(&file).and_then(program_file::read);
     let program = program.ok().flatten().ok_or_else(unreadable)?;
-    load(&mut facts, &program);
+    load(
+        &mut facts,
+        &program,
+        &fs::canonicalize(&file).unwrap_or(file),
+    );
     let is_secure = is_secure(&resolved.program);
     let variable = facts.variable(LD_PRELOAD);
     let named = preload_sources::objects(variable.as_deref(), &facts.visible, &program.loader);
@@ -92,15 +96,16 @@ fn loaded_file(facts: &ProcessFacts, program: &Path) -> PathBuf {
     behind.map_or_else(|| program.into(), |behind| as_path(&behind).into())
 }
 
-/// What the program's file tells of the process.
-fn load(facts: &mut ProcessFacts, program: &Program) {
+/// What the program's file tells of the process; `path` is its real path.
+fn load(facts: &mut ProcessFacts, program: &Program, path: &Path) {
     facts.linked = program.linked;
     facts.libraries = program.needed.clone();
     match explained_process::runtime(facts) {
-        Some(Runtime::Jvm) => facts.libraries = libjvm(facts).into_iter().collect(),
-        Some(Runtime::Dotnet) => facts.libraries = libhostfxr(facts),
+        Some(Runtime::Jvm) => facts.libraries = libjvm(path).into_iter().collect(),
+        Some(Runtime::Dotnet) => facts.libraries = libhostfxr(path),
         Some(_) => {}
-        None => facts.libraries.extend(libjvm_inside(facts)),
+        None if is_java(path) => facts.libraries.extend(libjvm(path)),
+        None => facts.libraries.extend(libjvm_inside(facts, path)),
     }
 }
 
@@ -156,9 +161,16 @@ fn is_secure(program: &Path) -> bool {
     sets_user || sets_group || has_capabilities && own.user != 0
 }
 
-/// The library that the launcher of this executable loads.
-fn libjvm(facts: &ProcessFacts) -> Option<Vec<u8>> {
-    let folder = as_path(directory(&facts.executable));
+/// Whether a file is a JVM's launcher: behind a loader that is called by name, the process's executable
+/// does not tell.
+fn is_java(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    Runtime::Jvm.launches(name.as_bytes())
+}
+
+/// The library that the launcher at this path loads.
+fn libjvm(path: &Path) -> Option<Vec<u8>> {
+    let folder = folder(path);
     let library = JVM_LIBRARIES
         .iter()
         .find_map(|name| fs::canonicalize(folder.join(name)).ok())?;
@@ -167,13 +179,13 @@ fn libjvm(facts: &ProcessFacts) -> Option<Vec<u8>> {
 
 /// The library that a program opens which is no launcher of a JDK, but has a JVM inside: jsvc(1), and
 /// what jpackage writes (a `.cfg` of its own name beside its JVM).
-fn libjvm_inside(facts: &ProcessFacts) -> Option<Vec<u8>> {
-    let folder = as_path(directory(&facts.executable));
-    let name = file_name(&facts.executable);
-    let library = if name == b"jsvc" {
+fn libjvm_inside(facts: &ProcessFacts, path: &Path) -> Option<Vec<u8>> {
+    let folder = folder(path);
+    let name = path.file_name()?;
+    let library = if name == "jsvc" {
         jsvc_home(facts).join("lib/server/libjvm.so")
     } else {
-        let mut own = as_path(name).as_os_str().to_owned();
+        let mut own = name.to_owned();
         own.push(".cfg");
         let application = folder.join("../lib/app").join(own);
         application
@@ -194,12 +206,18 @@ fn jsvc_home(facts: &ProcessFacts) -> PathBuf {
 }
 
 /// The library that `dotnet` loads: one of those that are installed beside it.
-fn libhostfxr(facts: &ProcessFacts) -> Vec<Vec<u8>> {
-    let folder = as_path(directory(&facts.executable)).join("host/fxr");
-    let versions = fs::read_dir(folder).into_iter().flatten().flatten();
+fn libhostfxr(path: &Path) -> Vec<Vec<u8>> {
+    let versions = fs::read_dir(folder(path).join("host/fxr"))
+        .into_iter()
+        .flatten()
+        .flatten();
     let libraries = versions.map(|version| version.path().join("libhostfxr.so"));
     let libraries = libraries.filter(|library| library.is_file());
     libraries
         .map(|library| library.into_os_string().into_vec())
         .collect()
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }

@@ -46,12 +46,17 @@ impl fmt::Display for Caller {
     }
 }
 
+/// A caller in one program: the program's index, and the return address.
+type Key = (usize, u64);
+
 /// Finds callers, each once.
 #[derive(Default)]
 pub struct Callers {
     files: HashMap<String, SymbolFile>,
     maps: PerfMaps,
-    found: HashMap<(usize, u64), Caller>,
+    found: HashMap<Key, Caller>,
+    /// How many of the recording's calls have been looked at.
+    seen: usize,
     /// Whether lines are looked for, which takes time: debug information has to be unpacked.
     with_lines: bool,
 }
@@ -65,15 +70,16 @@ impl Callers {
         }
     }
 
-    /// Where a call comes from.
+    /// Where a call of the recording comes from.
     pub fn of(&mut self, recording: &Recording, call: &Call) -> Caller {
         let key = (call.program, call.caller);
-        if let Some(caller) = self.found.get(&key) {
-            return caller.clone();
+        if !self.found.contains_key(&key) {
+            self.find(recording);
         }
-        let caller = self.find(recording, call);
-        self.found.insert(key, caller.clone());
-        caller
+        self.found
+            .get(&key)
+            .cloned()
+            .unwrap_or_else(|| nowhere(call.caller))
     }
 
     /// Whether an executable has a getenv of its own, which is no hooked one.
@@ -86,27 +92,67 @@ impl Callers {
         self.files.entry(path.to_owned()).or_insert_with(read)
     }
 
-    fn find(&mut self, recording: &Recording, call: &Call) -> Caller {
-        // The return address may be the next function's first.
-        let address = call.caller.wrapping_sub(1);
-        let Some(module) = recording.module_at(call.program, address) else {
-            let process = recording.programs[call.program].process;
-            return Caller {
-                module: None,
-                address,
-                function: self.maps.function(process, address),
-                line: None,
-            };
-        };
-        let with_lines = self.with_lines;
-        let file = self.file(&module.path);
-        let address = file.address(address - module.start);
-        Caller {
-            module: Some(module.path.clone()),
-            address,
-            function: file.function(address),
-            line: if with_lines { file.line(address) } else { None },
+    /// Finds the callers of all new calls, for each file together.
+    fn find(&mut self, recording: &Recording) {
+        let mut in_files: HashMap<&str, Vec<(u64, Key)>> = HashMap::new();
+        for call in recording.calls.get(self.seen..).unwrap_or_default() {
+            let key = (call.program, call.caller);
+            if self.found.contains_key(&key) {
+                continue;
+            }
+            // The return address may be the next function's first.
+            let address = call.caller.wrapping_sub(1);
+            let mut caller = nowhere(call.caller);
+            match recording.module_at(call.program, address) {
+                Some(module) => {
+                    let place = (address - module.start, key);
+                    in_files.entry(&module.path).or_default().push(place);
+                }
+                None => {
+                    let process = recording.programs[call.program].process;
+                    caller.function = self.maps.function(process, address);
+                }
+            }
+            self.found.insert(key, caller);
         }
+        self.seen = recording.calls.len();
+        for (path, mut places) in in_files {
+            places.sort_unstable();
+            self.find_in_file(path, &places);
+        }
+    }
+
+    /// Finds the callers at these places of a file, in ascending order.
+    fn find_in_file(&mut self, path: &str, places: &[(u64, Key)]) {
+        let with_lines = self.with_lines;
+        let file = self.file(path);
+        let addresses: Vec<_> = places
+            .iter()
+            .map(|(offset, _)| file.address(*offset))
+            .collect();
+        let functions = file.functions(&addresses);
+        let callers: Vec<_> = functions
+            .into_iter()
+            .zip(addresses)
+            .map(|(function, address)| Caller {
+                module: Some(path.to_owned()),
+                address,
+                function,
+                line: if with_lines { file.line(address) } else { None },
+            })
+            .collect();
+        let keys = places.iter().map(|(_, key)| *key);
+        self.found.extend(keys.zip(callers));
+    }
+}
+
+/// A caller of which nothing is known but its return address.
+fn nowhere(address: u64) -> Caller {
+    Caller {
+        module: None,
+        address: address.wrapping_sub(1),
+        function: None,
+        line: None,
     }
 }
 

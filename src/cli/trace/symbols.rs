@@ -57,17 +57,26 @@ impl SymbolFile {
         self.base.wrapping_add(offset)
     }
 
-    /// The function that an address in the file lies in.
-    pub fn function(&self, address: u64) -> Option<Function> {
-        let found = self
-            .tables
-            .iter()
-            .filter_map(|table| table.function(address));
-        let (start, name) = found.max_by_key(|(start, _)| *start)?;
-        Some(Function {
+    /// For each of these addresses in the file, in ascending order, the function that it lies in.
+    pub fn functions(&self, addresses: &[u64]) -> Vec<Option<Function>> {
+        let mut found: Vec<Option<(u64, String)>> = vec![None; addresses.len()];
+        for table in &self.tables {
+            for (best, new) in found.iter_mut().zip(table.functions(addresses)) {
+                let start =
+                    |function: &Option<(u64, String)>| function.as_ref().map(|(start, _)| *start);
+                if start(&new) >= start(best) && new.is_some() {
+                    *best = new;
+                }
+            }
+        }
+        let function = |((start, name), address): ((u64, String), u64)| Function {
             name: demangled(&name),
             offset: address - start,
-        })
+        };
+        let found = found.into_iter().zip(addresses.iter().copied());
+        found
+            .map(|(found, address)| Some(function((found?, address))))
+            .collect()
     }
 
     /// Whether the file defines a function.
@@ -188,11 +197,21 @@ mod tests {
         let path = libc.split_whitespace().last().unwrap();
         let file = SymbolFile::read(Path::new(path));
         let getenv = (0..file.tables.len()).find_map(|table| file.tables[table].start_of("getenv"));
-        let found = file.function(getenv.unwrap() + 3).unwrap();
-        assert_eq!((found.name.as_str(), found.offset), ("getenv", 3));
-        assert_eq!(file.function(1), None);
+        let getenv = getenv.unwrap();
+        let found = file.functions(&[1, getenv, getenv + 3]);
+        let function = |offset| {
+            Some(Function {
+                name: "getenv".into(),
+                offset,
+            })
+        };
+        assert_eq!(found, [None, function(0), function(3)]);
+        assert!(file.defines("secure_getenv") && !file.defines("ecure_getenv"));
         let nothing = SymbolFile::read(Path::new("/nonexistent"));
-        assert!(nothing.function(1).is_none() && nothing.address(2) == 2);
+        assert_eq!(
+            (nothing.functions(&[1]), nothing.address(2)),
+            (vec![None], 2)
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How names, paths and command lines are matched.
 
 pub mod command_line;
+pub mod commands;
 pub mod glob;
 pub mod rivals;
 pub mod tools;

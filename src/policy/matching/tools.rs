@@ -200,7 +200,7 @@ const TOOLS: &[Tools] = &[
         By::Module,
         "a tool written in Python",
         "autopep8 bandit black compileall cython dis flake8 idlelib isort lib2to3 mypy pdb \
-         pre_commit py_compile pycodestyle pydoc pydocstyle pyflakes pylint PyInstaller pyright \
+         mkdocs pre_commit py_compile pycodestyle pydoc pydocstyle pyflakes pylint PyInstaller pyright \
          ruff sphinx tabnanny timeit yapf zipapp zipfile",
     ),
     // Package managers with their inner scripts.
@@ -222,8 +222,11 @@ const TOOLS: &[Tools] = &[
         Runtime::Python,
         By::Script,
         "a tool written in Python",
-        "2to3 autopep8 bandit black cython f2py flake8 idle isort mypy pre-commit pycodestyle pydoc \
-         pydocstyle pyflakes pyinstaller pylint pyright ruff sphinx-build yapf",
+        "2to3 alembic autopep8 bandit black bpython cookiecutter cython f2py fab flake8 http https idle \
+         inv invoke ipython isort jupyter-console jupyter-execute jupyter-kernelspec jupyter-migrate \
+         jupyter-nbconvert jupyter-troubleshoot jupyter-trust litecli mkdocs mycli mypy pgcli \
+         pre-commit ptpython pycodestyle pydoc pydocstyle pyflakes pyinstaller pylint pyright ruff \
+         sphinx-build yapf youtube-dl yt-dlp",
     ),
     // Tools of Debian, Ubuntu and Red Hat, then of Google Cloud, which replace modules of the standard
     // library by their own and must be first to import them.
@@ -242,7 +245,8 @@ const TOOLS: &[Tools] = &[
         Runtime::Python,
         By::Script,
         "a tool of administrators",
-        "AnsiballZ_*.py ansible ansible-* aws certbot cloud-init salt-call salt-ssh supervisorctl",
+        "AnsiballZ_*.py ansible ansible-* aws az certbot cloud-init docker-compose salt-call salt-ssh \
+         supervisorctl",
     ),
     // How the standard library and pip start helpers of their own.
     tools(
@@ -274,7 +278,7 @@ const TOOLS: &[Tools] = &[
         By::Script,
         "a tool written in PHP",
         "captainhook churn composer-require-checker composer-unused dep deployer.phar deptrac \
-         deptrac.phar doctum.phar ecs grumphp parallel-lint pdepend phan phan.phar phing phing.phar \
+         deptrac.phar doctum.phar drush drush.php drush.phar ecs grumphp parallel-lint pdepend phan phan.phar phing phing.phar \
          php-cs-fixer php-cs-fixer*.phar php-parse phpDocumentor.phar phpactor phpcbf phpcbf.phar \
          phpcpd phpcs phpcs.phar phpdoc phpdoc.phar phplint phploc phpmd phpmd.phar phpmnd phpstan \
          phpstan.phar pint psalm psalm.phar psalm-language-server psalter psysh rector robo robo.phar \
@@ -382,6 +386,25 @@ const TOOLS: &[Tools] = &[
          rollup */rollup/dist/bin/rollup parcel */parcel/lib/bin.js esbuild sass sass.js postcss \
          tailwindcss typedoc gulp gulp.js grunt lerna nx turbo ng react-scripts react-scripts.js \
          vue-cli-service vue-cli-service.js",
+    ),
+    // What they start is a process of its own, which is asked for itself.
+    tools(
+        Runtime::Nodejs,
+        By::Script,
+        "a process manager or starter",
+        "pm2 pm2-runtime pm2-docker pm2-dev */pm2/lib/Daemon.js nodemon nodemon.js forever \
+         concurrently concurrently.js npm-run-all run-p run-s cross-env cross-env.js cross-env-shell \
+         dotenv dotenvx env-cmd node-dev nest nest.js ts-node-dev tsnd tsx */tsx/dist/cli.mjs \
+         start-server-and-test wait-on",
+    ),
+    tools(
+        Runtime::Nodejs,
+        By::Script,
+        "a tool written in JavaScript",
+        "cdk changeset commitlint depcheck drizzle-kit firebase firebase.js husky knex lint-staged \
+         ncu netlify node-gyp node-gyp.js node-pre-gyp npm-check-updates patch-package \
+         prebuild-install prisma */prisma/build/index.js rimraf semantic-release sequelize \
+         sequelize-cli serverless sls storybook typeorm vc vercel wrangler",
     ),
 ];
 

@@ -15,8 +15,9 @@ use core::fmt;
 /// How the names of questions begin.
 pub const PREFIX: &str = "OPENTELEMETRY_INJECTOR_BOOT_";
 
-/// Asked when the runtime has read its own variables: from then on they are answered as they are
-/// in the environment, so that no copy of ours reaches a child.
+/// A boot file calls `getenv` with this name to report that the runtime has read its own variables. (getenv is
+/// the only channel between them; the result is not used.) From then on these variables are answered as they are
+/// in the environment, so that no injected value reaches a child.
 pub const STARTED: &str = "OPENTELEMETRY_INJECTOR_BOOT_STARTED";
 
 /// Asked when the agent has read its settings: from then on variables that stand in the
@@ -89,13 +90,14 @@ impl fmt::Display for StoodDown {
     }
 }
 
-/// A question.
+/// What a boot file asks the preload object for. (Not to be confused with `Question` in the preload object's
+/// `answers.rs`, which is any call of getenv for a watched name.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// `…AGENT_PATH`: the runtime's `agent_path`.
     AgentPath,
-    /// `…SETTINGS`: every setting that the user lacks, the merged resource attributes among them,
-    /// as `NAME=value` and a NUL-free line end (`\n`) each.
+    /// `…SETTINGS`: all settings that the user has not set, and the merged resource attributes, as lines
+    /// `NAME=value`, each ended by a line feed.
     Settings,
     /// `…ESM`: `1` where `nodejs.esm` is true.
     Esm,

@@ -1,7 +1,7 @@
-//! Which processes are answered: the one function that proves that a process runs a runtime.
+//! Which processes get an injected value: only those that provably run the runtime ([`Runtime::proof`]).
 //!
-//! Programs that are no runtime ask for a runtime's variable, too, to pass it on: CMake, launchers in C,
-//! Node.js for its children. They get their own values.
+//! Other programs also read a runtime's variable, to pass it to their children: CMake, launchers written in C,
+//! or Node.js. They get the value of their environment.
 
 use crate::matching::glob;
 use crate::process::{Process, file_name, is_loader};
@@ -21,8 +21,9 @@ pub enum Proof {
 }
 
 impl Runtime {
-    /// What proves that a process runs this runtime. Only a process that asks for one of the
-    /// runtime's variables pays for the look.
+    /// What proves that a process runs this runtime: the name of its executable, a loaded library, a function that
+    /// the executable exports, or `processes.include`. This is expensive, so it is called only when a process
+    /// reads one of the runtime's variables.
     ///
     /// # Errors
     /// Why the process is left alone: nothing proves it, or it cannot load an agent in this way.
@@ -54,8 +55,8 @@ impl Runtime {
         }
     }
 
-    /// The runtime that a process is recognised as before it has asked for anything, by the path it
-    /// was started by. Programs that embed a runtime are told by nothing before that.
+    /// The runtime of a process, guessed from the path with which it was started, before it has read any variable.
+    /// Programs that embed a runtime cannot be recognised that early: `None`.
     pub fn of(process: &impl Process) -> Option<Self> {
         let name = file_name(process.started_as());
         let mut runtimes = Self::ALL.into_iter();

@@ -1,4 +1,5 @@
-//! The names whose answers may change, and the value of each.
+//! The watched names: [`Variable`] lists the runtimes' variables, [`watched`] all others (`OTEL_…`, and the names
+//! that boot files ask for). [`Variable::value`] computes the value of one, with all checks in their order.
 
 use crate::config;
 use crate::matching::rivals;

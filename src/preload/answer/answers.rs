@@ -1,7 +1,8 @@
 //! The values with which watched variables are answered.
 //!
-//! A value is computed once for each original value and published in an append-only list. Reading
-//! takes no lock, and every pointer stays valid for the life of the process.
+//! This is the cache: a value is computed once for each name, original value and calling object, and added to
+//! the list [`ANSWERS`], which only grows. Reading takes no lock, and every pointer stays valid for the life
+//! of the process. Read it in this order: `answer`, `is_answered`, `find`, `compute`, `publish`.
 
 use crate::answer::php_requests;
 use crate::answer::state::STATE;
@@ -24,8 +25,8 @@ use opentelemetry_injector_policy::{Configuration, Reason, Variable, Watched, de
 struct Answer {
     older: *const Answer,
     name: *const c_char,
-    /// The addresses of the object that asked. Another object's question is looked at anew: what
-    /// asks for itself before a JVM is loaded must not decide for the JVM.
+    /// The address range of the object that called getenv. Calls from another object are answered separately:
+    /// a program that reads JAVA_TOOL_OPTIONS itself before it loads a JVM must not decide what the JVM gets.
     callers: Range<usize>,
     /// A copy of the original value; null where the variable was not set.
     original: *const c_char,
@@ -35,8 +36,9 @@ struct Answer {
 
 static ANSWERS: AtomicPtr<Answer> = AtomicPtr::new(ptr::null_mut());
 
-/// How many answers a process gets. One that sets ever new values would fill its memory with what
-/// is never freed, and search ever longer for it; from then on new values are its own.
+/// How many answers are cached in a process. Answers are never freed, so a process that keeps changing a
+/// watched variable would use more and more memory and search longer and longer. Above this number, new
+/// values are returned unchanged.
 const MOST_ANSWERS: usize = 1000;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -54,7 +56,8 @@ fn replace(configuration: &'static Configuration) {
     CONFIGURATION.store(pointer, Ordering::Release);
 }
 
-/// What a name is watched for that only the configuration knows.
+/// A name that is watched only because the configuration names it (for example `SPLUNK_…`): a setting. `None`
+/// before an agent has been injected.
 pub fn spelled_out(name: &[u8]) -> Option<Watched<'_>> {
     if !filter::is_extended() || STATE.activated().is_none() {
         return None;
@@ -157,7 +160,7 @@ fn find(
 ) -> Option<&'static Answer> {
     let mut next = newest;
     while next != until {
-        // SAFETY: published answers live for ever and end with null.
+        // SAFETY: null (the end of the list), or a published answer, which is never changed or freed.
         let answer = unsafe { next.as_ref() }?;
         let same_caller = answer.callers.contains(&question.caller);
         let same_name = text(answer.name) == Some(question.name);
@@ -170,7 +173,8 @@ fn find(
 }
 
 fn text(value: *const c_char) -> Option<&'static CStr> {
-    // SAFETY: null or a C string: of ours, or of the environment.
+    // SAFETY: null, a permanent C string of ours, or a string of the environment. The latter lives at least
+    // during this call of getenv, as libc's own `getenv` requires too, and nothing keeps the result longer.
     (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) })
 }
 

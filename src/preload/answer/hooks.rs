@@ -1,8 +1,8 @@
 //! The replacements of libc's `getenv` and `secure_getenv`, which the entry in machine code calls.
 //!
-//! The entry answers names that are not watched by itself: it allocates nothing, takes no lock and makes
-//! no system call, so it may run in a signal handler, between fork and exec, and in any thread. The same
-//! holds for both functions here as long as no value has to be computed.
+//! With the direct engine and without a trace, the entry itself answers names that are not watched. It
+//! allocates nothing, takes no lock and makes no system call, so it may run in a signal handler, between fork
+//! and exec, and in any thread. The same holds for both functions here if no value has to be computed.
 
 use crate::answer::answers::{self, Question};
 use crate::answer::trace;
@@ -22,7 +22,8 @@ pub static ORIGINAL: AtomicUsize = AtomicUsize::new(0);
 /// Whether every call is told in the log.
 static TRACING: AtomicBool = AtomicBool::new(false);
 
-/// What the entry looks at: 0, where it answers by itself what is not watched, or one of the two below.
+/// Tells the entry which calls it must pass on. 0 (direct engine): the entry answers names that are not watched,
+/// and passes on the others. [`BY_ORIGINAL`] (Gum) and [`EVERY_CALL`] (traces): see there.
 pub static DETOUR: AtomicU8 = AtomicU8::new(0);
 
 /// In [`DETOUR`]: names that are not watched are answered at [`ORIGINAL`].
@@ -59,7 +60,7 @@ pub unsafe extern "C" fn answer_watched(
     original: *const c_char,
     caller: usize,
 ) -> *const c_char {
-    // SAFETY: a C string.
+    // SAFETY: getenv's caller passes a C string, and the entry has already read its beginning (it is not null).
     let name = unsafe { CStr::from_ptr(name) };
     let bytes = name.to_bytes();
     match variable::watched(bytes).or_else(|| answers::spelled_out(bytes)) {

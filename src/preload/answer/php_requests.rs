@@ -90,10 +90,11 @@ pub fn watch(caller: usize, prepend: &[u8]) -> bool {
 
 fn watch_object(caller: usize, prepend: &[u8]) -> Option<()> {
     let mapped = memory_map::at(caller)?;
-    // SAFETY: the file is mapped from there on, and its code is running.
+    // SAFETY: `mapped.start` is where the first mapping of the caller's file begins, so the ELF header is there.
+    // The file stays mapped during this call, because its code has called us.
     let object = unsafe { Image::of_mapped(mapped.start) }?;
     let function = |name: &CStr| object.function(name).map(|function| function.address);
-    let interface = object.variable::<Interface>(c"sapi_module")?.cast_mut();
+    let interface = object.writable_variable::<Interface>(c"sapi_module")?;
     // SAFETY: PHP's own variable. A program that has a copy of it (copy relocation) leaves this one
     // empty.
     let (name, activate) = unsafe { ((*interface).name, (*interface).activate) };
@@ -125,7 +126,8 @@ fn watch_object(caller: usize, prepend: &[u8]) -> Option<()> {
     // SAFETY: the block is long enough, aligned, and known to nobody else yet.
     unsafe { block.write(php) };
     PHP.store(block, Ordering::Release);
-    // SAFETY: one word of PHP's own variable, which it reads when a request begins.
+    // SAFETY: `sapi_module` is a writable variable: PHP itself has just assigned to it (its name is set). PHP is
+    // still starting (see `watch`), so no other thread reads it meanwhile. It is one aligned word.
     unsafe { (*interface).activate = Some(begin) };
     Some(())
 }
@@ -158,7 +160,7 @@ unsafe extern "C" fn begin() -> c_int {
         Some(activate) => unsafe { activate() },
         None => 0,
     };
-    // SAFETY: PHP has begun a request in this thread.
+    // SAFETY: PHP calls this function as its `activate`, at the beginning of a request in this thread.
     let runs = unsafe { php.prepend_runs() };
     STATE.begin_request((!runs).then_some(StoodDown::Closed));
     result

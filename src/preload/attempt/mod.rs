@@ -30,9 +30,9 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use core::{ptr, slice};
 
-/// How many attempts may run at once; a further one waits for its turn. That many threads do ask in
-/// one moment, and one that waits while others run gets no answer. Pages that are not used cost
-/// nothing.
+/// How many attempts can run at the same time. A further one waits, but gives up after [`PATIENCE`] tries
+/// and then gets no answer. Programs with hundreds of threads do ask at the same time. Memory that is not
+/// used costs nothing.
 const PLACES: usize = 1024;
 
 /// How often a waiting attempt yields before it gives up.
@@ -54,7 +54,9 @@ struct Place {
     kept: Cell<bool>,
 }
 
-// SAFETY: all but `owner` belongs to the thread that claimed the place.
+// SAFETY: `owner` and `stack` are atomics. `saved`, `arena` and `kept` are used only by the thread that
+// claimed the place: `claim` sets `owner` (acquire), `release` clears it (release), and the next owner
+// therefore sees what the one before has written.
 unsafe impl Sync for Place {}
 
 /// The constructor's: it runs once.
@@ -72,10 +74,13 @@ static AT_ANSWERS: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
 /// One more than the highest place ever claimed, so that searches stay short.
 static CLAIMED: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs `work`; `None` where it panicked, ran out of memory, found no place, or where this thread
-/// is inside of an attempt already. The result must not refer to memory of the attempt, unless
-/// [`keep`] was called. Destructors of a failed attempt do not run.
-pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
+/// Runs `work` and returns its result. Returns `None` if `work` panicked or ran out of memory, if no place
+/// was free, or if this thread is already inside an attempt.
+///
+/// The memory of the attempt is freed when it ends. So the result must not refer to it, unless [`keep`] was
+/// called: `Copy` keeps out what owns memory (`Vec`, `Box`), and a reference to what `work` made does not
+/// compile. If the attempt fails, destructors do not run.
+pub fn attempt<R: Copy>(work: impl FnOnce() -> R) -> Option<R> {
     let signals = kernel::block_signals().ok()?;
     let result = on_own_stack(work);
     kernel::unblock_signals(signals);
@@ -84,14 +89,17 @@ pub fn attempt<R>(work: impl FnOnce() -> R) -> Option<R> {
 
 /// [`attempt`] for the constructor, with no system call of its own: below it there is nothing that
 /// a signal handler could jump to, and the loader has left plenty of stack.
-pub fn attempt_at_start<R>(work: impl FnOnce() -> R) -> Option<R> {
+pub fn attempt_at_start<R: Copy>(work: impl FnOnce() -> R) -> Option<R> {
     let thread = machine::thread();
     let place = || claim(slice::from_ref(&AT_START), thread, 0);
     run_on(0, place, work)
 }
 
-/// A handler that asks on the thread's signal stack is still there meanwhile: what may come now must not
-/// begin on that stack's top again.
+/// Runs `work` on a stack of its own.
+///
+/// If the caller is a signal handler on the alternate signal stack (sigaltstack(2)), the kernel no longer sees
+/// that this stack is in use, because the stack pointer is elsewhere now. A second signal would overwrite the
+/// handler's frames. So the alternate stack is switched off meanwhile.
 fn on_own_stack<R>(work: impl FnOnce() -> R) -> Option<R> {
     let stack = kernel::map(STACK).ok()?;
     // What goes deeper ends there instead of in somebody's memory. A refusal leaves it as it is.
@@ -153,11 +161,12 @@ fn run_on<R>(
         result: MaybeUninit::uninit(),
     };
     let data = (&raw mut call).cast();
-    // SAFETY: `run` takes this `Call`; `saved` belongs to this attempt; nothing else is on the
-    // stack. The way out is only taken from below this frame, by the panic handler.
+    // SAFETY: `run` is made for this type of `Call`, and `call` lives until this function returns. `saved`
+    // belongs to this attempt. The stack that ends at `top` is used by nobody else. Only the panic handler
+    // takes the way out, and only while `run` runs, so this frame, to which it returns, still exists.
     let failed = unsafe { machine_code::call_with_way_out(run, data, place.saved.get(), top) } != 0;
     place.release();
-    // SAFETY: `run` came back, so it wrote the result.
+    // SAFETY: 0 means that `run` returned. It found the work, which was put there above, and wrote the result.
     (!failed).then(|| unsafe { call.result.assume_init_read() })
 }
 
@@ -175,7 +184,7 @@ impl Place {
         if self.kept.replace(false) {
             *arena = Arena::new();
         } else {
-            // SAFETY: the attempt's result does not refer to its memory.
+            // SAFETY: the work has ended, and its result does not refer to the arena (see `attempt`).
             unsafe { arena.free() };
         }
         self.stack.store(0, Ordering::Release);
@@ -190,7 +199,8 @@ fn places() -> Option<&'static [Place]> {
     if places.is_null() {
         let length = PLACES * size_of::<Place>();
         let fresh = kernel::map(length).ok()?;
-        kernel::wipe_on_fork(fresh, length);
+        // SAFETY: fresh memory; zeroes are free places, and a child has none of the threads that own others.
+        unsafe { kernel::wipe_on_fork(fresh, length) };
         let (none, ours) = (ptr::null_mut(), fresh.cast());
         match AT_ANSWERS.compare_exchange(none, ours, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => places = ours,
@@ -201,7 +211,8 @@ fn places() -> Option<&'static [Place]> {
             }
         }
     }
-    // SAFETY: published once, long enough and aligned to a page, for ever; zeroes are free places.
+    // SAFETY: the memory was mapped for PLACES places, is aligned to a page, and is never unmapped once it is
+    // published. It begins as zeroes, which are valid, free places.
     Some(unsafe { slice::from_raw_parts(places, PLACES) })
 }
 
@@ -295,7 +306,8 @@ unsafe impl GlobalAlloc for AttemptMemory {
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     if let Some(place) = current() {
-        // SAFETY: `saved` was written when this thread's attempt began, below which we run.
+        // SAFETY: `call_with_way_out` wrote `saved` when this thread's attempt began. Its frame still exists,
+        // because we were called by the attempt's work.
         unsafe { machine_code::way_out(*place.saved.get()) }
     }
     // What runs outside of attempts (the entry, finding a published answer, claiming a place)

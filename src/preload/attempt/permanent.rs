@@ -1,4 +1,5 @@
-//! Memory for published values, which callers may keep for ever. It is never freed and never moved.
+//! Memory that outlives the attempt: for published values, whose pointers the host may keep for ever. It is
+//! never freed and never moved. (It is not part of the arena, and does not need an attempt.)
 
 use crate::sys::kernel;
 use core::ffi::c_char;

@@ -1,12 +1,13 @@
-//! The token that proves that code runs in the constructor: only the constructor can make one.
+//! A value that proves that code runs in the constructor. Functions that are safe only there take it as an
+//! argument, and only the constructor can create it, so the compiler rejects calls from elsewhere.
 
 use crate::hook::loaded_objects::Libc;
 use crate::sys::auxiliary::Auxiliary;
 use core::cell::OnceCell;
 
-/// Functions that take one may be called in the constructor alone: no other thread runs there, and libc
-/// and the loader may be called. In an answer another thread may hold their locks, and in a child of
-/// fork nobody would ever give them back.
+/// Functions that take one can be called only in the constructor. No other thread runs there, so libc and the
+/// loader may be called. Later, another thread may hold their locks, and in a child of fork that thread does
+/// not exist, so the lock would never be released.
 pub struct AtStart {
     auxiliary: Auxiliary,
     libc: OnceCell<Option<Libc>>,

@@ -22,8 +22,8 @@ static CONSTRUCTOR: extern "C" fn(usize, usize, usize) = construct;
 
 /// glibc's loader passes `main`'s arguments; musl's passes none, and the values are of no use.
 extern "C" fn construct(count: usize, arguments: usize, environment: usize) {
-    // Before anything else: such a process is neither read nor told. Nor is one in which nothing tells
-    // whether it is such a one.
+    // Before anything else: a process with AT_SECURE is left alone, with no file read and nothing logged. The
+    // same if the auxiliary vector is not found, because then AT_SECURE is unknown.
     let Some(auxiliary) = auxiliary::read([count, arguments, environment]) else {
         return;
     };
@@ -54,7 +54,8 @@ fn trace_alone(start: &AtStart, reason: &Reason) {
     }
 }
 
-/// A parent's additions are not for this process, whatever becomes of it.
+/// Removes what the injector added to the parent's environment. This happens before any check, even if this
+/// process is left alone.
 fn restore() {
     if let Some(marker) = environment::marker() {
         attempt_at_start(|| environment::restore(marker));

@@ -107,7 +107,7 @@ const fn common(one: &[u8], other: &[u8]) -> [u8; LENGTH] {
     beginning
 }
 
-/// Names that every program asks for are told by the first look.
+/// Checked when the object is built: no name that many programs ask for shares a slot with a watched name.
 const _: () = {
     let names = [
         "PATH",

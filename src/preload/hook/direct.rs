@@ -27,7 +27,8 @@ impl Patch {
         function: Function,
         destination: usize,
     ) -> Result<Self, EngineProblem> {
-        // SAFETY: the loader mapped the function for reading and executing.
+        // SAFETY: `Image::function` has checked that the whole function lies in an executable segment of libc, and
+        // `hook` that it may be read (`is_readable`). Libc is never unloaded, and nobody writes it meanwhile.
         let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
         let pad = machine::landing_pad(code);
         let code = code.get(pad..).unwrap_or_default();
@@ -46,12 +47,15 @@ impl Patch {
 
 /// Puts patches into their places, all of them or none, for the rest of the process's life.
 ///
-/// Pages are made writable while they stay executable, so that no refusal can leave unusable code
-/// behind; or code is written through `/proc/self/mem`, which changes no protection and works where
-/// memory may not be writable and executable (PR_SET_MDWE, SELinux). The first way makes no system
-/// call that a plain start does not make: a process may run under a filter that kills it for any
-/// other (seccomp(2)). But SELinux logs what it refuses, in every confined process,
-/// and arm64's landing pads are checked no more in pages whose protection was changed like that.
+/// There are two ways, and the second one is tried if the first one fails:
+///
+/// - mprotect: pages become writable and stay executable, so that no refusal can leave unusable code behind.
+///   This makes only system calls that every start makes, so no filter kills the process (seccomp(2)).
+/// - `/proc/self/mem`: this changes no protection, and works where memory may not be both writable and
+///   executable (PR_SET_MDWE, SELinux).
+///
+/// The order is reversed in two cases: with SELinux, which logs each refused mprotect, and on arm64 with landing
+/// pads (BTI), because mprotect would switch the check of landing pads off in these pages.
 ///
 /// # Safety
 /// Each destination behaves as its function does, and no thread is inside the first bytes of one.
@@ -71,7 +75,7 @@ unsafe fn write(start: &AtStart, patches: &[Patch]) -> Result<(), EngineProblem>
         return Err(EngineProblem::MemoryRefused);
     }
     for patch in patches {
-        // SAFETY: the function is at least this long.
+        // SAFETY: the patched bytes are mapped: `Patch::new` has read as many from the function.
         unsafe { machine::synchronize_code(patch.start, PATCH_LENGTH) };
     }
     Ok(())
@@ -94,7 +98,8 @@ unsafe fn write_with_protection(patches: &[Patch]) -> bool {
         return false;
     };
     let length = last + PATCH_LENGTH - first;
-    // SAFETY: the pages stay readable and executable.
+    // SAFETY: the range lies in libc's code segment, whose pages were readable and executable and stay so. To be
+    // writable for a moment harms nothing: no other thread is running.
     let opened = unsafe { kernel::protect(first, length, code | libc::PROT_WRITE) };
     if opened.is_ok() {
         for patch in patches {
@@ -103,7 +108,8 @@ unsafe fn write_with_protection(patches: &[Patch]) -> bool {
         }
     }
     // Even if refused: perhaps only for a part of the range.
-    // SAFETY: their protection as before; a refusal leaves them writable, which harms nothing.
+    // SAFETY: this is the protection that the pages had before. If it is refused, they stay writable, which
+    // changes nothing for code that runs there.
     let _ = unsafe { kernel::protect(first, length, code) };
     opened.is_ok()
 }
@@ -135,7 +141,7 @@ fn write_through_proc(patches: &[Patch]) -> bool {
 
 /// Whether a function of libc's, which may be read, jumps to where another one begins.
 fn jumps(function: Function, target: usize) -> bool {
-    // SAFETY: the loader mapped the function for reading.
+    // SAFETY: `hook` asks only for functions that may be read (`is_readable`), and libc is never unloaded.
     let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
     machine::jumps_to(code, function.address, target)
 }
@@ -167,7 +173,8 @@ fn looks_again(libc: &Libc) -> Option<*const c_char> {
 /// an attempt.
 ///
 /// # Errors
-/// `getenv` is as it was. A `secure_getenv` that cannot be patched is no error: it asks `getenv`.
+/// Then nothing is patched. If only `secure_getenv` cannot be patched, that is not an error: it calls `getenv`
+/// (glibc and musl), so its callers get the hook's answers all the same.
 pub fn hook(start: &AtStart, mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
     let libc = start.libc().ok_or(EngineProblem::NoLibc)?;
     // Before the hook is in place.

@@ -8,7 +8,7 @@
 use core::ffi::CStr;
 use core::{ptr, slice};
 use libc::{Elf64_Ehdr as Header, Elf64_Phdr as ProgramHeader, Elf64_Sym as Symbol};
-use libc::{PF_R, PF_X, PT_DYNAMIC, PT_LOAD};
+use libc::{PF_R, PF_W, PF_X, PT_DYNAMIC, PT_LOAD};
 
 /// An entry of a dynamic section: tag and value.
 pub type Entry = [usize; 2];
@@ -116,7 +116,8 @@ impl<'a> Image<'a> {
         if !tables.addresses().any(is_in_first_page) {
             return None;
         }
-        // SAFETY: the page is mapped: the loader has read a table in it.
+        // SAFETY: the page at `base` is mapped and readable, because one of the tables that the loader itself has
+        // read lies in it (checked above).
         let headers = unsafe { headers_at(base) }?;
         let begins_at_base = |header: &ProgramHeader| {
             header.p_type == PT_LOAD && header.p_offset == 0 && header.p_vaddr == 0
@@ -129,7 +130,8 @@ impl<'a> Image<'a> {
     /// An object whose file is mapped from `start` on; `None` where that is no ELF file.
     ///
     /// # Safety
-    /// A file is mapped there, its first page may be read, and it stays as long as the result.
+    /// `start` is the beginning of a page, a file is mapped there from its first byte on, that page may be read,
+    /// and the file stays mapped as long as the result is used.
     pub unsafe fn of_mapped(start: usize) -> Option<Self> {
         // SAFETY: the caller's promise.
         let headers = unsafe { headers_at(start) }?;
@@ -188,10 +190,22 @@ impl<'a> Image<'a> {
 
     /// A variable that the object defines.
     pub fn variable<T>(&self, name: &CStr) -> Option<*const T> {
+        let address = self.data(name, size_of::<T>(), align_of::<T>(), PF_R)?;
+        Some(address as *const T)
+    }
+
+    /// A variable that the object defines and that may be written.
+    pub fn writable_variable<T>(&self, name: &CStr) -> Option<*mut T> {
+        let address = self.data(name, size_of::<T>(), align_of::<T>(), PF_R | PF_W)?;
+        Some(address as *mut T)
+    }
+
+    /// The address of a variable that is at least this long.
+    fn data(&self, name: &CStr, length: usize, alignment: usize, rights: u32) -> Option<usize> {
         let (kind, address, size) = self.symbol(name)?;
-        let fits = size >= size_of::<T>() && address.is_multiple_of(align_of::<T>());
-        let is_data = fits && self.segment(address, size, PF_R).is_some();
-        (kind == STT_OBJECT && is_data).then_some(address as *const T)
+        let fits = size >= length && address.is_multiple_of(alignment);
+        let is_data = fits && self.segment(address, size, rights).is_some();
+        (kind == STT_OBJECT && is_data).then_some(address)
     }
 
     /// Whether a range may be read: code may be for executing alone.
@@ -319,7 +333,8 @@ impl<'a> Image<'a> {
             return None;
         }
         self.segment(address, length, PF_R)?;
-        // SAFETY: aligned, mapped for reading as long as the object is, and of plain numbers.
+        // SAFETY: the address is aligned, and `segment` has checked that the whole range lies in one readable
+        // segment of the object, which stays mapped for `'a`. `Plain` allows any content.
         Some(unsafe { slice::from_raw_parts(ptr::with_exposed_provenance(address), count) })
     }
 
@@ -338,10 +353,10 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Numbers without padding, for which every pattern of bits is valid.
+/// A type that may be read from any bytes.
 ///
 /// # Safety
-/// The type is such.
+/// Every pattern of bits is a valid value of the type, and the type has no padding.
 unsafe trait Plain: Copy {}
 // SAFETY: a number.
 unsafe impl Plain for u8 {}
@@ -363,7 +378,8 @@ unsafe impl Plain for Symbol {}
 /// # Safety
 /// The page at `base` may be read as long as the result.
 unsafe fn headers_at<'a>(base: usize) -> Option<&'a [ProgramHeader]> {
-    // SAFETY: the caller's promise; numbers.
+    // SAFETY: the caller promises that the page at `base` may be read. Objects are mapped at pages, so `base` is
+    // aligned. The header has only numbers.
     let header = unsafe { &*(base as *const Header) };
     let count = usize::from(header.e_phnum);
     let length = count.checked_mul(size_of::<ProgramHeader>())?;

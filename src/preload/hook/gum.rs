@@ -72,12 +72,13 @@ pub fn hook(
     } else {
         None
     };
-    // SAFETY: the Gum object's function has this signature.
+    // SAFETY: src/gum/lib.rs defines the function with this signature (both objects come from one build).
     let replace = unsafe { mem::transmute::<usize, Replace>(replace) };
     let entry = machine_code::entry as *const () as usize;
     let pairs: Vec<[usize; 2]> = functions.iter().map(|f| [f.address, entry]).collect();
     let mut trampoline = 0;
-    // SAFETY: the entry answers as both functions do. The first trampoline is getenv's.
+    // SAFETY: the pairs and the trampoline live during the call. The entry has getenv's signature and behaves as
+    // both functions do. `probe` has shown that their pages can be made writable and executable.
     let failed = unsafe { replace(pairs.as_ptr(), pairs.len(), &raw mut trampoline) } != 0;
     for function in &functions {
         close(*function);
@@ -120,7 +121,7 @@ fn probe(function: Function) -> Result<(), EngineProblem> {
     Ok(())
 }
 
-/// Takes the right to write from a function's pages again, which Gum leaves on.
+/// Makes a function's pages unwritable again: Gum leaves them writable.
 fn close(function: Function) {
     // SAFETY: the code stays readable and executable; a refusal leaves it writable, which harms
     // nothing.

@@ -54,7 +54,8 @@ impl Object {
             return None;
         }
         Some(Self {
-            // SAFETY: the loader's own string.
+            // SAFETY: `l_name` is a C string of the loader that lives as long as the object is loaded. The list is
+            // only walked in the constructor, where nothing is unloaded.
             path: unsafe { CStr::from_ptr(entry.name) },
             base: entry.base,
             dynamic: entry.dynamic,
@@ -84,7 +85,7 @@ fn loaded(start: &AtStart) -> impl Iterator<Item = Object> + use<> {
     entries.filter_map(Object::of)
 }
 
-/// The loader's word for debuggers.
+/// The loader's `r_debug`, whose list of objects debuggers read.
 fn debug(start: &AtStart) -> Option<&'static Debug> {
     let (base, dynamic, headers) = executable()?;
     // SAFETY: the executable's dynamic section, which the loader has read.
@@ -102,11 +103,11 @@ fn debug(start: &AtStart) -> Option<&'static Debug> {
         let own = loader.variable::<Debug>(c"_r_debug");
         own.or_else(|| {
             let pointer = loader.variable::<*const Debug>(c"_dl_debug_addr")?;
-            // SAFETY: a variable of musl's loader.
+            // SAFETY: `variable` has found it in the loader's data with the size and alignment of a pointer.
             Some(unsafe { *pointer })
         })
     })?;
-    // SAFETY: null or the loader's.
+    // SAFETY: null, or the loader's `r_debug`, which lives as long as the process.
     unsafe { told.as_ref() }
 }
 
@@ -114,7 +115,8 @@ fn debug(start: &AtStart) -> Option<&'static Debug> {
 /// told of as the executable. They are there as long as the process: an answer may ask, too.
 fn executable() -> Option<(usize, *const Entry, &'static [ProgramHeader])> {
     let (address, count) = auxiliary::program_headers()?;
-    // SAFETY: the kernel's word; the executable stays.
+    // SAFETY: AT_PHDR and AT_PHNUM (getauxval(3)) say where the executable's program headers are mapped, and how
+    // many there are. The executable is never unmapped.
     let headers = unsafe { slice::from_raw_parts(address as *const ProgramHeader, count) };
     let base = base_of(headers, address)?;
     let is_dynamic = |header: &&ProgramHeader| header.p_type == PT_DYNAMIC;

@@ -44,7 +44,7 @@ impl Channel {
                 .word(layout::REFUSED_AT)?
                 .fetch_add(1, Ordering::Relaxed);
         }
-        // SAFETY: nothing refers to it any more.
+        // SAFETY: `map` gave this range, and no reference to the header is used below.
         unsafe { kernel::unmap(header.start, HEADER) };
         whole
     }
@@ -56,7 +56,8 @@ impl Channel {
 
     /// A word of the header.
     fn word(&self, at: usize) -> Option<&AtomicU64> {
-        // SAFETY: within the mapping, aligned; every process uses it as an atomic.
+        // SAFETY: `at` is one of the layout's constants, all multiples of 8 below HEADER; the mapping begins at a
+        // page and is at least HEADER long. Every process accesses these words only as atomics.
         (at < HEADER).then(|| unsafe { &*self.start.add(at).cast::<AtomicU64>() })
     }
 
@@ -75,7 +76,8 @@ impl Channel {
         };
         write(&mut record);
         let head = layout::head(kind, slots, length);
-        // SAFETY: the record's own first word, aligned.
+        // SAFETY: `reserve` gave these slots to this call alone. A slot begins at a multiple of SLOT (64), so its
+        // first word is aligned. The reader accesses it as an atomic, too.
         unsafe { &*start.cast::<AtomicU64>() }.store(head, Ordering::Release);
     }
 
@@ -89,7 +91,7 @@ impl Channel {
             (is_slot && end <= limit).then_some(end as u64)
         };
         match next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free) {
-            // SAFETY: within the mapping.
+            // SAFETY: `is_free` has checked that the slots lie between HEADER and the end of the mapping.
             Ok(at) => Some(unsafe { self.start.add(at as usize) }),
             Err(_) => {
                 self.word(layout::DROPPED_AT)?

@@ -23,7 +23,7 @@ impl Clock {
         if object == 0 {
             return Self(None);
         }
-        // SAFETY: the kernel has mapped it for good.
+        // SAFETY: AT_SYSINFO_EHDR is the ELF header of the vDSO, which stays mapped as long as the process.
         let image = unsafe { Image::of_mapped(object) };
         let function = image.and_then(|image| image.function(FUNCTION));
         // SAFETY: clock_gettime(2) has this signature.
@@ -36,7 +36,7 @@ impl Clock {
     /// Nanoseconds.
     pub fn now(&self) -> u64 {
         let mut time = [0; 2];
-        // SAFETY: the time's place is writable.
+        // SAFETY: the function is clock_gettime(2) of the vDSO, and `time` has room for its two numbers.
         let call =
             |function: ClockGettime| unsafe { function(libc::CLOCK_MONOTONIC, &raw mut time) };
         if self.0.map(call) != Some(0) {

@@ -1,9 +1,11 @@
 //! A trace session: every call of a hooked function goes into the channel of
 //! `opentelemetry-injector trace` (`policy/formats/trace_channel.rs`).
 //!
-//! A traced call makes no system call, takes no lock and allocates nothing. What is read once, where
-//! files are mapped, is read in the constructor and, for what is loaded later, in an attempt. Without
-//! a session none of the memory is there.
+//! A traced call makes no system call, takes no lock and allocates nothing. Where files are mapped is read
+//! from /proc only once for each file: in the constructor, or, if the file is loaded later, in an attempt at
+//! its first call. Without a session, none of this memory is allocated.
+//!
+//! Not to be confused with `answer::trace`, which writes calls to the debug log.
 
 mod channel;
 mod clock;
@@ -57,14 +59,15 @@ pub fn join(start: &AtStart, host: &impl Process) -> Option<()> {
     let path = environment::value(overrides::TRACE.as_bytes())?;
     let channel = Channel::open(path)?;
     let page = kernel::map(size_of::<AtomicUsize>()).ok()?;
-    kernel::wipe_on_fork(page, size_of::<AtomicUsize>());
+    // SAFETY: fresh memory; a child writes its own number where it finds none.
+    unsafe { kernel::wipe_on_fork(page, size_of::<AtomicUsize>()) };
     let fresh = kernel::map(size_of::<Session>()).ok()?.cast::<Session>();
     // SAFETY: fresh memory, long enough, zeroed, which is right for the two tables; the rest is
     // written before anybody sees it.
     let session = unsafe {
         (&raw mut (*fresh).channel).write(channel);
         (&raw mut (*fresh).clock).write(Clock::new(start));
-        (&raw mut (*fresh).threads).write(Threads::new());
+        (&raw mut (*fresh).threads).write(Threads::new(start));
         (&raw mut (*fresh).process).write(&*page.cast::<AtomicUsize>());
         &*fresh
     };
@@ -79,7 +82,7 @@ pub fn join(start: &AtStart, host: &impl Process) -> Option<()> {
     Some(())
 }
 
-/// Tells of one call of getenv.
+/// Records one call of getenv in the channel.
 pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char, caller: usize) {
     let Some(session) = session() else {
         return;

@@ -1,5 +1,6 @@
 //! Which thread asks, without a system call where libc keeps the number beside the thread's pointer.
 
+use crate::constructor::at_start::AtStart;
 use crate::entry::machine;
 use crate::sys::kernel;
 
@@ -14,16 +15,22 @@ const PLACES: &[usize] = &[];
 
 /// How to tell threads.
 pub struct Threads {
-    /// Where the number stands; 0 where nothing tells but the kernel.
+    /// The distance of the number from the thread's pointer; 0 if only the kernel knows it (gettid(2)).
     place: usize,
 }
 
 impl Threads {
     /// Looks where this thread's own number stands.
-    pub fn new() -> Self {
+    pub fn new(start: &AtStart) -> Self {
         let own = kernel::thread_id();
+        let glibc = || start.libc()?.image.function(c"gnu_get_libc_version");
+        let known = if glibc().is_some() {
+            PLACES
+        } else {
+            PLACES.get(..1).unwrap_or_default()
+        };
         let is_there = |place: &usize| number_at(*place) == own;
-        let place = PLACES.iter().copied().find(is_there).unwrap_or(0);
+        let place = known.iter().copied().find(is_there).unwrap_or(0);
         Self { place }
     }
 
@@ -38,6 +45,7 @@ impl Threads {
 
 fn number_at(place: usize) -> usize {
     let address = machine::thread().wrapping_add(place) as *const u32;
-    // SAFETY: within libc's structure of the thread.
+    // SAFETY: the first place lies in the thread's structure of both libcs. The second one, which only glibc's
+    // is long enough for, is read only if the libc is glibc.
     unsafe { address.read_volatile() as usize }
 }

@@ -97,7 +97,7 @@ pub unsafe extern "C" fn look_again(name: *const c_char) -> *const c_char {
     ptr::null()
 }
 
-/// A number that another order of the entries changes.
+/// A checksum over the entries' pointers in their order: it changes if entries are moved.
 fn places() -> usize {
     let add = |sum: usize, entry: usize| sum.wrapping_mul(31).wrapping_add(entry);
     entries().map(|entry| entry as usize).fold(0, add)
@@ -224,7 +224,8 @@ pub fn add(entries: &[Vec<u8>]) -> Option<()> {
     Some(())
 }
 
-/// Takes back what a parent was given and has handed on; before any other thread is there.
+/// Removes the entries that were added to the parent's environment and that this process has inherited. Only in
+/// the constructor, before there is another thread.
 ///
 /// The array stays the same one: musl hands the kernel's to `main`. Every place that becomes free
 /// is null: Go takes what follows the first null for the auxiliary vector (runtime/os_linux.go,
@@ -244,8 +245,8 @@ pub fn restore(marker: &CStr) {
             Restore::Keep => entry,
             Restore::Shorten(part) => permanent::c_string(part).unwrap_or(entry),
         };
-        // SAFETY: the marker is an entry, so there is an array; at most as many entries are written
-        // as have been read, each behind the reader.
+        // SAFETY: the array exists and is writable: it is the one from the kernel's stack or of the program, and it
+        // has the marker. `next` never passes the entry that was read last, so it stays inside the array.
         next = unsafe {
             next.write(kept);
             next.add(1)

@@ -149,7 +149,8 @@ impl<'s> FileSystem<'s> {
         let mut status = MaybeUninit::<libc::stat>::uninit();
         // SAFETY: the address of this thread's `errno` (errno(3)).
         let errno = unsafe { errno() };
-        // SAFETY: as above. A filter may let the call fail, and `errno` is the host's.
+        // SAFETY: `errno` points to this thread's `errno`. It is saved, because the host must not see a change if a
+        // filter lets the call fail.
         let before = unsafe { *errno };
         // SAFETY: room for the structure.
         let outcome = unsafe { fstat(file.number(), status.as_mut_ptr()) };

@@ -24,8 +24,10 @@ impl Drop for Descriptor {
 
 /// Makes one of this module's calls, each of which is harmless with the arguments it is given.
 fn call(number: libc::c_long, arguments: [usize; 6]) -> Result<usize> {
-    // SAFETY: private to this module; every caller passes live buffers with their true lengths and
-    // acts on descriptors of its own. `mmap` and friends are unsafe functions with their own rules.
+    // SAFETY: `call` is private, and each caller in this module passes only buffers that live during the
+    // call, with their true lengths. No call closes or changes a descriptor that is not ours (stderr is only
+    // written to). What takes memory away or changes its protection (munmap, mprotect, madvise) is an unsafe
+    // function, whose caller promises the rest.
     let result = unsafe { system_call(number, arguments) };
     match usize::try_from(result) {
         Ok(value) => Ok(value),
@@ -314,7 +316,10 @@ pub unsafe fn unmap(start: *mut u8, length: usize) {
 
 /// Gives a child of fork zeroes in place of what [`map`] gave (madvise(2), since Linux 4.14). A refusal
 /// leaves it as it is.
-pub fn wipe_on_fork(start: *mut u8, length: usize) {
+///
+/// # Safety
+/// The range came from [`map`], and zeroes in it are valid for a child.
+pub unsafe fn wipe_on_fork(start: *mut u8, length: usize) {
     let (start, advice) = (start as usize, libc::MADV_WIPEONFORK as usize);
     let _ = call(libc::SYS_madvise, [start, length, advice, 0, 0, 0]);
 }

@@ -100,8 +100,8 @@ fn stderr() -> [u64; 2] {
     status.map_or([0; 2], |status| [status.st_dev, status.st_ino])
 }
 
-/// Signals wait meanwhile; those that the write itself raised are ours to take back. Where there is
-/// no room, what is left of the line is dropped: the host must not wait for a reader.
+/// Writes a line. Signals are blocked meanwhile, and SIGPIPE or SIGXFSZ that the write itself has raised is
+/// removed. If there is no room, the rest of the line is dropped, because the host must not wait for a reader.
 fn write(number: libc::c_int, line: &[u8]) {
     let Ok(signals) = kernel::block_signals() else {
         return;

@@ -5,6 +5,7 @@
 //! methods (Node.js with node-api-dotnet, Python with pythonnet). Such a hosted CLR runs no startup hooks
 //! (dotnet/runtime, docs/design/features/host-startup-hook.md).
 
+use crate::matching::commands;
 use crate::matching::tools::{self, By};
 use crate::process::file_name;
 use crate::{Configuration, Process, Reason, Runtime};
@@ -33,6 +34,8 @@ pub struct Application {
     assembly: Vec<u8>,
     runtime_configuration: Vec<u8>,
     dependencies: Vec<u8>,
+    /// What stands behind it on the command line.
+    arguments: Vec<Vec<u8>>,
 }
 
 impl Application {
@@ -47,15 +50,19 @@ impl Application {
         let processes = &configuration.processes;
         if file_name(process.started_as()) == b"dotnet" {
             let arguments = process.arguments();
-            let arguments = arguments.iter().skip(1).map(|argument| &argument[..]);
-            let application = Self::named(arguments);
+            let mut arguments = arguments.iter().skip(1).map(|argument| &argument[..]);
+            let mut application = Self::named(&mut arguments);
+            if let Some(application) = &mut application {
+                application.arguments = arguments.map(Vec::from).collect();
+            }
             return if application.is_some() || processes.include_arguments.is_some() {
                 Ok(application)
             } else {
                 Err(Reason::BuiltInArgumentDenial("the .NET SDK"))
             };
         }
-        let application = Self::beside(process.executable());
+        let mut application = Self::beside(process.executable());
+        application.arguments = process.arguments().into_iter().skip(1).collect();
         if process.is_readable_file(&application.runtime_configuration) {
             return Ok(Some(application));
         }
@@ -67,7 +74,7 @@ impl Application {
     }
 
     /// What `dotnet` runs by these arguments.
-    fn named<'a>(mut arguments: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+    fn named<'a>(arguments: &mut impl Iterator<Item = &'a [u8]>) -> Option<Self> {
         let (mut runtime_configuration, mut dependencies) = (None, None);
         loop {
             let argument = arguments.next()?;
@@ -102,6 +109,7 @@ impl Application {
             assembly: path(".dll"),
             runtime_configuration: path(".runtimeconfig.json"),
             dependencies: path(".deps.json"),
+            arguments: Vec::new(),
         }
     }
 
@@ -124,7 +132,8 @@ impl Application {
 
     fn is_no_tool(&self, configuration: &Configuration) -> Result<(), Reason> {
         let path = without_suffix(&self.assembly).unwrap_or(&self.assembly);
-        tools::refuse(Runtime::Dotnet, By::Assembly, path, configuration)
+        tools::refuse(Runtime::Dotnet, By::Assembly, path, configuration)?;
+        commands::refuse(Runtime::Dotnet, path, &self.arguments, configuration)
     }
 
     /// The host gives its properties to the CLR: one switches startup hooks off, one names further
@@ -361,7 +370,7 @@ mod tests {
     #[test]
     fn options_may_name_other_files() {
         let line = ["exec", "--depsfile", "/d", "--runtimeconfig", "/r", "a.dll"];
-        let found = Application::named(line.iter().map(|word| word.as_bytes())).unwrap();
+        let found = Application::named(&mut line.iter().map(|word| word.as_bytes())).unwrap();
         assert_eq!(found.dependencies, b"/d");
         assert_eq!(found.runtime_configuration, b"/r");
         assert_eq!(found.assembly, b"a.dll");

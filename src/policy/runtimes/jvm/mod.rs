@@ -8,6 +8,7 @@ pub mod launcher;
 mod option_files;
 pub mod options;
 
+use crate::matching::commands;
 use crate::matching::tools::{self, By};
 use crate::process::{directory, file_name};
 use crate::runtimes::dotnet;
@@ -159,11 +160,13 @@ fn no_tool(launch: &Launch, configuration: &Configuration) -> Result<(), Reason>
         }
         Main::Source(_) | Main::Nothing => return Ok(()),
     };
+    commands::refuse(Runtime::Jvm, name, &launch.arguments, configuration)?;
     let invocation = [&[name.to_vec()][..], &launch.arguments].concat();
     refuse(By::Invocation, &invocation.join(&b' '))
 }
 
-/// Every place that a JVM takes options from, with its options.
+/// Every place from which a JVM takes options, with its options and those in the files that these name
+/// (`@FILE`, `-XX:VMOptionsFile=`, `-XX:Flags=`).
 fn everywhere(
     in_value: &[Vec<u8>],
     on_command_line: Vec<Vec<u8>>,
@@ -193,7 +196,9 @@ fn everywhere(
 /// an agent (HotSpot's `arguments.cpp`; seen with 17 and 25).
 const INFORMATION: [&[u8]; 2] = [b"-Xinternalversion", b"-XX:+PrintFlagsInitial"];
 
-/// What in the options of one place keeps our agent out.
+/// Refuses the options of one place if one of them loads our agent already, forbids agents, only prints
+/// information, or loads another vendor's agent. (`place` is the variable or `command line`; the options in
+/// files that it names, see [`option_files`], are among them.)
 fn look_at(
     options: &[Vec<u8>],
     place: &'static str,
@@ -217,7 +222,7 @@ fn look_at(
     Ok(())
 }
 
-/// How options begin for writing or requiring an archive of classes, with which HotSpot refuses an agent
+/// The beginnings of options that write or require an archive of classes. HotSpot refuses an agent with these
 /// (JDK 17 and 25: "Must enable AllowArchivingWithJavaAgent", "Unable to use AOT cache").
 /// tests/properties compares them with the flags that installed JVMs list.
 pub const FORBID_AGENTS: &str = "-Xshare:dump -XX:+DumpSharedSpaces -XX:+DynamicDumpSharedSpaces \
@@ -608,7 +613,7 @@ mod tests {
         p.arguments = line("java -Da=b -version");
         let wanted = Reason::InformationOnly("-version".into());
         assert_eq!(reason("", &p, &configuration()), wanted);
-        for application in ["java -jar x -version", "java Main --version", "java"] {
+        for application in ["java -jar x -version", "java Main start --version", "java"] {
             p.arguments = line(application);
             assert!(value(None, &p, &configuration()).is_ok(), "{application}");
         }

@@ -9,6 +9,7 @@ mod option_files;
 pub mod options;
 mod unsuited;
 
+use crate::matching::commands;
 use crate::matching::tools::{self, By};
 use crate::runtimes::boot;
 use crate::runtimes::nodejs::options::{command_line, modules, quote, split};
@@ -42,6 +43,9 @@ pub fn value(
     unsuited::refuse_without_application(&line)?;
     let script = line.script.unwrap_or_default();
     tools::refuse(Runtime::Nodejs, By::Script, script, configuration)?;
+    if !script.is_empty() {
+        commands::refuse(Runtime::Nodejs, script, line.rest, configuration)?;
+    }
     if configuration.processes.include_arguments.is_none() && unsuited::is_test_run(&line, process)
     {
         return Err(Reason::BuiltInArgumentDenial("a test run"));

@@ -133,6 +133,8 @@ pub struct CommandLine<'a> {
     /// The script that it runs, or the word that stands in its place (`inspect`); `None` where an
     /// option brings the program along, or it comes from standard input.
     pub script: Option<&'a [u8]>,
+    /// The arguments behind it.
+    pub rest: &'a [Vec<u8>],
 }
 
 /// Reads a command line, the program's own name first.
@@ -155,6 +157,9 @@ pub fn command_line(arguments: &[Vec<u8>]) -> CommandLine<'_> {
     CommandLine {
         options: arguments.get(1..end).unwrap_or_default(),
         script: script.map(Vec::as_slice),
+        rest: arguments
+            .get(end + usize::from(ends) + 1..)
+            .unwrap_or_default(),
     }
 }
 

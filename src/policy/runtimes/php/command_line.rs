@@ -133,6 +133,8 @@ pub struct Line<'a> {
     pub script: Option<&'a [u8]>,
     /// The entries of php.ini that it sets (`name=value` or `name`), the last of which counts.
     pub defines: Vec<&'a [u8]>,
+    /// The arguments of the script.
+    pub rest: &'a [Vec<u8>],
 }
 
 /// Reads the command line of a program of PHP's own; `program` is its file name, which may be another
@@ -185,6 +187,8 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        let behind = arguments.len() - rest.len();
+        self.line.rest = arguments.get(behind..).unwrap_or_default();
         Ok(self.line)
     }
 

@@ -6,6 +6,7 @@
 
 pub mod command_line;
 
+use crate::matching::commands;
 use crate::matching::tools::{self, By};
 use crate::process::{directory, file_name};
 use crate::reason::Lossy;
@@ -33,6 +34,7 @@ pub fn value(
     let line = command_line::read(file_name(process.started_as()), is_library, &arguments)?;
     if let Some(script) = line.script {
         tools::refuse(Runtime::Php, By::Script, script, configuration)?;
+        commands::refuse(Runtime::Php, script, line.rest, configuration)?;
     }
     let autoload = String::from(agent) + "/autoload.php";
     if !process.is_readable_file(autoload.as_bytes()) {
@@ -49,6 +51,11 @@ pub fn value(
 fn lets_ours_run(line: &Line<'_>, files: [&[u8]; 2]) -> Result<(), Reason> {
     if defined(&line.defines, "auto_prepend_file").is_some() {
         return Err(Reason::Option("-d auto_prepend_file"));
+    }
+    let disabled = unquoted(defined(&line.defines, "disable_functions").unwrap_or_default());
+    let mut disabled = disabled.split(|byte| matches!(byte, b',' | b' '));
+    if disabled.any(|name| name == b"getenv") {
+        return Err(Reason::Option("-d disable_functions"));
     }
     let folders = defined(&line.defines, "open_basedir").unwrap_or_default();
     let folders = unquoted(folders);
@@ -204,6 +211,10 @@ mod tests {
             ("php -r1;", "-r"),
             ("php -d auto_prepend_file= a.php", "-d auto_prepend_file"),
             ("php-fpm8.2 -dauto_prepend_file=/x", "-d auto_prepend_file"),
+            (
+                "php -d disable_functions=exec,getenv a.php",
+                "-d disable_functions",
+            ),
             ("php -d open_basedir=/srv a.php", "-d open_basedir"),
             ("php -d open_basedir=. a.php", "-d open_basedir"),
             ("php -d open_basedir=/boot:/ot a.php", "-d open_basedir"),
@@ -211,6 +222,7 @@ mod tests {
             assert_eq!(started(command), Err(Reason::Option(option)), "{command}");
         }
         for command in [
+            "php -d disable_functions=exec,putenv a.php",
             "php -d open_basedir= a.php",
             "php -d open_basedir=\"/srv:/boot/:/otel\" a.php",
         ] {

@@ -28,6 +28,8 @@ pub struct CommandLine<'a> {
     /// The option with which no `sitecustomize` of `PYTHONPATH` is imported: `-S` leaves every one
     /// out, `-E` and `-I` the variable, and with others Python prints something and ends.
     pub opts_out: Option<&'static str>,
+    /// The arguments of what is run.
+    pub rest: &'a [Vec<u8>],
 }
 
 /// `python --help`: what takes a value, and what names the program. Python 2 has `-Q`.
@@ -47,6 +49,7 @@ impl<'a> CommandLine<'a> {
             return Self {
                 program: Program::Unknown,
                 opts_out: None,
+                rest: &[],
             };
         }
         let line = GRAMMAR.read(arguments);
@@ -59,6 +62,7 @@ impl<'a> CommandLine<'a> {
         Self {
             program,
             opts_out: opts_out(line.options),
+            rest: line.rest,
         }
     }
 }
@@ -83,8 +87,12 @@ mod tests {
 
     fn check(arguments: &[&str], opts_out: Option<&'static str>, program: Program<'_>) {
         let owned: Vec<Vec<u8>> = arguments.iter().map(|a| a.as_bytes().to_vec()).collect();
-        let wanted = CommandLine { program, opts_out };
-        assert_eq!(CommandLine::parse(&owned, false), wanted, "{arguments:?}");
+        let read = CommandLine::parse(&owned, false);
+        assert_eq!(
+            (read.opts_out, read.program),
+            (opts_out, program),
+            "{arguments:?}"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod command_line;
 
+use crate::matching::commands;
 use crate::matching::glob;
 use crate::matching::tools::{self, By};
 use crate::process::{directory, file_name};
@@ -62,7 +63,7 @@ pub fn value(
     if !python.allow_other_agents {
         no_other_agent(original, &command_line.program)?;
     }
-    is_application(&command_line.program, configuration)?;
+    is_application(&command_line, configuration)?;
     // With a placeholder, it is the boot file that looks.
     let module = [agent, MODULE].concat();
     if !agent.contains(VERSION) && !process.is_readable_file(module.as_bytes()) {
@@ -78,14 +79,18 @@ pub fn value(
 }
 
 /// Whether Python runs something else than a tool. The executable is the same for all.
-fn is_application(program: &Program<'_>, configuration: &Configuration) -> Result<(), Reason> {
-    let (by, text) = match program {
-        Program::Code(code) => (By::Code, *code),
-        Program::Module(name) => (By::Module, *name),
-        Program::Script(path) => (By::Script, *path),
+fn is_application(line: &CommandLine<'_>, configuration: &Configuration) -> Result<(), Reason> {
+    let (by, text) = match line.program {
+        Program::Code(code) => (By::Code, code),
+        Program::Module(name) => (By::Module, name),
+        Program::Script(path) => (By::Script, path),
         Program::Unknown => return Ok(()),
     };
-    tools::refuse(Runtime::Python, by, text, configuration)
+    tools::refuse(Runtime::Python, by, text, configuration)?;
+    if by == By::Code {
+        return Ok(());
+    }
+    commands::refuse(Runtime::Python, text, line.rest, configuration)
 }
 
 /// The user's part of a value.

@@ -1,6 +1,7 @@
 //! Whether a Ruby script is an application. Rails and Rake start servers and workers, but also
 //! everything else.
 
+use crate::matching::commands;
 use crate::matching::tools::{self, By};
 use crate::process::file_name;
 use crate::{Configuration, Reason, Runtime};
@@ -50,7 +51,10 @@ pub fn is_application(script: &[Vec<u8>], configuration: &Configuration) -> Resu
             unless(lasts, "a task of Rails", configuration)
         }
         b"rake" => unless(words.any(is_worker), "a task of Rake", configuration),
-        _ => tools::refuse(Runtime::Ruby, By::Script, program, configuration),
+        _ => {
+            tools::refuse(Runtime::Ruby, By::Script, program, configuration)?;
+            commands::refuse(Runtime::Ruby, program, arguments, configuration)
+        }
     }
 }
 
