@@ -1,4 +1,11 @@
-//! Whether a process is injected at all, before it asks for any variable.
+//! Whether a process is hooked at all: the first of three stages at which a process can be left alone.
+//!
+//! 1. At the start, in this module: kill switch, configuration, `processes`, rules, tools, no agent.
+//! 2. When the runtime reads its variable, in [`Variable::value`](crate::Variable::value): which runtime it is
+//!    (`runtimes/recognition.rs`), other injectors, and the runtime's own checks (for example `runtimes/jvm`).
+//! 3. Inside the runtime, in a boot file ([`StoodDown`](crate::runtimes::boot::StoodDown)).
+//!
+//! Every stage gives a [`Reason`].
 
 use crate::config::Processes;
 use crate::config::{overrides, rules, sources};
@@ -6,11 +13,11 @@ use crate::matching::{glob::Effort, tools};
 use crate::{Configuration, Files, Process, Reason, Runtime};
 use alloc::string::String;
 
-/// Everything that is asked before a hook is put in place, in its order: the kill switch, the
-/// configuration, and what it says of this process.
+/// Makes every check that comes before the hook, in this order: kill switch, reading the configuration, and
+/// whether the configuration excludes this process. Returns the configuration if the process may be hooked.
 ///
-/// `configured` is told of the configuration and of its first file as soon as there is one,
-/// whatever is decided by it.
+/// `configured` is called with the path of the configuration's first file and with the configuration, as soon as
+/// it has been read, even if the process is left alone afterwards.
 ///
 /// # Errors
 /// The first reason for leaving the process alone.
@@ -27,8 +34,9 @@ pub fn prepare(
     Ok(configuration)
 }
 
-/// [`prepare`] at a process's start: where the program's name tells no runtime, libotelinject.so's
-/// files are left for when one asks ([`complete`]). Most processes never get there.
+/// [`prepare`] for the constructor, faster for most processes: if the program's name is not that of a runtime's
+/// launcher, the files of libotelinject.so are not read yet. [`complete`] reads them if the process later turns
+/// out to run a runtime.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -53,7 +61,8 @@ pub fn prepare_at_start(
     }
 }
 
-/// What [`prepare`] decides for a process whose configuration is partial so far.
+/// Repeats [`prepare`] with all files, for a process whose configuration is partial so far
+/// ([`Configuration::is_partial`]).
 ///
 /// # Errors
 /// As [`prepare`].
@@ -62,7 +71,7 @@ pub fn complete(process: &impl Process, files: &impl Files) -> Result<Configurat
 }
 
 fn decide(process: &impl Process, configuration: &Configuration) -> Result<(), Reason> {
-    // Without rules the switch stands before all that costs a look.
+    // Cheapest check first. (With rules, one of them may still have `enabled = true`.)
     if !configuration.enabled && configuration.rules.is_empty() {
         return Err(Reason::DisabledBy("enabled"));
     }
@@ -81,7 +90,8 @@ fn any_agent(configuration: &Configuration) -> Result<(), Reason> {
     if outcomes.iter().any(Result::is_ok) {
         return Ok(());
     }
-    // A runtime that is switched off and has no agent either says nothing of the others.
+    // The reason is that of the first runtime that has an agent. One that is switched off and has no agent
+    // would be a misleading reason.
     let has_agent = |runtime: &Runtime| configuration.agent(*runtime).agent_path.is_some();
     let switched_off = Runtime::ALL.into_iter().find(has_agent);
     let reason = switched_off.and_then(|runtime| runtime.agent(configuration).err());

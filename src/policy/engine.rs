@@ -4,7 +4,7 @@ use crate::config::overrides;
 use crate::config::{Engine, Level};
 use crate::{Configuration, Process, Runtime};
 
-/// What is tried.
+/// The engine that is tried, and what happens if it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// The built-in engine.

@@ -5,15 +5,15 @@ use core::ffi::CStr;
 
 /// One process: the calling one in the preload object, any live one in the command.
 ///
-/// Every answer is taken at the moment of asking, with the rights of that process.
+/// Every function reads the current state, with the rights of that process.
 pub trait Process {
     /// The path of the running executable, symbolic links resolved (`/proc/PID/exe`); empty where
     /// it cannot be told. Asking costs a look into /proc, so it is asked only where a pattern
     /// needs it.
     fn executable(&self) -> &[u8];
 
-    /// The path that the program was started by (AT_EXECFN in the auxiliary vector, getauxval(3)):
-    /// free of cost, symbolic links not resolved; empty where it cannot be told.
+    /// The path with which the program was started (AT_EXECFN in the auxiliary vector, getauxval(3)). Costs no
+    /// system call. Symbolic links are not resolved. Empty if it is not known.
     fn started_as(&self) -> &[u8];
 
     /// The command line, the program's own name first (`/proc/PID/cmdline`); empty where it cannot
@@ -48,13 +48,13 @@ pub trait Process {
     /// Whether `path` is a folder.
     fn is_folder(&self, path: &[u8]) -> bool;
 
-    /// Whether there is certainly nothing at `path`: what cannot be looked at may be there.
+    /// Whether `path` certainly does not exist. False also if this cannot be found out.
     fn is_absent(&self, path: &[u8]) -> bool;
 
     /// The folder of the boot files: `boot` beside the preload object.
     fn boot_folder(&self) -> &[u8];
 
-    /// The path of the first loaded shared library that is wanted; each may be asked about.
+    /// The path of the first loaded shared library for which `is_wanted` returns true.
     fn loaded(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>>;
 
     /// The path of a loaded shared library by what its file name begins with, for example `libjvm.so`.

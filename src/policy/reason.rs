@@ -14,11 +14,12 @@ pub enum Reason {
     BuiltInDenial(&'static str),
     /// The same, told by the command line.
     BuiltInArgumentDenial(&'static str),
-    /// The library that such a runtime is started by is not loaded here; its file name.
+    /// The library that starts this runtime is not loaded in the process (yet). The library's file name.
     NotLoaded(&'static str),
     /// An option on the command line with which the agent could not start.
     Option(&'static str),
-    /// Nothing proves that the process runs this runtime: it asks to hand the value on.
+    /// Nothing proves that the process runs this runtime ([`Runtime::proof`](crate::Runtime::proof)), so it
+    /// probably reads the variable only to pass it to its children. The runtime's name.
     NotProven(&'static str),
     /// A CLR that another program has loaded: it runs no startup hooks.
     Hosted,
@@ -111,7 +112,7 @@ pub enum Reason {
     },
     /// A file that may give Node.js options, or the option that names one.
     NodeOptionsInFile(Vec<u8>),
-    /// Another runtime asks, for its script or its children.
+    /// The process runs another runtime (for example Node.js reads `PYTHONPATH`), for its script or its children.
     OtherInterpreter,
     /// This JVM's image has no `libinstrument.so`; the path of its libjvm.
     NoInstrumentLibrary(Vec<u8>),
@@ -179,7 +180,7 @@ impl fmt::Display for Reason {
                 "{kind} is left alone by default (processes.include_arguments lifts this)"
             ),
             Self::NotLoaded(library) => write!(f, "{library} is not loaded"),
-            Self::Option(name) => write!(f, "{name} on the command line keeps the agent out"),
+            Self::Option(name) => write!(f, "{name} on the command line prevents the agent from starting"),
             Self::NotProven(runtime) => write!(
                 f,
                 "neither the program's name nor a loaded library shows that it runs {runtime} \
@@ -203,7 +204,7 @@ impl fmt::Display for Reason {
             }
             Self::FileUnreadable(path) => write!(
                 f,
-                "{}, by which the agent is to run, is missing or not readable by this process",
+                "{}, the agent's configuration file (OTEL_CONFIG_FILE), is missing or not readable by this process",
                 Lossy(path)
             ),
             Self::AgentPathUnusable { path, why } => write!(f, "{path}: {why}"),
@@ -233,13 +234,13 @@ impl fmt::Display for Reason {
             }
             Self::OtherInjector { vendor, sign } => write!(
                 f,
-                "the injector of {vendor} is already here, by {} (allow_other_agents = true allows \
-                 both)",
+                "the injector of {vendor} is already in the process, as {} shows (allow_other_agents = true \
+                 allows both)",
                 Lossy(sign)
             ),
             Self::OwnSdk { place } => write!(
                 f,
-                "the application has an OpenTelemetry SDK of its own, by {} \
+                "the application has its own OpenTelemetry SDK, as {} shows \
                  (allow_own_sdk = true allows both)",
                 Lossy(place)
             ),

@@ -70,7 +70,7 @@ fn an_object_that_changes_any_program_is_refused() {
     for (definitions, told) in [
         (
             &["-DHARM=abort()"][..],
-            "sh does not run as before: signal 6 instead of exit 3",
+            "sh does not run as before if it loads the object: signal 6 instead of exit 3",
         ),
         (&["-DHARM=__builtin_trap()"], "signal 4"),
         (&["-DHARM=_exit(0)"], "exit 0 instead of exit 3"),

@@ -432,7 +432,7 @@ fn servers_that_mix_starts_send_a_span() {
     command.arg("phx.server").current_dir(scene.folder.path());
     let reason = kept(command.env("MIX_HOME", scene.path("mix")));
     assert!(
-        reason.starts_with("the application has an OpenTelemetry SDK"),
+        reason.starts_with("the application has its own OpenTelemetry SDK"),
         "{reason}"
     );
 }

@@ -1,8 +1,8 @@
 //! `/etc/ld.so.preload` on the disk: read under a lock, replaced in one step.
 //!
-//! A new file is written beside the old one, brought to the disk and renamed over it, so that a
-//! process that starts meanwhile, and a machine that loses its power, finds either the one or the
-//! other. The lock is a file beside it that only root may open ([`Lock`]).
+//! The new content is written to a file beside the old one (mode 0644, root's), synced to the disk, and renamed
+//! over the old one. So a process that starts meanwhile sees the old file or the new one, and so does a machine
+//! after a power failure. The lock is a file beside it that only root may open ([`Lock`]).
 
 use crate::complain;
 use crate::install::lock::{Lock, LockError};
@@ -119,7 +119,8 @@ impl PreloadFile {
         self.exchange(written, self.content.as_deref())
     }
 
-    /// Others edit the file without a lock: what they have written is not lost.
+    /// Replaces `old` by `new`. Other programs edit the file without our lock, so this fails if the file has another
+    /// content than `old`, and never overwrites their changes.
     fn exchange(&self, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<(), PreloadFileError> {
         let failed = |error| problem(&self.path, What::Write(error));
         let now = read(&self.path).map_err(failed)?;
@@ -207,7 +208,7 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The file that a path leads to, which need not exist unless it is named by a symbolic link.
+/// The path with symbolic links resolved. The file need not exist, unless the path is a symbolic link.
 fn really(path: &Path) -> Result<PathBuf, PreloadFileError> {
     match fs::canonicalize(path) {
         Ok(path) => Ok(path),

@@ -1,4 +1,10 @@
-//! `opentelemetry-injector install`: the object into `/etc/ld.so.preload`, after it has been tried.
+//! `opentelemetry-injector install`: tries the preload object, then adds a line with its path to
+//! `/etc/ld.so.preload`.
+//!
+//! `try_to_install` is the sequence. `preload_file::add` (in the policy) makes the new content, `ld_so_preload`
+//! writes it atomically under `lock`, `trials` and `trial_programs` try programs, `private_etc` gives them a
+//! preload file that nobody else sees, `object_check` and `trust` refuse unsuitable objects, and `signals` delays
+//! signals until the file is verified or restored.
 
 pub mod ld_so_preload;
 mod lock;
@@ -46,7 +52,7 @@ pub struct Arguments {
     /// as root
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Install although 32-bit programs will print that they cannot load the object
+    /// Install even if 32-bit programs will print an error because they cannot load the object
     #[arg(long)]
     accept_32_bit_errors: bool,
     /// Install although the preload file has another vendor's injector; runtimes that carry both are
@@ -127,7 +133,7 @@ pub fn install(arguments: &Arguments) -> ExitCode {
 }
 
 fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
-    // Where this command is is told by /proc, which an image may lack.
+    // Before chroot: the command finds its own path, and so the object, through /proc, which an image may lack.
     let found = preload_object::installed();
     root::enter(arguments.root.as_deref()).map_err(InstallError::Root)?;
     let is_root = rustix::process::geteuid().is_root();
@@ -415,11 +421,14 @@ impl fmt::Display for InstallError {
                 "the libc here is musl, whose loader reads no {PATH}: set LD_PRELOAD for the \
                  services instead"
             ),
-            Self::NoGlibc => write!(f, "no loader here reads {PATH} (glibc's does)"),
+            Self::NoGlibc => write!(
+                f,
+                "no glibc is installed here, and only its loader reads {PATH}"
+            ),
             Self::Of32Bits(loader) => write!(
                 f,
-                "32-bit programs may be here ({}), and each would print an error about an \
-                 object that it cannot load: remove that loader, name the object with $LIB, or give \
+                "there is a loader for 32-bit programs ({}), and each such program would print an error, \
+                 because it cannot load the object: remove that loader, name the object with $LIB, or use \
                  --accept-32-bit-errors (see --help)",
                 loader.display()
             ),
@@ -432,7 +441,7 @@ impl fmt::Display for InstallError {
             Self::Trial(program, difference) => {
                 write!(
                     f,
-                    "with the object {program} does not run as before: {difference}"
+                    "{program} does not run as before if it loads the object: {difference}"
                 )
             }
             Self::NotLoaded => f.write_str("new programs do not load the object, or print nothing"),

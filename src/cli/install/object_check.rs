@@ -1,5 +1,4 @@
-//! Whether a file is a preload object of this project that the machine's programs can load, before
-//! any of them is made to.
+//! Checks, before any program loads it, whether a file is this project's preload object and fits this machine.
 
 use crate::install::trust::{self, Distrust};
 use crate::machine::object_notes;

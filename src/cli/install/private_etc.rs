@@ -1,5 +1,5 @@
-//! An `/etc` of one thread's own, in which a preload file can be tried without any other process
-//! seeing it.
+//! A private `/etc` for one thread and the programs that it starts, so that a preload file can be tried before any
+//! other process sees it.
 //!
 //! The thread leaves the mount namespace of the machine, and puts a file system in memory over
 //! `/etc` in which every name is bound to what it was before. The programs that it starts are in

@@ -1,4 +1,4 @@
-//! `--root DIR`: an image's root folder in the place of this machine's.
+//! `--root DIR`: enters the root folder of an image (chroot(2)). Not to be confused with the user root.
 
 use std::env;
 use std::fmt;

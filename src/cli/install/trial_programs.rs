@@ -15,7 +15,7 @@ pub const NOBODY: u32 = 65534;
 
 /// A program and how it is started.
 pub struct Program {
-    /// What stands for in the report.
+    /// Its name in the report.
     pub label: String,
     /// Its absolute path.
     pub path: PathBuf,

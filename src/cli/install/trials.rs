@@ -1,4 +1,5 @@
-//! What a program does with the object and without it: the same, or the object is not installed.
+//! Runs a program with and without the object, and compares exit status, stdout and stderr. If anything differs,
+//! the object is not installed.
 
 use crate::install::signals;
 use crate::install::trial_programs::{Kind, NOBODY, Program};

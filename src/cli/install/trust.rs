@@ -1,5 +1,5 @@
-//! Who could change a file that every process loads: it and every folder on its way have to be
-//! root's, or any user could make root's processes run what he likes.
+//! Whether only root can change a file that every process loads. The file and every folder on its path must
+//! belong to root and be writable by nobody else. Otherwise some user could run code in root's processes.
 
 use std::ffi::OsString;
 use std::fmt;

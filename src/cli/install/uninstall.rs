@@ -1,7 +1,6 @@
-//! `opentelemetry-injector uninstall`: our entry out of `/etc/ld.so.preload`, and nothing else.
+//! `opentelemetry-injector uninstall`: removes our entries from `/etc/ld.so.preload` and changes nothing else.
 //!
-//! It needs neither the object nor a configuration, so that it works before the files go as well as
-//! after they have gone.
+//! It needs neither the object nor a configuration, so it works before and after their files are deleted.
 
 use crate::install::ld_so_preload::{PreloadFile, PreloadFileError};
 use crate::install::root::{self, RootError};

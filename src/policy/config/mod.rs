@@ -121,7 +121,7 @@ impl Configuration {
     }
 }
 
-/// Section `[processes]`: patterns as [`crate::glob`] reads them.
+/// Section `[processes]`: patterns as [`crate::matching::glob`] reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Processes {
     /// Where given, only executables that match are injected.

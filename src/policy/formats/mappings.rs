@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-/// A mapped file as far as it covers one stretch of addresses.
+/// A mapped file: all its mappings that lie one after the other, as one range of addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapped {
     /// Its path.

@@ -3,9 +3,9 @@
 //! glibc (`elf/rtld.c`) takes what stands between blanks, tabs, line feeds and colons for a path; a
 //! carriage return is part of one. `#` begins a comment, at any place, up to the end of the line. A
 //! NUL character hides what follows, but not a last path without a separator behind it. From the
-//! second comment on glibc looks for them in too short a part of the file, so that it takes words
-//! of later comments for paths: [`entries`] tells what it reads today, and whether an entry is
-//! there, or is gone, holds for a glibc without this mistake, too. (musl reads no such file.)
+//! second comment on, glibc searches too short a part of the file for comments, and so takes words of later
+//! comments for paths. [`entries`] returns what glibc reads, with this bug. An entry that is added or removed here
+//! is there, or gone, for a glibc without the bug as well. (musl does not read this file.)
 
 use crate::process::file_name;
 use alloc::vec::Vec;

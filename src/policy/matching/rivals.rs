@@ -1,7 +1,7 @@
 //! Other injectors: their objects and the marks that they leave in an environment.
 //!
-//! Two injectors in one process each add an agent without looking for the other's. The table is the
-//! only place that knows them: `install`, `status`, `explain` and decisions ask here.
+//! Two injectors in one process would both add an agent. This table is the only place that knows the other
+//! injectors. `install`, `status`, `explain` and the decision all use it.
 
 use crate::matching::glob;
 use crate::{Configuration, Process, Reason, Runtime};
@@ -12,7 +12,7 @@ struct Rival {
     vendor: &'static str,
     /// Patterns of its objects' paths, as [`glob::matches_path`] reads them.
     objects: &'static [&'static str],
-    /// Variables that it sets, to anything but nothing, `0` or `false`, where it has injected.
+    /// Variables that it sets when it has injected something. Empty, `0` and `false` count as not set.
     marks: &'static [&'static str],
 }
 

@@ -1,8 +1,8 @@
 //! What was added to a process's environment, so that its children can remove it.
 //!
-//! The CLR reads only its own copy of `environ`, and passes that copy on to every child. So a marker
-//! travels with the additions. The constructor in a child removes what the marker names, unless somebody
-//! has changed it in the meantime.
+//! The CLR, and a Java agent with a declarative configuration, read only their own copy of `environ`, and pass it
+//! to every child. So the injector adds settings to `environ`, and with them a marker, a variable that lists them.
+//! The constructor in a child removes what the marker lists, unless somebody has changed it in the meantime.
 
 use crate::Process;
 use crate::runtimes::dotnet;

@@ -1,5 +1,5 @@
-//! The agent's settings (`OTEL_…`) that a process gets: those of `[environment]` that its user has not
-//! set.
+//! The agent's settings (`OTEL_…`) that a process gets: those of `[environment]`, of rules and of the defaults
+//! below that its user has not set, and the resource attributes.
 
 pub mod added;
 pub mod declarative;

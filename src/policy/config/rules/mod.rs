@@ -227,8 +227,8 @@ pub fn applied<'c>(
     Ok(Cow::Owned(applied))
 }
 
-/// Gives the name by the strongest of the ways, and by no other; `closer` is what a rule or the runtime's
-/// section says.
+/// Sets the service's name from the source with the highest priority, and removes the others. `closer` is the name
+/// in a rule or in the runtime's section, which overrides `service_name`.
 fn name_service(applied: &mut Configuration, closer: Option<ServiceName>) {
     let is_closer = closer.is_some();
     if let Some(name) = closer {
@@ -239,7 +239,7 @@ fn name_service(applied: &mut Configuration, closer: Option<ServiceName>) {
             applied.resource_attributes.remove(NAME_ATTRIBUTE);
             applied.environment.insert(SERVICE_NAME.into(), name);
         }
-        // A word for or against a derived name is against the configuration's own.
+        // A rule that says "auto" or "off" also cancels the names of the configuration.
         _ if is_closer => {
             applied.resource_attributes.remove(NAME_ATTRIBUTE);
             applied.environment.remove(SERVICE_NAME);
