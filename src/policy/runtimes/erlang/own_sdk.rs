@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 /// Says where the application's own SDK was found.
 ///
-/// `given` is what Erlang's launcher reads, `extra` what stands behind `-extra`. What cannot be seen from
-/// here (a code path that is made later), the boot file sees in the node.
+/// `given` is what Erlang's launcher reads, `extra` what stands behind `-extra`. A code path that is made later
+/// cannot be seen from here: the boot file then leaves out every application that the node already has.
 ///
 /// # Errors
 /// [`Reason::OwnSdk`].
