@@ -13,6 +13,7 @@ mod install;
 mod machine;
 mod output;
 mod ps;
+mod report;
 mod run;
 mod spans;
 mod status;
@@ -40,6 +41,7 @@ enum Command {
     Trace(trace::Arguments),
     Explain(explain::Arguments),
     Ps(ps::Arguments),
+    Report(report::Arguments),
     Status(status::Arguments),
     Doctor(status::doctor::Arguments),
     Install(install::Arguments),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Ps(arguments) => ps::ps(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Doctor(arguments) => status::doctor::doctor(&arguments),
         Command::Install(arguments) => install::install(&arguments),

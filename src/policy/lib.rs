@@ -19,6 +19,7 @@ pub mod formats;
 pub mod matching;
 pub mod process;
 pub mod reason;
+pub mod report;
 pub mod runtimes;
 pub mod settings;
 

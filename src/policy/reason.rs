@@ -153,6 +153,48 @@ impl Reason {
         )
     }
 
+    /// A word for the kind of reason, which stays the same from version to version: what reports are
+    /// counted by.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::KillSwitch(_) => "kill_switch",
+            Self::BuiltInDenial(_) | Self::BuiltInArgumentDenial(_) => "built_in_denial",
+            Self::NotLoaded(_) => "not_loaded",
+            Self::Option(_) => "option",
+            Self::NotProven(_) => "not_proven",
+            Self::Hosted => "hosted",
+            Self::Configuration { .. } => "configuration",
+            Self::DisabledBy(_) => "disabled",
+            Self::Rule(_) => "rule",
+            Self::NotIncluded(_) => "not_included",
+            Self::Excluded { .. } => "excluded",
+            Self::TooMuchToCompare => "too_much_to_compare",
+            Self::NoAgentConfigured => "no_agent_configured",
+            Self::AgentUnreadable(_) => "agent_unreadable",
+            Self::FileUnreadable(_) => "file_unreadable",
+            Self::AgentPathUnusable { .. } => "agent_path_unusable",
+            Self::BootFileMissing(_) => "boot_file_missing",
+            Self::NotActivated => "not_activated",
+            Self::SetByUser => "set_by_user",
+            Self::AlreadyInjected => "already_injected",
+            Self::UnmatchedQuote => "unmatched_quote",
+            Self::IgnoredByRuntime => "ignored_by_runtime",
+            Self::OtherAgent { .. } => "other_agent",
+            Self::OtherInjector { .. } => "other_injector",
+            Self::OwnSdk { .. } => "own_sdk",
+            Self::ApplicationMissing(_) => "application_missing",
+            Self::ApplicationForbids { .. } => "application_forbids",
+            Self::IncompatibleOption(_) => "incompatible_option",
+            Self::InformationOnly(_) => "information_only",
+            Self::NodeOption { .. } => "node_option",
+            Self::NodeOptionsInFile(_) => "node_options_in_file",
+            Self::OtherInterpreter => "other_interpreter",
+            Self::NoInstrumentLibrary(_) => "no_instrument_library",
+            Self::TooLong(_) => "too_long",
+            Self::Engine(_) => "engine",
+        }
+    }
+
     /// Whether the same question may have another answer once another library is loaded.
     pub fn is_of_the_moment(&self) -> bool {
         matches!(

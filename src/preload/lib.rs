@@ -16,6 +16,7 @@ mod attempt;
 mod constructor;
 mod entry;
 mod hook;
+mod report;
 mod session;
 mod sys;
 mod version;

@@ -7,6 +7,7 @@ mod explain;
 mod explain_commands;
 mod kubernetes;
 mod ps;
+mod report;
 mod run;
 mod shells;
 mod status;

@@ -61,7 +61,8 @@ fn look_at_problems(text: &str) {
 fn look_at_values(configuration: &Configuration) {
     let mut texts: Vec<&str> = Vec::new();
     let paths = Runtime::ALL.map(|runtime| configuration.agent(runtime).agent_path.as_deref());
-    for path in paths.into_iter().chain([configuration.log.file.as_deref()]) {
+    let files = [&configuration.log.file, &configuration.report.file];
+    for path in paths.into_iter().chain(files.map(|file| file.as_deref())) {
         assert!(path.is_none_or(|path| path.starts_with('/')));
         texts.extend(path);
     }

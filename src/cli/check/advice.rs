@@ -178,6 +178,7 @@ fn wrong_type(key: &str, expected: &str, found: &str, there: &str) -> String {
         ("a list of strings", _) => "write strings between brackets: `[\"one\", \"two\"]`".into(),
         ("tables under [[rule]]", _) => "write each rule below a line `[[rule]]`".into(),
         ("a string or a list of strings", _) => "write a pattern: `\"…\"`".into(),
+        ("a whole number of at least 0", _) => "write a number without quotes: `1000000`".into(),
         ("a table", _) => format!("write its keys below a line `[{key}]`"),
         (_, "a list" | "a table") => "write one string: `\"one,two\"`".into(),
         _ => format!("write `{}`", quoted(there)),

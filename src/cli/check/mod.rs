@@ -7,6 +7,7 @@ pub mod declarative;
 pub mod diagnostics;
 pub mod other_injector;
 pub mod report;
+pub mod report_file;
 pub mod rule_flaws;
 pub mod similar_names;
 

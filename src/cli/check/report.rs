@@ -2,7 +2,9 @@
 
 use crate::check::closed_files::Closed;
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
-use crate::check::{advice, agent_files, closed_files, declarative, other_injector, rule_flaws};
+use crate::check::{
+    advice, agent_files, closed_files, declarative, other_injector, report_file, rule_flaws,
+};
 use crate::machine::configuration_files::FileSystem;
 use opentelemetry_injector_policy::config::keys::{self, ConfigurationError};
 use opentelemetry_injector_policy::config::sources::{FileProblem, drop_ins, read_text};
@@ -31,6 +33,8 @@ pub struct Report {
     pub is_unusable: bool,
     /// The file that names each runtime's agent, and where.
     agent_places: [Option<(Vec<u8>, Excerpt)>; Runtime::ALL.len()],
+    /// The file that has `report.file`, and where.
+    report_place: Option<(Vec<u8>, Excerpt)>,
 }
 
 /// The place of a key.
@@ -65,6 +69,7 @@ impl Report {
         if report.untold.is_empty() {
             report.read_drop_ins();
             report.judge_agents();
+            report.judge_report();
             report
                 .diagnostics
                 .extend(rule_flaws::find(&report.configuration));
@@ -148,6 +153,9 @@ impl Report {
             self.diagnostics.push(of_text(path, text, &problem));
         }
         for (key, span) in keys::places(text) {
+            if key == "report.file" {
+                self.report_place = Some((path.to_vec(), Excerpt::new(text, &span)));
+            }
             let (line, _) = keys::line_and_column(text, span.start);
             let path = path.to_vec();
             self.origins.insert(key, Origin { path, line });
@@ -175,6 +183,13 @@ impl Report {
         let path = path.to_vec();
         let reason = Reason::Configuration { path, problem };
         self.untold.push(Untold(reason));
+    }
+
+    fn judge_report(&mut self) {
+        if let Some((file, place)) = self.report_place.take() {
+            let diagnostic = report_file::judge(&self.configuration.report, &file, place);
+            self.diagnostics.extend(diagnostic);
+        }
     }
 
     fn judge_agents(&mut self) {

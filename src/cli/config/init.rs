@@ -154,6 +154,7 @@ fn example(key: &str) -> Value {
         _ if key.ends_with(".environment") => "parentbased_always_on",
         "resource_attributes" => "production",
         "log.file" => "/var/log/opentelemetry-injector.log",
+        "report.file" => "/var/log/opentelemetry-injector.jsonl",
         "jvm.agent_path" => "/opt/opentelemetry/opentelemetry-javaagent.jar",
         "nodejs.agent_path" => "/opt/opentelemetry/nodejs",
         "python.agent_path" => "/opt/opentelemetry/python/{version}",

@@ -13,6 +13,8 @@ use toml_writer::{ToTomlKey, ToTomlValue, TomlStringBuilder};
 pub enum Value {
     /// true or false.
     Boolean(bool),
+    /// A whole number.
+    Number(u64),
     /// A text: a name, a path, a setting.
     Text(String),
     /// A list of patterns.
@@ -76,6 +78,9 @@ pub fn of(key: &str, configuration: &Configuration) -> Option<Value> {
         "log.level" => Value::Text(level(c.log.level).into()),
         "log.file" => Value::Text(c.log.file.clone()?),
         "log.backtrace" => Value::Boolean(c.log.backtrace),
+        "report.file" => Value::Text(c.report.file.clone()?),
+        "report.max_bytes" => Value::Number(c.report.max_bytes),
+        "report.journal" => Value::Boolean(c.report.journal),
         _ => {
             let (section, name) = key.split_once('.')?;
             let agent = c.agent(of_section(section)?);
@@ -120,6 +125,7 @@ impl Value {
     pub fn json(&self) -> Json {
         match self {
             Self::Boolean(value) => (*value).into(),
+            Self::Number(value) => (*value).into(),
             Self::Text(text) => text.as_str().into(),
             Self::List(items) => items.as_slice().into(),
         }
@@ -131,6 +137,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boolean(value) => value.fmt(f),
+            Self::Number(value) => value.fmt(f),
             Self::Text(text) => f.write_str(&in_toml(text)),
             Self::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| in_toml(item)).collect();
@@ -188,6 +195,9 @@ mod tests {
         configuration.log.level = Level::Trace;
         configuration.log.file = Some("/log".into());
         configuration.log.backtrace = true;
+        configuration.report.file = Some("/report".into());
+        configuration.report.max_bytes = 0;
+        configuration.report.journal = true;
         configuration
     }
 

@@ -1,6 +1,6 @@
 //! `opentelemetry-injector ps`: every process of the machine that could be instrumented.
 
-mod placement;
+pub mod placement;
 mod units;
 
 use crate::complain;

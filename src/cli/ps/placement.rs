@@ -55,7 +55,8 @@ impl Placement {
         placement
     }
 
-    fn of_control_group(path: &str) -> Self {
+    /// What the path of a control group tells by itself.
+    pub fn of_control_group(path: &str) -> Self {
         let parts = || path.split('/').filter(|part| !part.is_empty());
         let container = parts().rev().find_map(container);
         let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");

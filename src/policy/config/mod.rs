@@ -45,6 +45,8 @@ pub struct Configuration {
     pub engine: Engine,
     /// What is told, and where.
     pub log: Log,
+    /// Where each decision is told.
+    pub report: Report,
 }
 
 /// What a service is called.
@@ -172,6 +174,34 @@ pub struct Log {
     pub backtrace: bool,
 }
 
+/// Section `[report]`: where a line is written for each decision about a runtime. By default nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The absolute path of a file that lines are appended to.
+    pub file: Option<String>,
+    /// The size of the file, in bytes, beyond which nothing is appended.
+    pub max_bytes: u64,
+    /// True: lines go to the systemd journal.
+    pub journal: bool,
+}
+
+impl Report {
+    /// Whether anything is to be written.
+    pub fn is_on(&self) -> bool {
+        self.file.is_some() || self.journal
+    }
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            file: None,
+            max_bytes: 10_000_000,
+            journal: false,
+        }
+    }
+}
+
 /// `log.level`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -242,6 +272,7 @@ impl Default for Configuration {
             processes: Processes::default(),
             engine: Engine::default(),
             log: Log::default(),
+            report: Report::default(),
         }
     }
 }

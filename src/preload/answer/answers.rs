@@ -8,6 +8,7 @@ use crate::answer::php_requests;
 use crate::answer::state::STATE;
 use crate::attempt::{attempt, keep, permanent};
 use crate::entry::filter;
+use crate::report;
 use crate::session;
 use crate::sys::file_system::FilesOfAnswer;
 use crate::sys::host::Host;
@@ -18,9 +19,11 @@ use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::reason::Lossy;
-use opentelemetry_injector_policy::runtimes::boot;
+use opentelemetry_injector_policy::runtimes::boot::{self, StoodDown};
 use opentelemetry_injector_policy::settings::added;
-use opentelemetry_injector_policy::{Configuration, Reason, Variable, Watched, decision, settings};
+use opentelemetry_injector_policy::{
+    Configuration, Reason, Runtime, Variable, Watched, decision, settings,
+};
 
 struct Answer {
     older: *const Answer,
@@ -97,9 +100,13 @@ pub fn answer(question: Question<'_>) -> *const c_char {
     }
     if let Watched::Activation(variable) = question.watched {
         if variable == Variable::PhpIniScanDir && !watches_php(question) {
+            stood_down(Runtime::Php, StoodDown::Version);
             return question.original;
         }
         STATE.activate(variable.runtime());
+        if let Some(configuration) = configuration() {
+            report::injected(&configuration.report, variable);
+        }
     }
     value
 }
@@ -132,8 +139,13 @@ fn is_answered(watched: Watched<'_>, original: *const c_char) -> bool {
             false
         }
         Watched::StoodDown(reason) => {
-            if STATE.stand_down(reason) && log::is_on() {
-                attempt(|| log::debug!("the agent has stood down: {reason}"));
+            if STATE.stand_down(reason) {
+                if log::is_on() {
+                    attempt(|| log::debug!("the agent has stood down: {reason}"));
+                }
+                STATE
+                    .activated()
+                    .inspect(|runtime| stood_down(*runtime, reason));
             }
             false
         }
@@ -144,6 +156,13 @@ fn is_answered(watched: Watched<'_>, original: *const c_char) -> bool {
             let is_configured = |c| settings::is_configured(name, runtime, c);
             !is_early && configuration().is_some_and(is_configured)
         }),
+    }
+}
+
+/// Tells the report that a boot file has given up, or will not run.
+pub fn stood_down(runtime: Runtime, reason: StoodDown) {
+    if let Some(configuration) = configuration() {
+        report::stood_down(&configuration.report, runtime, reason);
     }
 }
 
@@ -195,6 +214,9 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
         Err(reason) => {
             session::note(format_args!("{name} stays as it was: {reason}"));
             log::debug!("{name} stays as it was: {reason}");
+            if let Watched::Activation(variable) = question.watched {
+                report::left_alone(&configuration.report, &host, variable, reason);
+            }
         }
     }
     let value = match outcome {

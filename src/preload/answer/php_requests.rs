@@ -15,6 +15,7 @@
 //! same from 7.0 to 8.5 (Zend/zend_ini.h, Zend/zend_types.h, main/php_ini.h, main/fopen_wrappers.h). If
 //! one of them is missing, nothing is injected.
 
+use crate::answer::answers;
 use crate::answer::state::STATE;
 use crate::attempt::permanent;
 use crate::hook::elf::Image;
@@ -22,6 +23,7 @@ use crate::sys::{kernel, memory_map};
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{mem, ptr};
+use opentelemetry_injector_policy::Runtime;
 use opentelemetry_injector_policy::runtimes::boot::StoodDown;
 
 /// The beginning of PHP's `sapi_module_struct`.
@@ -163,6 +165,9 @@ unsafe extern "C" fn begin() -> c_int {
     // SAFETY: PHP calls this function as its `activate`, at the beginning of a request in this thread.
     let runs = unsafe { php.prepend_runs() };
     STATE.begin_request((!runs).then_some(StoodDown::Closed));
+    if !runs {
+        answers::stood_down(Runtime::Php, StoodDown::Closed);
+    }
     result
 }
 

@@ -6,12 +6,13 @@ use crate::answer::{answers, hooks};
 use crate::attempt::{attempt_at_start, keep};
 use crate::constructor::at_start::AtStart;
 use crate::hook::{direct, gum, loaded_objects};
+use crate::report;
 use crate::session;
 use crate::sys::file_system::FileSystem;
 use crate::sys::host::Host;
 use crate::sys::{auxiliary, environment, log};
 use alloc::boxed::Box;
-use opentelemetry_injector_policy::config::{Level, Log};
+use opentelemetry_injector_policy::config::{Level, Log, Report};
 use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{Configuration, Reason, decision};
@@ -33,9 +34,12 @@ extern "C" fn construct(count: usize, arguments: usize, environment: usize) {
     let start = AtStart::new(auxiliary);
     restore();
     attempt_at_start(|| {
-        session::join(&start, &Host::default());
-        if let Err(reason) = inject(&start) {
+        let host = Host::default();
+        session::join(&start, &host);
+        let mut report = Report::default();
+        if let Err(reason) = inject(&start, &host, &mut report) {
             log::debug!("nothing is injected: {reason}");
+            report::left_alone_at_start(&report, &host, &reason);
             if session::is_on() {
                 trace_alone(&start, &reason);
             }
@@ -62,13 +66,14 @@ fn restore() {
     }
 }
 
-fn inject(start: &AtStart) -> Result<(), Reason> {
-    let host = Host::default();
-    log::start(&host);
+/// `report` is what the configuration says of it, as far as it could be read.
+fn inject(start: &AtStart, host: &Host, report: &mut Report) -> Result<(), Reason> {
+    log::start(host);
     let mut level = Level::Off;
     let configuration =
-        decision::prepare_at_start(&host, &FileSystem::new(start), |path, configuration| {
-            level = log::configure(&configuration.log, &host);
+        decision::prepare_at_start(host, &FileSystem::new(start), |path, configuration| {
+            level = log::configure(&configuration.log, host);
+            report.clone_from(&configuration.report);
             log::debug!("configuration: {}", Lossy(path));
         })?;
     // The configuration lives as long as the hooks, whatever happens from here on.
@@ -82,7 +87,7 @@ fn inject(start: &AtStart) -> Result<(), Reason> {
     if level == Level::Trace {
         hooks::trace_calls();
     }
-    hook(start, &host, configuration, level).map_err(Reason::Engine)
+    hook(start, host, configuration, level).map_err(Reason::Engine)
 }
 
 fn hook(

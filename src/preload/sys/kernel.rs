@@ -183,10 +183,52 @@ pub fn thread_id() -> usize {
 
 /// The seconds and nanoseconds of CLOCK_MONOTONIC (clock_gettime(2)).
 pub fn monotonic_time() -> [i64; 2] {
+    time(libc::CLOCK_MONOTONIC)
+}
+
+/// The seconds since 1970 (CLOCK_REALTIME).
+pub fn seconds() -> u64 {
+    let [seconds, _] = time(libc::CLOCK_REALTIME);
+    u64::try_from(seconds).unwrap_or(0)
+}
+
+fn time(clock: libc::clockid_t) -> [i64; 2] {
     let mut time = [0_i64; 2];
-    let (clock, to) = (libc::CLOCK_MONOTONIC as usize, (&raw mut time) as usize);
-    let _ = call(libc::SYS_clock_gettime, [clock, to, 0, 0, 0, 0]);
+    let to = (&raw mut time) as usize;
+    let _ = call(libc::SYS_clock_gettime, [clock as usize, to, 0, 0, 0, 0]);
     time
+}
+
+/// Sends one message to the datagram socket at `path` (unix(7)), or none where it does not get through
+/// at once: the receiver may be full, or gone.
+pub fn send(path: &CStr, message: &[u8]) -> Result<usize> {
+    let mut address = libc::sockaddr_un {
+        sun_family: libc::AF_UNIX as libc::sa_family_t,
+        sun_path: [0; 108],
+    };
+    let bytes = path.to_bytes_with_nul();
+    if bytes.len() > address.sun_path.len() {
+        return Err(libc::ENAMETOOLONG);
+    }
+    for (place, byte) in address.sun_path.iter_mut().zip(bytes) {
+        *place = byte.cast_signed() as core::ffi::c_char;
+    }
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let family = libc::AF_UNIX as usize;
+    let number = call(libc::SYS_socket, [family, kind as usize, 0, 0, 0, 0])?;
+    let socket = Descriptor(number as c_int);
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    call(
+        libc::SYS_sendto,
+        [
+            socket.0 as usize,
+            message.as_ptr() as usize,
+            message.len(),
+            flags as usize,
+            (&raw const address) as usize,
+            size_of_val(&address),
+        ],
+    )
 }
 
 /// What nobody may do to a file in memory any more (F_GET_SEALS, fcntl(2)).

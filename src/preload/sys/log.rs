@@ -2,7 +2,7 @@
 //! silent unless requested.
 
 use crate::attempt::permanent;
-use crate::sys::kernel;
+use crate::sys::{append, kernel};
 use alloc::vec::Vec;
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
@@ -86,9 +86,9 @@ pub fn line(what: fmt::Arguments<'_>) {
     }
     line.0.push(b'\n');
     match text(&FILE) {
-        Some(path) => append(path, &line.0),
+        Some(path) => append::to_file(path, &line.0, None),
         None if stderr() == STDERR.each_ref().map(|place| place.load(Ordering::Relaxed)) => {
-            write(libc::STDERR_FILENO, &line.0);
+            append::write(libc::STDERR_FILENO, &line.0);
         }
         None => {}
     }
@@ -98,42 +98,6 @@ pub fn line(what: fmt::Arguments<'_>) {
 fn stderr() -> [u64; 2] {
     let status = kernel::status(libc::STDERR_FILENO);
     status.map_or([0; 2], |status| [status.st_dev, status.st_ino])
-}
-
-/// Writes a line. Signals are blocked meanwhile, and SIGPIPE or SIGXFSZ that the write itself has raised is
-/// removed. If there is no room, the rest of the line is dropped, because the host must not wait for a reader.
-fn write(number: libc::c_int, line: &[u8]) {
-    let Ok(signals) = kernel::block_signals() else {
-        return;
-    };
-    // A pipe that has room has it for this much (pipe(7)).
-    for part in line.chunks(libc::PIPE_BUF) {
-        if !kernel::has_room(number) {
-            break;
-        }
-        match kernel::write(number, part) {
-            Ok(count) if count == part.len() => continue,
-            Err(libc::EPIPE) => kernel::take_signal(libc::SIGPIPE),
-            Err(libc::EFBIG) => kernel::take_signal(libc::SIGXFSZ),
-            _ => {}
-        }
-        break;
-    }
-    kernel::unblock_signals(signals);
-}
-
-/// Opened anew for each line: a descriptor that is kept would be one that the host may close or
-/// inherit to others.
-fn append(path: &CStr, line: &[u8]) {
-    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
-    let Ok(file) = kernel::open(path, flags, 0o640) else {
-        return;
-    };
-    // Somebody may have made it to read what is told of processes of others.
-    let owner = kernel::status(file.number()).map(|status| status.st_uid);
-    if owner.is_ok_and(|owner| owner == 0 || owner == kernel::effective_user()) {
-        write(file.number(), line);
-    }
 }
 
 fn text(pointer: &AtomicPtr<c_char>) -> Option<&'static CStr> {

@@ -1,5 +1,6 @@
 //! What the object reads from the kernel and from its process.
 
+pub mod append;
 pub mod auxiliary;
 pub mod environment;
 pub mod file_system;

@@ -23,7 +23,7 @@ use text::{line_ends, parse};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use values::{
-    absolute_path, boolean, environment_name, is_outside_attribute_keys, one_of, patterns,
+    absolute_path, boolean, environment_name, is_outside_attribute_keys, number, one_of, patterns,
     prefixes, spelled_name, text, wrong_item, wrong_type,
 };
 
@@ -255,6 +255,9 @@ impl Reader<'_> {
             }
             "log.file" => configuration.log.file = Some(absolute_path(value)?),
             "log.backtrace" => configuration.log.backtrace = boolean(value)?,
+            "report.file" => configuration.report.file = Some(absolute_path(value)?),
+            "report.max_bytes" => configuration.report.max_bytes = number(value)?,
+            "report.journal" => configuration.report.journal = boolean(value)?,
             _ => match runtime_key(key) {
                 Some((runtime, name)) => return self.set_agent(runtime, name, value),
                 None => return self.set_free_name(key, value),
@@ -352,6 +355,10 @@ mod tests {
             level = "trace"
             file = "/l"
             backtrace = true
+            [report]
+            file = "/r"
+            max_bytes = 1_000
+            journal = true
             "#,
         );
         assert_eq!(problems, []);
@@ -370,6 +377,8 @@ mod tests {
         assert_eq!(c.processes.exclude_arguments, ["d"]);
         assert_eq!((c.engine, c.log.level), (Engine::Direct, Level::Trace));
         assert_eq!(c.log.file.as_deref(), Some("/l"));
+        assert_eq!(c.report.file.as_deref(), Some("/r"));
+        assert_eq!((c.report.max_bytes, c.report.journal), (1000, true));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::Runtime;
 
 /// Every key with a fixed name. Below `environment`, those of the runtimes' sections included, and
 /// `resource_attributes` names are free.
-pub const KEYS: [&str; 50] = [
+pub const KEYS: [&str; 53] = [
     "enabled",
     "service_name",
     "injector_version",
@@ -55,6 +55,9 @@ pub const KEYS: [&str; 50] = [
     "log.level",
     "log.file",
     "log.backtrace",
+    "report.file",
+    "report.max_bytes",
+    "report.journal",
 ];
 
 /// Every key of a `[[rule]]`. Below `environment`, `resource_attributes` and `match.environment` names
@@ -76,7 +79,7 @@ pub const RULE_KEYS: [&str; 13] = [
 ];
 
 /// The tables that hold them.
-pub const SECTIONS: [&str; 10] = [
+pub const SECTIONS: [&str; 11] = [
     "jvm",
     "nodejs",
     "python",
@@ -87,6 +90,7 @@ pub const SECTIONS: [&str; 10] = [
     "processes",
     "hook",
     "log",
+    "report",
 ];
 
 /// What a key means, in one line; empty for a key that does not exist.
@@ -143,6 +147,13 @@ pub fn meaning(key: &str) -> &'static str {
         "log.level" => "what is logged: off, debug (decisions), trace (every hooked call)",
         "log.file" => "absolute path of the log file; lines are appended; default: stderr",
         "log.backtrace" => "true: with the Gum engine, log a backtrace of every traced call",
+        "report" => "a line of JSON for each decision about a runtime; `report` counts them",
+        "report.file" => {
+            "absolute path of the file that lines are appended to; every process opens it with the \
+             rights of its own user"
+        }
+        "report.max_bytes" => "the size in bytes beyond which no line is appended to the file",
+        "report.journal" => "true: send the lines to the systemd journal",
         "rule" => "settings for some services; for each key, the first matching rule wins",
         "rule.match" => "the processes of the rule: those for which every key matches",
         "rule.match.executable" => "patterns for the program's path",

@@ -12,10 +12,21 @@ pub fn is_outside_attribute_keys(character: char) -> bool {
     character.is_whitespace() || character.is_control() || ",=%;\"\\".contains(character)
 }
 
+/// What [`number`] takes.
+const WHOLE_NUMBER: &str = "a whole number of at least 0";
+
 pub fn boolean(value: &DeValue<'_>) -> Result<bool, ConfigurationErrorKind> {
     value
         .as_bool()
         .ok_or_else(|| wrong_type("true or false", value))
+}
+
+/// A whole number that is not negative.
+pub fn number(value: &DeValue<'_>) -> Result<u64, ConfigurationErrorKind> {
+    value
+        .as_integer()
+        .and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok())
+        .ok_or_else(|| wrong_type(WHOLE_NUMBER, value))
 }
 
 pub fn text(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKind> {
