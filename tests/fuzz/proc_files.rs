@@ -3,7 +3,8 @@
 
 use super::fields::Fields;
 use super::proc_formats::{
-    age, auxiliary_vector, below, identity, mapped, outside, strings, without_mark,
+    age, auxiliary_vector, below, family, identity, is_libc, is_overwritten, mapped, outside,
+    strings, without_mark,
 };
 use std::time::Duration;
 
@@ -14,7 +15,18 @@ use std::time::Duration;
 pub fn look_at(input: &[u8]) {
     let joined = strings(input).join(&0);
     assert_eq!(joined, input.strip_suffix(b"\0").unwrap_or(input));
+    if let Some(family) = family(input) {
+        assert!(input.contains(&b')'), "{family:?}");
+    }
+    assert!(!is_overwritten(&strings(input)) || !input.is_empty());
     for file in mapped(input) {
+        assert!(
+            !is_libc(&file.path)
+                || file
+                    .path
+                    .windows(2)
+                    .any(|part| part == b"ld" || part == b"li")
+        );
         assert!(file.path.starts_with(b"/"));
         let mut paths = input.windows(file.path.len());
         assert!(paths.any(|window| window == file.path));

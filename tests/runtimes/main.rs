@@ -15,3 +15,4 @@ mod php_servers;
 mod python;
 mod python_applications;
 mod ruby;
+mod titles;

@@ -150,6 +150,11 @@ impl Server {
     }
 
     /// Sends a signal to the server's first process.
+    /// The number of the first process.
+    pub fn id(&self) -> u32 {
+        self.program.id()
+    }
+
     fn signal(&self, name: &str) {
         let line = format!("kill -{name} {}", self.program.id());
         let _ = Command::new("sh").args(["-c", &line]).status();

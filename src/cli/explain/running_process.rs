@@ -4,6 +4,7 @@ use crate::explain::changes::changed_after;
 use crate::explain::explained_process::{
     ExplainedProcess, Live, Loading, NotLoaded, Object, Replacement,
 };
+use crate::machine::environment;
 use crate::machine::getenv_hook;
 use crate::machine::object_notes;
 use crate::machine::preload_object::{self, FILE_NAME, LD_PRELOAD};
@@ -68,7 +69,7 @@ pub fn read(process: u32) -> Result<ExplainedProcess, Unreadable> {
         _ => facts.executable.clone(),
     };
     facts.arguments = files.strings("cmdline").map_err(problem)?;
-    facts.environment = restored(files.strings("environ").map_err(problem)?);
+    facts.environment = restored(environment::of(&files).map_err(problem)?);
     facts.libraries = mapped
         .iter()
         .map(|mapped| below(&root, &mapped.path))

@@ -1,11 +1,10 @@
 //! Whether libc's `getenv` is hooked in a live process: its code there is held against the file.
 
 use crate::machine::proc_files::ProcFiles;
-use crate::machine::proc_formats::Mapped;
+use crate::machine::proc_formats::{Mapped, is_libc};
 use object::elf::PT_LOAD;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSymbol, ReadCache};
-use opentelemetry_injector_policy::process::file_name;
 use std::fs::File;
 use std::io::BufReader;
 
@@ -21,12 +20,6 @@ pub fn is_hooked(files: &ProcFiles, mapped: &[Mapped]) -> Option<bool> {
     let mut memory = [0; LENGTH];
     let length = files.memory(base + address, &mut memory).ok()?;
     (length == LENGTH).then(|| memory != code)
-}
-
-/// glibc's, or musl's, which is its loader.
-fn is_libc(path: &[u8]) -> bool {
-    let name = file_name(path);
-    name.starts_with(b"libc.so") || name.starts_with(b"libc-2.") || name.starts_with(b"ld-musl-")
 }
 
 /// Where the function begins, from where the file is mapped on, and its first bytes.

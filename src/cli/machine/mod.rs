@@ -1,6 +1,7 @@
 //! What is read of the machine: processes, programs, loaders, and the preload object.
 
 pub mod configuration_files;
+pub mod environment;
 pub mod getenv_hook;
 pub mod loaders;
 pub mod object_notes;

@@ -1,7 +1,7 @@
 //! What the kernel tells of one process: the files below `/proc/PID` (proc(5)).
 
 use crate::machine::proc_formats::{
-    self as formats, AuxiliaryVector, Identity, Mapped, below, outside,
+    self as formats, AuxiliaryVector, Family, Identity, Mapped, below, outside,
 };
 use rustix::fs::{PROC_SUPER_MAGIC, statfs};
 use rustix::time::{ClockId, clock_gettime};
@@ -104,6 +104,15 @@ impl ProcFiles {
         started.ok_or(io::ErrorKind::InvalidData.into())
     }
 
+    /// Its parent, and where it has its environment.
+    ///
+    /// # Errors
+    /// As open(2) and read(2).
+    pub fn family(&self) -> io::Result<Family> {
+        let stat = fs::read(self.path("stat"))?;
+        formats::family(&stat).ok_or(io::ErrorKind::InvalidData.into())
+    }
+
     /// The auxiliary vector; of a program with 32-bit words nothing of it.
     ///
     /// # Errors
@@ -117,8 +126,16 @@ impl ProcFiles {
     /// # Errors
     /// As [`Self::auxiliary_vector`]; also where the address is not mapped.
     pub fn string_at(&self, address: u64) -> io::Result<Vec<u8>> {
+        self.string_up_to(address, LONGEST_PATH)
+    }
+
+    /// The same of one that may have so many bytes.
+    ///
+    /// # Errors
+    /// As [`Self::string_at`].
+    pub fn string_up_to(&self, address: u64, longest: usize) -> io::Result<Vec<u8>> {
         let mut string = Vec::new();
-        while string.len() < LONGEST_PATH {
+        while string.len() < longest {
             // One byte behind the string may be unmapped: what there is comes back.
             let mut part = [0; 256];
             let length = self.memory(address + string.len() as u64, &mut part)?;

@@ -64,6 +64,44 @@ pub fn without_mark(path: &[u8]) -> &[u8] {
     path.strip_suffix(b" (deleted)").unwrap_or(path)
 }
 
+/// glibc's library, or musl's, which is its loader.
+pub fn is_libc(path: &[u8]) -> bool {
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+    name.starts_with(b"libc.so") || name.starts_with(b"libc-2.") || name.starts_with(b"ld-musl-")
+}
+
+/// Whether a process has written over its environment: what is there are not variables alone.
+pub fn is_overwritten(entries: &[Vec<u8>]) -> bool {
+    // Of an empty environment there is one empty string.
+    entries.iter().any(|entry| !entry.contains(&b'=')) && entries != [b""]
+}
+
+/// The relatives of a process, and where it has its environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its number.
+    pub process: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// The addresses at which its environment begins and ends; zeroes where they are not shown.
+    pub environment: [u64; 2],
+}
+
+/// What `stat` says of it.
+pub fn family(stat: &[u8]) -> Option<Family> {
+    let process = stat.split(|byte| *byte == b' ').next()?;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let fields = str::from_utf8(stat.get(end + 1..)?).ok()?;
+    // The state is the third field, and the first one here.
+    let field = |number: usize| fields.split_whitespace().nth(number - 3);
+    let address = |number| field(number)?.parse().ok();
+    Some(Family {
+        process: str::from_utf8(process).ok()?.parse().ok()?,
+        parent: field(4)?.parse().ok()?,
+        environment: [address(50)?, address(51)?],
+    })
+}
+
 /// The strings of `cmdline` or `environ`, each of which ends with NUL.
 pub fn strings(content: &[u8]) -> Vec<Vec<u8>> {
     let content = content.strip_suffix(b"\0").unwrap_or(content);
@@ -207,6 +245,31 @@ mod tests {
             (&listed[1].path[..], listed[1].is_deleted),
             (&b"/c"[..], true)
         );
+    }
+
+    #[test]
+    fn titles_are_no_environment() {
+        let overwritten = |content: &[u8]| is_overwritten(&strings(content));
+        assert!(!overwritten(b"A=1\0B=\0"));
+        assert!(!overwritten(b""));
+        for content in [
+            &b"php-fpm: pool www\0=1\0B=2\0"[..],
+            b"\0\0\0",
+            b"le\0\0\0B=2\0",
+            b"A=1\0 title",
+        ] {
+            assert!(overwritten(content), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn the_parent_and_the_place_of_the_environment_are_told() {
+        let stat = format!("7 (a) b) S 5 {}10 20 0\n", "0 ".repeat(45));
+        let family = family(stat.as_bytes()).unwrap();
+        assert_eq!((family.process, family.parent), (7, 5));
+        assert_eq!(family.environment, [10, 20]);
+        assert_eq!(super::family(b"7 (a"), None);
+        assert_eq!(super::family(b"7 (a) S 5"), None);
     }
 
     #[test]
