@@ -1,26 +1,84 @@
-//! The example for Kubernetes (demo/kubernetes): its schema, and what its containers come to.
+//! The examples for Kubernetes (demo/kubernetes): their schema, and what their containers come to.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{Scene, has, is_root, root, skip, succeed};
-use yaml_rust2::{Yaml, YamlLoader};
+use yaml_rust2::{Yaml, YamlEmitter, YamlLoader};
 
-fn example() -> PathBuf {
-    root().join("demo/kubernetes/shop.yaml")
+/// Examples, each as one file for `kubectl apply`.
+fn examples(scene: &Scene) -> Vec<PathBuf> {
+    let mut examples = vec![
+        root().join("demo/kubernetes/shop.yaml"),
+        released_with_helm(scene),
+    ];
+    match built_with_kustomize(scene) {
+        Some(built) => examples.push(built),
+        None => println!("skipped: kustomize, which scripts/fetch-kustomize builds"),
+    }
+    examples
+}
+
+fn built_with_kustomize(scene: &Scene) -> Option<PathBuf> {
+    let kustomize = root().join(".cache/kustomize/kustomize");
+    if !kustomize.exists() {
+        return None;
+    }
+    let mut command = Command::new(kustomize);
+    let folder = root().join("demo/kubernetes/kustomize/shop");
+    let text = succeed(command.arg("build").arg(folder));
+    let file = scene.path("kustomize.yaml");
+    fs::write(&file, text).unwrap();
+    Some(file)
+}
+
+/// The values in an application's manifest, where charts put them.
+fn released_with_helm(scene: &Scene) -> PathBuf {
+    let values = documents(&root().join("demo/kubernetes/helm/values.yaml")).remove(0);
+    let plain = root().join("demo/kubernetes/kustomize/shop/deployment.yaml");
+    let mut deployment = documents(&plain).remove(0);
+    let pod = &mut deployment["spec"]["template"]["spec"];
+    insert(pod, "initContainers", &values["initContainers"]);
+    insert(pod, "volumes", &values["extraVolumes"]);
+    let container = &mut pod["containers"][0];
+    insert(container, "env", &values["extraEnvVars"]);
+    insert(container, "volumeMounts", &values["extraVolumeMounts"]);
+    let mut text = String::new();
+    let more = values["extraDeploy"].as_vec().unwrap();
+    for document in more.iter().chain([&deployment]) {
+        YamlEmitter::new(&mut text).dump(document).unwrap();
+        text.push('\n');
+    }
+    let file = scene.path("helm.yaml");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+fn insert(table: &mut Yaml, key: &str, value: &Yaml) {
+    assert!(value.as_vec().is_some(), "{key}");
+    let key = Yaml::String(key.into());
+    table.as_mut_hash().unwrap().insert(key, value.clone());
+}
+
+fn documents(file: &Path) -> Vec<Yaml> {
+    let text = fs::read_to_string(file).unwrap();
+    YamlLoader::load_from_str(&text).unwrap()
 }
 
 #[test]
-fn the_example_fits_the_schema() {
+fn the_examples_fit_the_schema() {
     let validator = root().join(".cache/kubernetes-validate");
     if !has("python3") || !validator.exists() {
         skip!("no python3, or no validator in .cache: scripts/fetch-kubernetes-schema fetches it");
     }
-    let mut command = Command::new("python3");
-    command.env("PYTHONPATH", validator);
-    command.args(["-m", "kubernetes_validate", "--strict"]);
-    succeed(command.arg(example()));
+    let scene = Scene::new();
+    for example in examples(&scene) {
+        let mut command = Command::new("python3");
+        command.env("PYTHONPATH", &validator);
+        command.args(["-m", "kubernetes_validate", "--strict"]);
+        succeed(command.arg(example));
+    }
 }
 
 /// What a pod of the example is made of, as the kubelet would fill it in.
@@ -31,16 +89,23 @@ struct Pod {
 }
 
 impl Pod {
-    fn of_example() -> Self {
-        let text = fs::read_to_string(example()).unwrap();
-        let documents = YamlLoader::load_from_str(&text).unwrap();
-        let [config_map, deployment] = documents.as_slice() else {
-            panic!("{} documents", documents.len());
+    fn of(example: &Path) -> Self {
+        let documents = documents(example);
+        let one = |kind: &str| {
+            let mut documents = documents.iter();
+            let document = documents.find(|document| document["kind"].as_str() == Some(kind));
+            document.unwrap_or_else(|| panic!("no {kind} in {}", example.display()))
         };
-        let template = &deployment["spec"]["template"];
+        let config_map = one("ConfigMap");
+        let template = &one("Deployment")["spec"]["template"];
+        let spec = template["spec"].clone();
+        // Kustomize makes up a name for it.
+        let named = &config_map["metadata"]["name"];
+        let mut volumes = spec["volumes"].as_vec().unwrap().iter();
+        assert!(volumes.any(|volume| volume["configMap"]["name"] == *named));
         let configuration = &config_map["data"]["configuration.toml"];
         Self {
-            spec: template["spec"].clone(),
+            spec,
             labels: template["metadata"]["labels"].clone(),
             configuration: configuration.as_str().unwrap().into(),
         }
@@ -82,7 +147,11 @@ impl Pod {
     fn commands_of_init_containers(&self) -> Vec<Vec<String>> {
         let containers = self.spec["initContainers"].as_vec().unwrap().iter();
         let words = |container: &Yaml| {
-            let words = container["command"].as_vec().unwrap().iter();
+            let list = |key: &str| container[key].as_vec().cloned();
+            // Without a command it is the image's own entry point.
+            let entry_point = || vec![Yaml::String(ENTRY_POINT.into())];
+            let words = list("command").unwrap_or_else(entry_point).into_iter();
+            let words = words.chain(list("args").unwrap_or_default());
             words
                 .map(|word| word.as_str().unwrap().to_owned())
                 .collect()
@@ -100,6 +169,9 @@ fn expanded(value: &str, environment: &BTreeMap<String, String>) -> String {
     value
 }
 
+/// The entry point of the injector's image, as the Dockerfile says.
+const ENTRY_POINT: &str = "/usr/lib/opentelemetry/entrypoint.sh";
+
 /// Runs the init containers' commands with folders of this machine in the places of the images'
 /// and the volumes', then a program that asks what a JVM asks, with the container's environment.
 #[test]
@@ -109,32 +181,45 @@ fn what_the_init_containers_copy_is_what_the_application_loads() {
     }
     let scene = Scene::new();
     let program = scene.compile("ask");
-    let pod = Pod::of_example();
-    let image = scene.path("injector");
-    fs::create_dir_all(&image).unwrap();
-    succeed(
-        Command::new("cp")
-            .arg("-r")
-            .arg(support::object())
-            .arg(&image),
-    );
-    let boot = support::built().join("boot");
-    succeed(
-        Command::new("cp")
-            .arg("-r")
-            .arg(boot)
-            .arg(image.join("boot")),
-    );
-    let configuration = scene.path("configuration-volume");
-    fs::create_dir(&configuration).unwrap();
-    fs::write(configuration.join("configuration.toml"), &pod.configuration).unwrap();
+    let image = image(&scene);
+    for example in examples(&scene) {
+        let name = example.display().to_string();
+        assert_eq!(
+            asked_in(&Pod::of(&example), &scene, &image, &program),
+            WANTED,
+            "{name}"
+        );
+    }
+}
 
+/// What the application of an example is answered with.
+const WANTED: &str = "JAVA_TOOL_OPTIONS=-javaagent:/opt/opentelemetry/opentelemetry-javaagent.jar \
+                  -Dotel.exporter.otlp.endpoint=http://collector.observability:4318 \
+                  -Dotel.exporter.otlp.timeout=1000 \
+                  -Dotel.resource.attributes=k8s.node.name=node-1,k8s.namespace.name=default,\
+                  k8s.pod.name=shop-7d4b9,k8s.pod.uid=0a-1b,k8s.container.name=shop,\
+                  service.name=shop,service.version=1.0,\
+                  deployment.environment.name=production,service.namespace=default,\
+                  service.instance.id=default.shop-7d4b9.shop\n";
+
+/// A folder with what the image has.
+fn image(scene: &Scene) -> PathBuf {
+    let image = scene.path("image");
+    let mut lay_out = Command::new(root().join("packaging/image/lay-out"));
+    succeed(lay_out.arg(support::built()).arg(&image));
+    image
+}
+
+fn asked_in(pod: &Pod, scene: &Scene, image: &Path, program: &Path) -> String {
+    let configuration = scene.path("configuration-volume");
+    fs::create_dir_all(&configuration).unwrap();
+    fs::write(configuration.join("configuration.toml"), &pod.configuration).unwrap();
     let mut script = "set -e; mount -t tmpfs none /opt; mkdir /opt/opentelemetry\n".to_owned();
     for command in pod.commands_of_init_containers() {
-        let replaced = |word: String| match word.as_str() {
-            "/usr/lib/opentelemetry/injector" => image.display().to_string(),
-            "/javaagent.jar" => scene.agent.clone(),
-            _ => word,
+        let replaced = |word: String| match word.strip_prefix("/usr/") {
+            Some(rest) => format!("{}/usr/{rest}", image.display()),
+            None if word == "/javaagent.jar" => scene.agent.clone(),
+            None => word,
         };
         let words: Vec<_> = command.into_iter().map(replaced).collect();
         script.push_str(&format!("{}\n", words.join(" ")));
@@ -147,14 +232,38 @@ fn what_the_init_containers_copy_is_what_the_application_loads() {
         let value = value.replace(volume, configuration.to_str().unwrap());
         command.arg(format!("{name}={value}"));
     }
+    succeed(command.arg(program).arg("JAVA_TOOL_OPTIONS"))
+}
+
+/// An operator with an injector mode mounts the image as a volume, names the object by a path in it and the
+/// agents by variables.
+#[test]
+fn an_operator_can_mount_the_image() {
+    if !is_root() || !has("unshare") {
+        skip!("mount namespaces need root and unshare");
+    }
+    let scene = Scene::new();
+    let program = scene.compile("ask");
+    let script = "set -e; mount -t tmpfs none /mnt; mkdir /mnt/otel; mount --bind \"$0\" /mnt/otel\n\
+                  exec env -i \"$@\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", script])
+        .arg(image(&scene));
+    for variable in [
+        "LD_PRELOAD=/mnt/otel/autoinstrumentation/libotelinject.so",
+        "OTEL_INJECTOR_CONFIG_FILE=/mnt/otel/autoinstrumentation/injector/otelinject.conf",
+        "OTEL_INJECTOR_SERVICE_NAME=shop",
+        "OTEL_INJECTOR_MODE=install_unless_conflict",
+    ] {
+        command.arg(variable);
+    }
+    command.arg(format!(
+        "JVM_AUTO_INSTRUMENTATION_AGENT_PATH={}",
+        scene.agent
+    ));
     let answer = succeed(command.arg(program).arg("JAVA_TOOL_OPTIONS"));
-    let wanted = "JAVA_TOOL_OPTIONS=-javaagent:/opt/opentelemetry/opentelemetry-javaagent.jar \
-                  -Dotel.exporter.otlp.endpoint=http://collector.observability:4318 \
-                  -Dotel.exporter.otlp.timeout=1000 \
-                  -Dotel.resource.attributes=k8s.node.name=node-1,k8s.namespace.name=default,\
-                  k8s.pod.name=shop-7d4b9,k8s.pod.uid=0a-1b,k8s.container.name=shop,\
-                  service.name=shop,service.version=1.0,\
-                  deployment.environment.name=production,service.namespace=default,\
-                  service.instance.id=default.shop-7d4b9.shop\n";
-    assert_eq!(answer, wanted);
+    let wanted = format!("JAVA_TOOL_OPTIONS=-javaagent:{} ", scene.agent);
+    assert!(answer.starts_with(&wanted), "{answer}");
+    assert!(answer.contains("service.name=shop"), "{answer}");
 }
