@@ -73,7 +73,7 @@ impl Table {
             return Vec::new();
         };
         let program = program.display().to_string();
-        let start = vec![LOADER.to_owned(), "--inhibit-cache".to_owned(), program];
+        let start = [LOADER.to_owned(), "--inhibit-cache".to_owned(), program];
         let lines = [self.line(&[]), self.line(&[option])];
         let by_loader = |line: Vec<String>| [&start[..], &line[1..]].concat();
         lines.into_iter().map(by_loader).collect()
