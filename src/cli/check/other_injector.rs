@@ -2,6 +2,7 @@
 
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
 use crate::machine::configuration_files::FileSystem;
+use opentelemetry_injector_policy::config::keys::Words;
 use opentelemetry_injector_policy::config::libotelinject::keys::{self, LeftOut};
 use opentelemetry_injector_policy::config::libotelinject::lines::{Content, Line, lines};
 use opentelemetry_injector_policy::config::libotelinject::{
@@ -21,22 +22,25 @@ pub struct Found {
     pub agents: Vec<(Runtime, Vec<u8>, Excerpt)>,
 }
 
-/// Reads the files beside the configuration `path` into `configuration`, as processes do.
-pub fn read(path: &[u8], configuration: &mut Configuration) -> Found {
+/// Reads the files beside the configuration `path` into `configuration`, as processes do, and counts their
+/// words.
+pub fn read(path: &[u8], configuration: &mut Configuration, words: &mut Words) -> Found {
     let places = Places::beside(path);
     let mut found = Found::default();
     let mut settings = settings_file(&places);
     let mut paths = vec![places.file.clone()];
     paths.extend(places.drop_ins(&FileSystem));
     for path in paths {
-        found.read_file(&path, configuration, |configuration, key, value| {
+        found.read_file(&path, words, |key, value| {
             if key == SETTINGS_KEY {
                 settings = value.into();
             }
             keys::take(configuration, key, value)
         });
     }
-    found.read_file(&settings, configuration, keys::take_setting);
+    found.read_file(&settings, words, |key, value| {
+        keys::take_setting(configuration, key, value)
+    });
     found
 }
 
@@ -44,8 +48,8 @@ impl Found {
     fn read_file(
         &mut self,
         path: &[u8],
-        configuration: &mut Configuration,
-        mut take: impl FnMut(&mut Configuration, &str, &str) -> Vec<LeftOut>,
+        words: &mut Words,
+        mut take: impl FnMut(&str, &str) -> Vec<LeftOut>,
     ) {
         let Some(text) = FileSystem
             .read(path)
@@ -55,7 +59,7 @@ impl Found {
             return;
         };
         self.files.push(path.to_vec());
-        if let Err(problem) = count(&text, configuration) {
+        if let Err(problem) = count(&text, words) {
             self.diagnostics.push(too_much(path, &problem));
         }
         for line in lines(&text) {
@@ -67,7 +71,7 @@ impl Found {
                     if let Some(runtime) = runtime_of(key).filter(|_| !value.is_empty()) {
                         self.agents.push((runtime, path.to_vec(), place.clone()));
                     }
-                    let left_out = take(configuration, key, value);
+                    let left_out = take(key, value);
                     left_out.iter().map(ToString::to_string).collect()
                 }
             };

@@ -6,7 +6,7 @@ use crate::check::{
     advice, agent_files, closed_files, declarative, other_injector, report_file, rule_flaws,
 };
 use crate::machine::configuration_files::FileSystem;
-use opentelemetry_injector_policy::config::keys::{self, ConfigurationError};
+use opentelemetry_injector_policy::config::keys::{self, ConfigurationError, Words};
 use opentelemetry_injector_policy::config::sources::{FileProblem, drop_ins, read_text};
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::{Configuration, Files, Reason, Runtime};
@@ -27,6 +27,8 @@ pub struct Report {
     pub closed: Vec<Closed>,
     /// What the files together say.
     pub configuration: Configuration,
+    /// How much there is to read in them.
+    words: Words,
     /// Where each key stands that a file gives: the last place counts.
     pub origins: BTreeMap<String, Origin>,
     /// Whether processes inject nothing, whatever else the files say.
@@ -57,7 +59,7 @@ impl Report {
             path: path.to_vec(),
             ..Self::default()
         };
-        let others = other_injector::read(path, &mut report.configuration);
+        let others = other_injector::read(path, &mut report.configuration, &mut report.words);
         let is_configured_elsewhere = !others.files.is_empty();
         report.take(others);
         report.read(path);
@@ -148,7 +150,7 @@ impl Report {
     }
 
     fn read_text(&mut self, path: &[u8], text: &str) {
-        for problem in read_text(path, text, &mut self.configuration) {
+        for problem in read_text(path, text, &mut self.configuration, &mut self.words) {
             self.is_unusable |= problem.kind.is_fatal();
             self.diagnostics.push(of_text(path, text, &problem));
         }

@@ -17,8 +17,6 @@ pub struct Configuration {
     /// True: libotelinject.so's files and variables have not been read yet
     /// ([`crate::decision::complete`]).
     pub is_partial: bool,
-    /// How many words and signs its texts have, as far as they were read ([`keys`] has the limit).
-    pub words: Words,
     /// False: no process is injected.
     pub enabled: bool,
     /// `service_name`: what services are called.
@@ -241,24 +239,10 @@ impl Default for Agent {
     }
 }
 
-/// A number of words and signs. It says how much was read and nothing about the configuration, so two
-/// configurations are equal whatever these numbers are.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Words(pub usize);
-
-impl PartialEq for Words {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Words {}
-
 impl Default for Configuration {
     fn default() -> Self {
         Self {
             is_partial: false,
-            words: Words::default(),
             enabled: true,
             service_name: ServiceName::default(),
             injector_version: false,

@@ -1,6 +1,6 @@
 //! Which files make up the configuration, and what is wrong with a file.
 
-use crate::config::keys::{self, ConfigurationError, EACH_FILE, MOST, line_and_column};
+use crate::config::keys::{self, ConfigurationError, EACH_FILE, MOST, Words, line_and_column};
 use crate::config::libotelinject::{self, Places, variables};
 use crate::process::directory;
 use crate::{Configuration, Process, Reason};
@@ -116,9 +116,9 @@ fn load_all(
     places: &Places,
     override_by: impl FnOnce(&mut Configuration) -> bool,
 ) -> Result<Configuration, Reason> {
-    let mut configuration = Configuration::default();
-    let others = libotelinject::read(files, places, &mut configuration)?;
-    let own = load_own(files, path, &mut configuration);
+    let (mut configuration, mut words) = (Configuration::default(), Words::default());
+    let others = libotelinject::read(files, places, &mut configuration, &mut words)?;
+    let own = load_own(files, path, &mut configuration, &mut words);
     let is_overridden = override_by(&mut configuration);
     match own {
         // Another injector's configuration is enough.
@@ -140,7 +140,7 @@ pub fn load_part(
     path: &[u8],
 ) -> Result<Configuration, Reason> {
     let mut configuration = Configuration::default();
-    match load_own(files, path, &mut configuration) {
+    match load_own(files, path, &mut configuration, &mut Words::default()) {
         Ok(()) => {}
         Err(reason)
             if is_missing(&reason, path) && libotelinject::is_used(process, files, path) =>
@@ -157,10 +157,11 @@ fn load_own(
     files: &impl Files,
     path: &[u8],
     configuration: &mut Configuration,
+    words: &mut Words,
 ) -> Result<(), Reason> {
-    load_one(files, path, configuration)?;
+    load_one(files, path, configuration, words)?;
     for path in drop_ins(files, path)? {
-        load_one(files, &path, configuration)?;
+        load_one(files, &path, configuration, words)?;
     }
     Ok(())
 }
@@ -209,13 +210,14 @@ fn load_one(
     files: &impl Files,
     path: &[u8],
     configuration: &mut Configuration,
+    words: &mut Words,
 ) -> Result<(), Reason> {
     let content = files.read(path).map_err(|problem| reason(path, problem))?;
     let text = String::from_utf8(content)
         .map_err(|error| FileProblem::NotUtf8(error.utf8_error().valid_up_to()))
         .map_err(|problem| reason(path, problem))?;
     let before = configuration.rules.len();
-    let outcome = keys::read_usable(&text, configuration);
+    let outcome = keys::read_usable(&text, configuration, words);
     place_rules(path, before, configuration);
     match outcome {
         Ok(()) => Ok(()),
@@ -232,14 +234,15 @@ fn load_one(
 }
 
 /// Reads one file's text into a configuration; later texts win key by key, and rules keep their order.
-/// See [`keys::read`].
+/// See [`keys::read_one_of`].
 pub fn read_text(
     path: &[u8],
     text: &str,
     configuration: &mut Configuration,
+    words: &mut Words,
 ) -> Vec<ConfigurationError> {
     let before = configuration.rules.len();
-    let problems = keys::read(text, configuration);
+    let problems = keys::read_one_of(text, configuration, words);
     place_rules(path, before, configuration);
     problems
 }

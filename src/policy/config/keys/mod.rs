@@ -10,7 +10,7 @@ pub(super) mod values;
 
 pub use problems::{ConfigurationError, ConfigurationErrorKind};
 pub use table::{KEYS, RULE_KEYS, SECTIONS, meaning};
-pub use text::{BYTES, EACH_FILE, MOST, VALUE_BYTES, line_and_column};
+pub use text::{BYTES, EACH_FILE, MOST, VALUE_BYTES, Words, line_and_column};
 
 use crate::config::rules::{self, Rule};
 use crate::config::{Engine, Level, ServiceName};
@@ -27,18 +27,30 @@ use values::{
     prefixes, spelled_name, text, wrong_item, wrong_type,
 };
 
-/// Reads one text into `configuration`; later texts win key by key.
+/// Reads one text into `configuration`; later texts win key by key. It is the only one, as far as the limit
+/// of words goes.
 ///
 /// Returns every problem in the order of the text. Where one of them is fatal, what was read into
 /// `configuration` is not to be used.
 pub fn read(text: &str, configuration: &mut Configuration) -> Vec<ConfigurationError> {
+    read_one_of(text, configuration, &mut Words::default())
+}
+
+/// [`read`] for one of several texts: `words` are those of the texts before it.
+pub fn read_one_of(
+    text: &str,
+    configuration: &mut Configuration,
+    words: &mut Words,
+) -> Vec<ConfigurationError> {
     let mut problems = Vec::new();
-    read_each(text, configuration, &mut |problem| problems.push(problem));
+    read_each(text, configuration, words, &mut |problem| {
+        problems.push(problem);
+    });
     problems.sort_by_key(|problem| problem.span.start);
     problems
 }
 
-/// [`read`] for a process: the fatal problem that stands first in the text. It keeps no other and sorts
+/// [`read_one_of`] for a process: the fatal problem that stands first in the text. It keeps no other and sorts
 /// nothing, because every constructor runs it.
 ///
 /// # Errors
@@ -46,9 +58,10 @@ pub fn read(text: &str, configuration: &mut Configuration) -> Vec<ConfigurationE
 pub fn read_usable(
     text: &str,
     configuration: &mut Configuration,
+    words: &mut Words,
 ) -> Result<(), ConfigurationError> {
     let mut first: Option<ConfigurationError> = None;
-    read_each(text, configuration, &mut |problem| {
+    read_each(text, configuration, words, &mut |problem| {
         let is_earlier = |first: &ConfigurationError| problem.span.start < first.span.start;
         if problem.kind.is_fatal() && first.as_ref().is_none_or(is_earlier) {
             first = Some(problem);
@@ -61,17 +74,16 @@ pub fn read_usable(
 fn read_each(
     text: &str,
     configuration: &mut Configuration,
+    words: &mut Words,
     report: &mut dyn FnMut(ConfigurationError),
 ) {
-    let mut reader = Reader {
-        configuration,
-        report,
-    };
-    let mut words = reader.configuration.words.0;
-    let parsed = parse(text, &mut words);
-    reader.configuration.words.0 = words;
-    match parsed {
+    match parse(text, words) {
         Ok(table) => {
+            let mut reader = Reader {
+                configuration,
+                words,
+                report,
+            };
             // They say what may stand in the rest.
             if let Some((name, value)) = table.get_ref().get_key_value(PREFIXES) {
                 reader.take(PREFIXES.into(), name.span(), value);
@@ -84,7 +96,7 @@ fn read_each(
                 }
             });
         }
-        Err(problem) => (reader.report)(problem),
+        Err(problem) => report(problem),
     }
 }
 
@@ -92,7 +104,7 @@ fn read_each(
 /// what is not TOML.
 pub fn places(text: &str) -> Vec<(String, Range<usize>)> {
     let mut places = Vec::new();
-    if let Ok(table) = parse(text, &mut 0) {
+    if let Ok(table) = parse(text, &mut Words::default()) {
         each_key("", table.get_ref(), &mut |key, name, _| {
             places.push((key, name))
         });
@@ -107,6 +119,7 @@ type Set = Result<(), ConfigurationErrorKind>;
 
 struct Reader<'c> {
     configuration: &'c mut Configuration,
+    words: &'c mut Words,
     report: &'c mut dyn FnMut(ConfigurationError),
 }
 
@@ -158,13 +171,18 @@ impl Reader<'_> {
     fn count_value(&mut self, key: &str, value: &DeValue<'_>) -> Set {
         let tables = ["environment.", "resource_attributes."];
         let is_copied = tables.iter().any(|table| key.contains(table));
-        if let (true, Some(text)) = (is_copied, value.as_str()) {
-            self.configuration.words.0 += text.len() / VALUE_BYTES;
-            if self.configuration.words.0 > MOST {
-                return Err(ConfigurationErrorKind::TooMany);
-            }
+        match value.as_str().filter(|_| is_copied) {
+            Some(text) => self.count(text.len() / VALUE_BYTES),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    fn count(&mut self, words: usize) -> Set {
+        if self.words.add(words) {
+            Ok(())
+        } else {
+            Err(ConfigurationErrorKind::TooMany)
+        }
     }
 
     /// Reads every rule of the list, whose places are told by the text.
@@ -225,11 +243,8 @@ impl Reader<'_> {
             PREFIXES => {
                 let prefixes = prefixes(value)?;
                 // Each of them is held against every name.
-                configuration.words.0 += prefixes.len() * EACH_FILE;
-                if configuration.words.0 > MOST {
-                    return Err(ConfigurationErrorKind::TooMany);
-                }
-                configuration.environment_prefixes.extend(prefixes);
+                self.count(prefixes.len() * EACH_FILE)?;
+                self.configuration.environment_prefixes.extend(prefixes);
             }
             "nodejs.esm" => configuration.nodejs_esm = boolean(value)?,
             "dotnet.profiler" => configuration.dotnet_profiler = boolean(value)?,
@@ -546,7 +561,7 @@ mod tests {
         ] {
             let text = line.repeat((1 << 20) / line.len());
             assert_eq!(
-                read_usable(&text, &mut Configuration::default())
+                read_usable(&text, &mut Configuration::default(), &mut Words::default())
                     .unwrap_err()
                     .kind,
                 ConfigurationErrorKind::TooMany,
@@ -565,7 +580,8 @@ mod tests {
                 + &(0..5_000)
                     .map(|key| format!("k{key} = '1'\n"))
                     .collect::<String>();
-            let problem = read_usable(&text, &mut Configuration::default()).unwrap_err();
+            let problem = read_usable(&text, &mut Configuration::default(), &mut Words::default())
+                .unwrap_err();
             assert!(
                 problem.kind.is_fatal() && problem.key.len() < 1 << 20,
                 "{table}"
@@ -577,7 +593,7 @@ mod tests {
     fn a_process_gets_the_fatal_problem_that_stands_first() {
         let text = "z = 1\nlog.level = 'a'\nenabled = 1\njvm.enabled = 1";
         let mut configuration = Configuration::default();
-        let first = read_usable(text, &mut configuration).unwrap_err();
+        let first = read_usable(text, &mut configuration, &mut Words::default()).unwrap_err();
         assert_eq!(first.key, "log.level");
         let (_, problems) = read_new(text);
         let keys: Vec<_> = problems
@@ -585,7 +601,8 @@ mod tests {
             .map(|problem| problem.key.as_str())
             .collect();
         assert_eq!(keys, ["z", "log.level", "enabled", "jvm.enabled"]);
-        assert_eq!(read_usable("z = 1", &mut configuration), Ok(()));
+        let outcome = read_usable("z = 1", &mut configuration, &mut Words::default());
+        assert_eq!(outcome, Ok(()));
     }
 
     #[test]

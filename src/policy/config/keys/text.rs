@@ -8,11 +8,11 @@ use toml::de::DeTable;
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
-/// The text as a table, or what keeps it from being one. `words` says how many words and signs the texts
-/// before it had, and is told of this one's.
+/// The text as a table, or what keeps it from being one. `words` are those of the texts before it; this
+/// one's are added.
 pub fn parse<'t>(
     text: &'t str,
-    words: &mut usize,
+    words: &mut Words,
 ) -> Result<Spanned<DeTable<'t>>, ConfigurationError> {
     let problem = |span, kind| {
         let key = String::new();
@@ -49,22 +49,34 @@ pub const VALUE_BYTES: usize = 8;
 /// How many bytes cost as much as a word: a text of 1 MiB takes two thirds of [`MOST`].
 pub const BYTES: usize = 32;
 
+/// How many words and signs the texts have that were read so far.
+#[derive(Debug, Default)]
+pub struct Words(usize);
+
+impl Words {
+    /// Counts some more; false where they are more than [`MOST`] now.
+    pub fn add(&mut self, more: usize) -> bool {
+        self.0 += more;
+        self.0 <= MOST
+    }
+}
+
 /// Refuses the first token that goes deeper than [`DEEPEST`] or beyond [`MOST`].
-fn bounded(text: &str, words: &mut usize) -> Result<(), (Range<usize>, ConfigurationErrorKind)> {
+fn bounded(text: &str, words: &mut Words) -> Result<(), (Range<usize>, ConfigurationErrorKind)> {
     // Brackets that are open, and the dots of the key before each of them.
     let (mut depth, mut dots) = (0, [0; DEEPEST + 1]);
-    *words += EACH_FILE + text.len() / BYTES;
+    words.add(EACH_FILE + text.len() / BYTES);
     for token in Source::new(text).lex() {
         let span = token.span().start()..token.span().end();
         let kind = token.kind();
-        *words += match kind {
+        let is_bearable = words.add(match kind {
             TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket | TokenKind::Dot => TABLE,
             TokenKind::BasicString | TokenKind::MlBasicString | TokenKind::MlLiteralString => {
                 1 + parts(text.get(span.clone()).unwrap_or_default())
             }
             _ => 1,
-        };
-        if *words > MOST {
+        });
+        if !is_bearable {
             return Err((span, ConfigurationErrorKind::TooMany));
         }
         match kind {

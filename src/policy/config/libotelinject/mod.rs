@@ -8,7 +8,7 @@ pub mod keys;
 pub mod lines;
 pub mod variables;
 
-use crate::config::keys::{BYTES, EACH_FILE, MOST, VALUE_BYTES};
+use crate::config::keys::{BYTES, EACH_FILE, VALUE_BYTES, Words};
 use crate::config::sources::{FileProblem, Files, beside, files_in, reason};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::borrow::Cow;
@@ -75,13 +75,14 @@ pub fn read(
     files: &impl Files,
     places: &Places,
     configuration: &mut Configuration,
+    words: &mut Words,
 ) -> Result<Vec<Vec<u8>>, Reason> {
     let mut settings = settings_file(places);
     let mut found = Vec::new();
     let mut paths = Vec::from([places.file.clone()]);
     paths.extend(places.drop_ins(files));
     for path in paths {
-        let is_there = each_setting(files, &path, configuration, |configuration, key, value| {
+        let is_there = each_setting(files, &path, words, |_, key, value| {
             keys::take(configuration, key, value);
             if key == SETTINGS_KEY {
                 settings = value.into();
@@ -91,12 +92,12 @@ pub fn read(
             found.push(path);
         }
     }
-    let take = |configuration: &mut Configuration, name: &str, value: &str| {
+    let is_there = each_setting(files, &settings, words, |words, name, value| {
         // What goes beyond the limit by this is refused with the configuration's own first word.
-        configuration.words.0 += value.len() / VALUE_BYTES;
+        words.add(value.len() / VALUE_BYTES);
         keys::take_setting(configuration, name, value);
-    };
-    if each_setting(files, &settings, configuration, take)? {
+    })?;
+    if is_there {
         found.push(settings);
     }
     Ok(found)
@@ -120,37 +121,37 @@ pub fn is_used(process: &impl Process, files: &impl Files, configuration: &[u8])
 fn each_setting(
     files: &impl Files,
     path: &[u8],
-    configuration: &mut Configuration,
-    mut take: impl FnMut(&mut Configuration, &str, &str),
+    words: &mut Words,
+    mut take: impl FnMut(&mut Words, &str, &str),
 ) -> Result<bool, Reason> {
     let content = files.read(path).ok();
     let Some(text) = content.and_then(|content| String::from_utf8(content).ok()) else {
         return Ok(false);
     };
-    count(&text, configuration).map_err(|problem| reason(path, problem))?;
+    count(&text, words).map_err(|problem| reason(path, problem))?;
     for line in lines(&text) {
         if let Content::Setting(key, value) = line.content {
-            take(configuration, key, &value);
+            take(words, key, &value);
         }
     }
     Ok(true)
 }
 
-/// Counts a file's lines and items of lists like words of the configuration itself ([`MOST`]).
+/// Counts a file's lines and items of lists like words of the configuration itself.
 ///
 /// # Errors
 /// [`FileProblem::TooMuch`].
-pub fn count(text: &str, configuration: &mut Configuration) -> Result<(), FileProblem> {
+pub fn count(text: &str, words: &mut Words) -> Result<(), FileProblem> {
     let cost = |byte| match byte {
         b'\n' => LINE,
         b',' => ITEM,
         _ => 0,
     };
-    configuration.words.0 += EACH_FILE + text.len() / BYTES + text.bytes().map(cost).sum::<usize>();
-    if configuration.words.0 > MOST {
-        Err(FileProblem::TooMuch)
-    } else {
+    let lines = text.bytes().map(cost).sum::<usize>();
+    if words.add(EACH_FILE + text.len() / BYTES + lines) {
         Ok(())
+    } else {
+        Err(FileProblem::TooMuch)
     }
 }
 
@@ -214,7 +215,8 @@ mod tests {
     #[test]
     fn its_files_add_up_and_its_settings_are_defaults() {
         let mut c = Configuration::default();
-        let found = read(&files(), &Places::beside(b"/e/configuration.toml"), &mut c).unwrap();
+        let places = Places::beside(b"/e/configuration.toml");
+        let found = read(&files(), &places, &mut c, &mut Words::default()).unwrap();
         assert_eq!(found.len(), 4);
         assert_eq!(c.agent(Runtime::Jvm).agent_path.as_deref(), Some("/j.jar"));
         assert_eq!(c.processes.exclude, ["/usr/*", "/srv/*"]);
@@ -233,7 +235,8 @@ mod tests {
             .insert("OTEL_INJECTOR_CONFIG_FILE".into(), "/none".into());
         let mut c = Configuration::default();
         let places = Places::of(&process, b"/e/configuration.toml");
-        assert_eq!(read(&files(), &places, &mut c).unwrap(), [b"/other/a.conf"]);
+        let found = read(&files(), &places, &mut c, &mut Words::default());
+        assert_eq!(found.unwrap(), [b"/other/a.conf"]);
         assert_eq!(
             c.agent(Runtime::Jvm).agent_path.as_deref(),
             Some("/other.jar")
@@ -252,7 +255,8 @@ mod tests {
             ("/env", b"OTEL_B=2"),
         ]);
         let mut c = Configuration::default();
-        read(&files, &Places::beside(b"/c/configuration.toml"), &mut c).unwrap();
+        let places = Places::beside(b"/c/configuration.toml");
+        read(&files, &places, &mut c, &mut Words::default()).unwrap();
         assert_eq!(c.environment.keys().collect::<Vec<_>>(), ["OTEL_B"]);
     }
 
