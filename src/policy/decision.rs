@@ -10,6 +10,7 @@
 use crate::config::Processes;
 use crate::config::{overrides, rules, sources};
 use crate::matching::{glob::Effort, tools};
+use crate::runtimes::default_agents;
 use crate::{Configuration, Files, Process, Reason, Runtime};
 use alloc::string::String;
 
@@ -34,8 +35,8 @@ pub fn prepare(
     Ok(configuration)
 }
 
-/// [`prepare`] for the constructor, faster for most processes: if the program's name is not that of a runtime's
-/// launcher, the files of libotelinject.so are not read yet. [`complete`] reads them if the process later turns
+/// [`prepare`] for the constructor, faster for most processes: if neither the program's name nor the first
+/// word of its command line is that of a runtime's launcher, the files of libotelinject.so are not read yet. [`complete`] reads them if the process later turns
 /// out to run a runtime.
 ///
 /// # Errors
@@ -45,7 +46,7 @@ pub fn prepare_at_start(
     files: &impl Files,
     configured: impl FnOnce(&[u8], &Configuration),
 ) -> Result<Configuration, Reason> {
-    if Runtime::of(process).is_some() {
+    if Runtime::at_start(process).is_some() {
         return prepare(process, files, configured);
     }
     overrides::kill_switch(process)?;
@@ -78,11 +79,12 @@ fn decide(process: &impl Process, configuration: &Configuration) -> Result<(), R
     by_executable(process, &configuration.processes)?;
     by_arguments(process, &configuration.processes)?;
     rules::may_inject(process, configuration)?;
-    any_agent(configuration)
+    any_agent(process, configuration)
 }
 
-/// Whether any runtime has an agent; otherwise the first reason for it.
-fn any_agent(configuration: &Configuration) -> Result<(), Reason> {
+/// Whether any runtime has an agent; otherwise the first reason for it. Where the configuration names none,
+/// the default one of the runtime counts that the process's name tells: other processes look for none.
+fn any_agent(process: &impl Process, configuration: &Configuration) -> Result<(), Reason> {
     if rules::may_bring_agent(configuration) {
         return Ok(());
     }
@@ -92,10 +94,21 @@ fn any_agent(configuration: &Configuration) -> Result<(), Reason> {
     }
     // The reason is that of the first runtime that has an agent. One that is switched off and has no agent
     // would be a misleading reason.
+    if Runtime::at_start(process).is_some_and(|own| has_default(own, process, configuration)) {
+        return Ok(());
+    }
+    // A runtime that is switched off and has no agent either says nothing of the others.
     let has_agent = |runtime: &Runtime| configuration.agent(*runtime).agent_path.is_some();
     let switched_off = Runtime::ALL.into_iter().find(has_agent);
     let reason = switched_off.and_then(|runtime| runtime.agent(configuration).err());
     Err(reason.unwrap_or(Reason::NoAgentConfigured))
+}
+
+fn has_default(runtime: Runtime, process: &impl Process, configuration: &Configuration) -> bool {
+    let agent = configuration.agent(runtime);
+    (agent.enabled || rules::may_enable(configuration))
+        && agent.agent_path.is_none()
+        && default_agents::find(runtime, process).is_some()
 }
 
 fn by_executable(process: &impl Process, processes: &Processes) -> Result<(), Reason> {
@@ -180,6 +193,34 @@ mod tests {
         let java = process("/usr/bin/java", &[]);
         let nothing = Configuration::default();
         assert_eq!(decide(&java, &nothing), Err(Reason::NoAgentConfigured));
+    }
+
+    #[test]
+    fn the_default_agent_counts_where_the_name_tells_a_runtime() {
+        let folder = "/usr/lib/opentelemetry/python";
+        let with_agent = |executable: &str, arguments: &[&str]| {
+            let mut process = process(executable, arguments);
+            process.folders.push([folder, "/current"].concat());
+            process.folders.push(folder.into());
+            process
+        };
+        let python = with_agent("/usr/bin/python3.11", &["python3.11", "app.py"]);
+        let mut script = with_agent("/usr/bin/python3.11", &["/usr/bin/python3", "app.py"]);
+        script.started_as = Some("/srv/app.py".into());
+        let mut configuration = Configuration::default();
+        assert_eq!(decide(&python, &configuration), Ok(()));
+        assert_eq!(decide(&script, &configuration), Ok(()));
+        for (executable, first) in [("/usr/bin/uwsgi", "uwsgi"), ("/usr/bin/java", "java")] {
+            let other = with_agent(executable, &[first]);
+            let told = decide(&other, &configuration);
+            assert_eq!(told, Err(Reason::NoAgentConfigured), "{first}");
+        }
+        configuration.agent_mut(Runtime::Python).agent_path = Some(String::new());
+        let told = decide(&python, &configuration);
+        assert_eq!(told, Err(Reason::AgentPathEmpty("python")));
+        configuration.agent_mut(Runtime::Python).agent_path = None;
+        configuration.agent_mut(Runtime::Python).enabled = false;
+        assert!(decide(&python, &configuration).is_err());
     }
 
     #[test]

@@ -25,6 +25,12 @@ pub trait Process {
         without_loader(self.command_line())
     }
 
+    /// The first word of the command line, for a script its interpreter; empty where it cannot be told.
+    /// In a process that starts it is free of cost.
+    fn first_argument(&self) -> Vec<u8> {
+        self.command_line().into_iter().next().unwrap_or_default()
+    }
+
     /// The value of a variable in the process's own environment, before any hook.
     fn variable(&self, name: &str) -> Option<Vec<u8>>;
 
@@ -161,6 +167,10 @@ pub(crate) mod fixture {
                 .iter()
                 .map(|a| a.clone().into_bytes())
                 .collect()
+        }
+        fn first_argument(&self) -> Vec<u8> {
+            let first = self.arguments.first().cloned();
+            first.unwrap_or_default().into_bytes()
         }
         fn variable(&self, name: &str) -> Option<Vec<u8>> {
             self.variables.get(name).map(|v| v.clone().into_bytes())

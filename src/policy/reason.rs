@@ -45,8 +45,11 @@ pub enum Reason {
     },
     /// Patterns and what they are held against are more than a start has time for.
     TooMuchToCompare,
-    /// No runtime has an agent in the configuration.
+    /// No runtime has an agent in the configuration, and there is none where agents are looked for
+    /// ([`crate::runtimes::default_agents`]).
     NoAgentConfigured,
+    /// The agent's path in this section of the configuration is the empty one.
+    AgentPathEmpty(&'static str),
     /// The agent is missing, not a regular file, or not readable by this process.
     AgentUnreadable(String),
     /// The file of a declarative configuration is missing, or not readable by this process.
@@ -240,7 +243,13 @@ impl fmt::Display for Reason {
             Self::Excluded { key, pattern } => {
                 write!(f, "the pattern \"{pattern}\" in {key} matches")
             }
-            Self::NoAgentConfigured => f.write_str("the configuration names no agent_path"),
+            Self::NoAgentConfigured => f.write_str(
+                "the configuration names no agent_path, and there is no default agent for this process",
+            ),
+            Self::AgentPathEmpty(section) => write!(
+                f,
+                "{section}.agent_path is empty in the configuration: the runtime is left alone"
+            ),
             Self::AgentUnreadable(path) => {
                 write!(f, "{path} is missing or not readable by this process")
             }

@@ -241,13 +241,45 @@ configuration.toml: 1 problem (2 files)
 #[test]
 fn no_agent_is_a_warning_unless_a_broken_file_may_name_it() {
     let told = "\
-configuration.toml: warning: the configuration names no agent_path
-  = help: name the agent: `agent_path = \"/…/opentelemetry-javaagent.jar\"` under `[jvm]`
+configuration.toml: warning: the configuration names no agent_path, and /usr/lib/opentelemetry has no agent
+  = help: run `opentelemetry-injector agent install`, or name the agent: `agent_path = \"/…/opentelemetry-javaagent.jar\"` under `[jvm]`
 
 configuration.toml: no problems, 1 warning (1 file)
 ";
     assert_eq!(check("enabled = true\n"), outcome(0, told, ""));
     assert!(!check("[jvm\n").stdout.contains("warning"));
+}
+
+#[test]
+fn a_value_that_agents_do_not_take_is_a_warning_with_its_place() {
+    let scratch = Scratch::new();
+    scratch.write("agent.rb", "");
+    scratch.write(
+        FILE,
+        format!(
+            "ruby.agent_path = '{}/agent.rb'\n[environment]\nOTEL_EXPORTER_OTLP_ENDPOINT = ''\n",
+            scratch.path().display()
+        ),
+    );
+    scratch.write("default_env.conf", "OTEL_TRACES_EXPORTER=oltp\n");
+    let told = "\
+default_env.conf:1:1: warning: `oltp` is no name that agents know here
+  |
+1 | OTEL_TRACES_EXPORTER=oltp
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^
+  = help: write one of otlp, console, none, logging, logging-otlp, otlp/stdout, experimental-otlp/stdout, \
+otlp_proto_http, otlp_proto_grpc, otlp_json_file, memory, zipkin, jaeger: agents refuse to start with another \
+value, or ignore it
+
+configuration.toml:3:31: warning: `OTEL_EXPORTER_OTLP_ENDPOINT` is empty, which counts as not set
+  |
+3 | OTEL_EXPORTER_OTLP_ENDPOINT = ''
+  |                               ^^
+  = help: remove it, or give it a value
+
+configuration.toml: no problems, 2 warnings (2 files)
+";
+    assert_eq!(scratch.run(&["check", FILE]), outcome(0, told, ""));
 }
 
 /// A file that cannot be read as text, and what helps.

@@ -37,7 +37,7 @@ fn what_init_writes_passes_the_check_when_an_agent_is_filled_in() {
     let scratch = Scratch::new();
     let agent = scratch.write("agent.jar", "");
     let text = scratch.run(&["config", "init"]).stdout;
-    let commented = "#agent_path = \"/opt/opentelemetry/opentelemetry-javaagent.jar\"";
+    let commented = "#agent_path = \"/usr/lib/opentelemetry/java/opentelemetry-javaagent.jar\"";
     assert_eq!(text.matches(commented).count(), 1);
     let filled = format!("agent_path = \"{}\"", agent.display());
     scratch.write(FILE, text.replace(commented, &filled));

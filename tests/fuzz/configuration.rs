@@ -27,7 +27,7 @@ pub fn look_at(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(main) {
         look_at_problems(text);
     }
-    match sources::load(&Two(main, more.unwrap_or_default()), b"/main") {
+    match sources::load(&Two(main, more.unwrap_or_default()), b"/main", |_| false) {
         Ok(configuration) => look_at_values(&configuration),
         Err(reason) => assert!(!reason.to_string().is_empty()),
     }

@@ -3,13 +3,11 @@
 use crate::agent::error::AgentError;
 use opentelemetry_injector_policy::Runtime;
 use opentelemetry_injector_policy::config::overrides::CONFIGURATION;
+use opentelemetry_injector_policy::runtimes::default_agents::{FOLDER, language};
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// The folder of all agents, inside of the root.
-const AGENTS: &str = "usr/lib/opentelemetry";
 
 /// The configuration's folder, inside of the root.
 const CONFIGURATION_FOLDER: &str = "etc/opentelemetry/injector";
@@ -47,7 +45,7 @@ impl Places {
             return Err(failed(io::ErrorKind::NotADirectory.into()));
         }
         let configuration = root.join(CONFIGURATION_FOLDER);
-        for path in [&root.join(AGENTS), &configuration] {
+        for path in [&root.join(agents()), &configuration] {
             stays_inside(&root, path)?;
         }
         Ok(Self {
@@ -68,7 +66,7 @@ impl Places {
 
     /// The folder of a runtime's agents.
     pub fn folder(&self, runtime: Runtime) -> PathBuf {
-        self.root.join(AGENTS).join(language(runtime))
+        self.root.join(agents()).join(language(runtime))
     }
 
     /// The link to the current one.
@@ -115,18 +113,15 @@ impl Places {
     }
 }
 
+/// The folder of all agents, inside of the root.
+fn agents() -> &'static str {
+    FOLDER.trim_start_matches('/')
+}
+
 /// A path as the programs of the image see it.
 pub fn in_image(places: &Places, path: &Path) -> PathBuf {
     let inside = path.strip_prefix(places.root()).unwrap_or(path);
     Path::new("/").join(inside)
-}
-
-/// The name of a runtime's folder and drop-in: those of OpenTelemetry's own packages.
-pub const fn language(runtime: Runtime) -> &'static str {
-    match runtime {
-        Runtime::Jvm => "java",
-        other => other.section(),
-    }
 }
 
 /// Whether a text may be the name of a version's folder: it begins with a digit and stays in its folder.

@@ -5,6 +5,7 @@ use crate::machine::configuration_files::{self, open_regular};
 use crate::machine::possible_process::PossibleProcess;
 use opentelemetry_injector_policy::config::sources::FileProblem;
 use opentelemetry_injector_policy::reason::Lossy;
+use opentelemetry_injector_policy::runtimes::default_agents::FOLDER;
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime, Variable};
 use std::ops::Range;
 use std::path::Path;
@@ -121,9 +122,10 @@ pub fn none(file: &[u8]) -> Diagnostic {
         severity: Severity::Warning,
         path: file.to_vec(),
         excerpt: None,
-        message: Reason::NoAgentConfigured.to_string(),
+        message: format!("the configuration names no agent_path, and {FOLDER} has no agent"),
         notes: Vec::new(),
-        help: "name the agent: `agent_path = \"/…/opentelemetry-javaagent.jar\"` under `[jvm]`"
+        help: "run `opentelemetry-injector agent install`, or name the agent: \
+               `agent_path = \"/…/opentelemetry-javaagent.jar\"` under `[jvm]`"
             .into(),
     }
 }

@@ -9,6 +9,7 @@ pub mod other_injector;
 pub mod report;
 pub mod report_file;
 pub mod rule_flaws;
+pub mod settings;
 pub mod similar_names;
 
 use crate::check::report::Report;

@@ -1,6 +1,7 @@
 //! The files of libotelinject.so that processes read as well: what in them has no counterpart.
 
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
+use crate::check::settings;
 use crate::machine::configuration_files::FileSystem;
 use opentelemetry_injector_policy::config::keys::Words;
 use opentelemetry_injector_policy::config::libotelinject::keys::{self, LeftOut};
@@ -79,6 +80,10 @@ impl Found {
                 .into_iter()
                 .map(|message| warning(path, place.clone(), message));
             self.diagnostics.extend(warnings);
+            if let Content::Setting(name, value) = &line.content {
+                let fault = settings::of_line(path, place, name, value);
+                self.diagnostics.extend(fault);
+            }
         }
     }
 }

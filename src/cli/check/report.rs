@@ -4,8 +4,10 @@ use crate::check::closed_files::Closed;
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
 use crate::check::{
     advice, agent_files, closed_files, declarative, other_injector, report_file, rule_flaws,
+    settings,
 };
 use crate::machine::configuration_files::FileSystem;
+use crate::machine::default_agents;
 use opentelemetry_injector_policy::config::keys::{self, ConfigurationError, Words};
 use opentelemetry_injector_policy::config::sources::{FileProblem, drop_ins, read_text};
 use opentelemetry_injector_policy::reason::Lossy;
@@ -63,13 +65,18 @@ impl Report {
         let is_configured_elsewhere = !others.files.is_empty();
         report.take(others);
         report.read(path);
-        if is_configured_elsewhere {
-            // Another injector's configuration is enough.
-            report.untold.retain(|untold| !untold.is_missing());
+        if report.untold.iter().all(Untold::is_missing) {
+            report.read_drop_ins();
+            // Another injector's configuration is enough, and so is an agent where one is looked for.
+            if is_configured_elsewhere
+                || default_agents::may_lack_its_file(path, &report.configuration)
+            {
+                report.forget_missing(path);
+            }
         }
         // Without its first file there is no configuration to judge.
         if report.untold.is_empty() {
-            report.read_drop_ins();
+            default_agents::name(&mut report.configuration);
             report.judge_agents();
             report.judge_report();
             report
@@ -83,6 +90,14 @@ impl Report {
             report.diagnostics.extend(closed);
         }
         report
+    }
+
+    /// Takes the first file, which is missing, for one that need not be there.
+    fn forget_missing(&mut self, path: &[u8]) {
+        if self.untold.iter().any(Untold::is_missing) {
+            self.untold.retain(|untold| !untold.is_missing());
+            self.files.retain(|file| file != path);
+        }
     }
 
     fn take(&mut self, others: other_injector::Found) {
@@ -154,6 +169,7 @@ impl Report {
             self.is_unusable |= problem.kind.is_fatal();
             self.diagnostics.push(of_text(path, text, &problem));
         }
+        self.diagnostics.extend(settings::diagnostics(path, text));
         for (key, span) in keys::places(text) {
             if key == "report.file" {
                 self.report_place = Some((path.to_vec(), Excerpt::new(text, &span)));
@@ -203,6 +219,8 @@ impl Report {
                 self.diagnostics.extend(diagnostic);
             }
         }
+        let agents = Runtime::ALL.map(|runtime| &self.configuration.agent(runtime).agent_path);
+        any |= agents.iter().any(|path| path.is_some());
         let mut rules = self.configuration.rules.iter();
         let may_be_elsewhere = self.is_unusable
             || !self.untold.is_empty()

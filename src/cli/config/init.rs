@@ -15,7 +15,8 @@ use std::process::ExitCode;
 
 /// Write a configuration in which every key is explained and commented out.
 ///
-/// This configuration injects nothing until you set the path of an agent.
+/// This configuration changes nothing: only agents in /usr/lib/opentelemetry are used until you set the
+/// path of another one.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
@@ -45,9 +46,9 @@ const INTRODUCTION: &str = "\
 # Every process reads this file when it starts, then every conf.d/*.toml beside it, in byte order
 # of the names. A later file overrides an earlier one, key by key.
 #
-# All keys are commented out. Each shows its default, or an example if it has no default. For each
-# runtime that you want to inject, remove the # before agent_path and write the path of its agent.
-# Then check the result:
+# All keys are commented out. Each shows its default, or an example if it has no default. An agent in
+# /usr/lib/opentelemetry is used without a path here; for another one, remove the # before agent_path
+# and write its path. An empty path leaves the runtime alone. Then check the result:
 #
 #     opentelemetry-injector config check
 ";
@@ -155,13 +156,13 @@ fn example(key: &str) -> Value {
         "resource_attributes" => "production",
         "log.file" => "/var/log/opentelemetry-injector.log",
         "report.file" => "/var/log/opentelemetry-injector.jsonl",
-        "jvm.agent_path" => "/opt/opentelemetry/opentelemetry-javaagent.jar",
-        "nodejs.agent_path" => "/opt/opentelemetry/nodejs",
-        "python.agent_path" => "/opt/opentelemetry/python/{version}",
-        "ruby.agent_path" => "/opt/opentelemetry/ruby/agent.rb",
-        "php.agent_path" => "/opt/opentelemetry/php/vendor",
-        "erlang.agent_path" => "/opt/opentelemetry/erlang",
-        "dotnet.agent_path" => "/opt/opentelemetry/dotnet",
+        "jvm.agent_path" => "/usr/lib/opentelemetry/java/opentelemetry-javaagent.jar",
+        "nodejs.agent_path" => "/usr/lib/opentelemetry/nodejs",
+        "python.agent_path" => "/usr/lib/opentelemetry/python/{version}",
+        "ruby.agent_path" => "/usr/lib/opentelemetry/ruby/agent.rb",
+        "php.agent_path" => "/usr/lib/opentelemetry/php/vendor",
+        "erlang.agent_path" => "/usr/lib/opentelemetry/erlang",
+        "dotnet.agent_path" => "/usr/lib/opentelemetry/dotnet",
         _ => "",
     };
     Value::Text(text.into())

@@ -17,6 +17,7 @@ use opentelemetry_injector_policy::config::{self, overrides};
 use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::process::directory;
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
+use opentelemetry_injector_policy::runtimes::default_agents;
 use opentelemetry_injector_policy::{
     Configuration, Process, Reason, Runtime, Variable, decision, settings,
 };
@@ -264,7 +265,10 @@ impl<'s> Explainer<'s> {
         let refusal = settings::declarative::file(facts, &applied)
             .and_then(|_| declarative_agents::refusal(runtime, &agent));
         let refusal = refusal.map_or(String::new(), |why| format!("; OTEL_CONFIG_FILE: {why}"));
-        self.passed(Check::Agent, format!("{agent}, {reader}{refusal}"));
+        let is_default = self.configuration.agent(runtime).agent_path.is_none()
+            && default_agents::find(runtime, facts).is_some_and(|default| default == agent);
+        let default = if is_default { ", the default" } else { "" };
+        self.passed(Check::Agent, format!("{agent}{default}, {reader}{refusal}"));
         if let Some(step) = self.steps.last_mut() {
             step.place = place;
         }
@@ -391,7 +395,7 @@ impl<'s> Explainer<'s> {
 /// Whether `decision::prepare` found no agent for any runtime.
 fn is_about_agents(reason: &Reason) -> bool {
     match reason {
-        Reason::NoAgentConfigured => true,
+        Reason::NoAgentConfigured | Reason::AgentPathEmpty(_) => true,
         Reason::DisabledBy(key) => *key != "enabled",
         _ => false,
     }
@@ -405,6 +409,7 @@ fn step_of(reason: &Reason) -> Check {
         | Reason::AgentPathUnusable { .. }
         | Reason::BootFileMissing(_)
         | Reason::NoAgentConfigured
+        | Reason::AgentPathEmpty(_)
         | Reason::DisabledBy(_)
         | Reason::NoInstrumentLibrary(_) => Check::Agent,
         Reason::OtherAgent { .. } | Reason::OtherInjector { .. } => Check::OtherAgents,

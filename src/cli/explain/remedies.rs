@@ -69,9 +69,9 @@ pub fn key(reason: &Reason, runtime: Option<Runtime>) -> (Option<String>, Option
     match reason {
         Reason::DisabledBy(key) | Reason::NotIncluded(key) => (Some((*key).into()), None),
         Reason::Excluded { key, pattern } => (Some((*key).into()), Some(pattern)),
-        Reason::AgentUnreadable(_) | Reason::AgentPathUnusable { .. } => {
-            (of_runtime("agent_path"), None)
-        }
+        Reason::AgentUnreadable(_)
+        | Reason::AgentPathUnusable { .. }
+        | Reason::AgentPathEmpty(_) => (of_runtime("agent_path"), None),
         Reason::OtherAgent { .. } | Reason::OtherInjector { .. } => {
             (of_runtime("allow_other_agents"), None)
         }
@@ -111,7 +111,12 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
              then only the programs named there are injected"
                 .into()
         }
-        Reason::NoAgentConfigured => format!("set agent_path under [{section}]"),
+        Reason::NoAgentConfigured => format!(
+            "set agent_path under [{section}], or run `opentelemetry-injector agent install {section}`"
+        ),
+        Reason::AgentPathEmpty(section) => {
+            format!("write the agent's path, or remove agent_path under [{section}]{there}")
+        }
         Reason::AgentUnreadable(path) => format!(
             "put the agent there; the process's user must be able to read it and to search \
              its folders (namei -l {path})"

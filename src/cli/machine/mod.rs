@@ -1,6 +1,7 @@
 //! What is read of the machine: processes, programs, loaders, and the preload object.
 
 pub mod configuration_files;
+pub mod default_agents;
 pub mod environment;
 pub mod getenv_hook;
 pub mod loaders;
@@ -12,6 +13,8 @@ pub mod proc_files;
 pub mod proc_formats;
 pub mod process_facts;
 pub mod process_state;
+pub mod processes;
 pub mod program_file;
 pub mod programs;
+pub mod tls;
 pub mod visible_files;

@@ -1,14 +1,13 @@
 //! A command that is started with the preload object.
 
 use crate::install::object_check::{self, ObjectFault};
-use crate::machine::configuration_files::FileSystem;
+use crate::machine::default_agents;
 use crate::machine::preload_object::{self, FILE_NAME, LD_PRELOAD, ObjectError};
 use crate::output::shell_word;
 use clap::builder::PossibleValuesParser;
 use opentelemetry_injector_policy::Reason;
 use opentelemetry_injector_policy::config::Engine;
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, ENGINE};
-use opentelemetry_injector_policy::config::sources;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{self, Path, PathBuf};
@@ -74,7 +73,7 @@ impl Launch {
 
 /// The path of a configuration that processes can use, as it holds in every working directory.
 fn configuration(path: &Path) -> Result<PathBuf, LaunchError> {
-    match sources::load(&FileSystem, path.as_os_str().as_bytes()) {
+    match default_agents::load(path.as_os_str().as_bytes()) {
         Ok(_) => Ok(path::absolute(path).unwrap_or_else(|_| path.into())),
         Err(reason) => Err(LaunchError::Configuration(path.into(), reason.into())),
     }

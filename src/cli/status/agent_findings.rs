@@ -4,15 +4,17 @@ use crate::check::agent_files;
 use crate::check::closed_files::Closed;
 use crate::check::report::Report;
 use crate::install::trust;
-use crate::machine::configuration_files::{FileSystem, as_path};
+use crate::machine::configuration_files::as_path;
+use crate::machine::default_agents;
 use crate::machine::possible_process::PossibleProcess;
 use crate::output::{names, shell_word};
 use crate::status::bytecode;
 use crate::status::findings::Finding;
 use crate::status::preload_findings;
-use opentelemetry_injector_policy::config::{overrides, sources};
+use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::process::directory;
 use opentelemetry_injector_policy::reason::Lossy;
+use opentelemetry_injector_policy::runtimes::default_agents::FOLDER;
 use opentelemetry_injector_policy::{Configuration, Reason, Runtime};
 
 const CONFIGURATION: &str = "configuration";
@@ -23,7 +25,7 @@ const CONFIGURATION: &str = "configuration";
 /// Why they could use none.
 pub fn configuration() -> Result<Configuration, Reason> {
     let path = overrides::configuration_path(&PossibleProcess::WithOwnEnvironment);
-    sources::load(&FileSystem, &path)
+    default_agents::load(&path)
 }
 
 /// All there is to say.
@@ -74,7 +76,11 @@ fn no_agent(path: &[u8]) -> Finding {
         Lossy(path),
         how_to_check(path)
     );
-    Finding::problem("agents", "none is configured: nothing is injected", next)
+    Finding::problem(
+        "agents",
+        format!("none is configured, and none is in {FOLDER}: nothing is injected"),
+        next,
+    )
 }
 
 fn how_to_check(path: &[u8]) -> String {

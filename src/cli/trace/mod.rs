@@ -16,7 +16,7 @@ mod symbol_tables;
 mod symbols;
 
 use crate::complain;
-use crate::machine::configuration_files::FileSystem;
+use crate::machine::default_agents;
 use crate::output::{self, Style};
 use crate::run::launch::{Launch, LaunchError};
 use crate::trace::callers::Callers;
@@ -26,7 +26,7 @@ use crate::trace::formats::{flamegraph, json, perfetto};
 use crate::trace::live::Live;
 use crate::trace::report::Report;
 use clap::ValueEnum;
-use opentelemetry_injector_policy::config::{overrides, sources};
+use opentelemetry_injector_policy::config::overrides;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
@@ -179,7 +179,7 @@ fn configured(command: &Command) -> BTreeMap<String, String> {
     let path = given.or_else(|| env::var_os(overrides::CONFIGURATION));
     let path = path.filter(|path| !path.is_empty());
     let path = path.unwrap_or_else(|| overrides::DEFAULT_CONFIGURATION.into());
-    let configuration = sources::load(&FileSystem, path.as_bytes());
+    let configuration = default_agents::load(path.as_bytes());
     configuration
         .map(|configuration| configuration.environment)
         .unwrap_or_default()

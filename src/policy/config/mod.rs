@@ -7,7 +7,8 @@ pub mod rules;
 pub mod sources;
 
 use crate::config::rules::Rule;
-use crate::{Process, Reason, Runtime};
+use crate::runtimes::default_agents;
+use crate::{Process, Reason, Runtime, settings};
 use alloc::borrow::Cow;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
@@ -85,7 +86,7 @@ pub struct Agent {
     /// False: this runtime is not injected.
     pub enabled: bool,
     /// The absolute path of the agent: a file or a folder, as the runtime's own file in this crate
-    /// says.
+    /// says. `None`: the one that is there ([`default_agents`]). Empty: this runtime is left alone.
     pub agent_path: Option<String>,
     /// True: inject beside another vendor's agent.
     pub allow_other_agents: bool,
@@ -95,8 +96,8 @@ pub struct Agent {
     pub environment: BTreeMap<String, String>,
 }
 
-/// What the configuration says of one process that runs `runtime`: rules applied, and the process's libc
-/// in the agent's path.
+/// What the configuration says of one process that runs `runtime`: rules applied, the default agent where
+/// none is named, and the process's libc in the agent's path.
 ///
 /// # Errors
 /// The rule, or the key, by which the process is left alone.
@@ -106,6 +107,7 @@ pub fn of_process<'c>(
     process: &impl Process,
 ) -> Result<Cow<'c, Configuration>, Reason> {
     let applied = rules::applied(configuration, runtime, process)?;
+    let applied = default_agents::with_default(applied, runtime, process);
     Ok(libotelinject::with_libc(applied, runtime, process))
 }
 
@@ -115,10 +117,24 @@ impl Configuration {
         &self.agents[runtime as usize]
     }
 
+    /// A default for the agents' setting of this name. An empty one counts as not given: so the
+    /// specification wants it ("Environment Variable Specification"), and not every agent does so. With an
+    /// empty endpoint, Java's stops with an error.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let value = self.environment.get(name)?;
+        is_given(name, value).then_some(value)
+    }
+
     /// The same, to be changed.
     pub fn agent_mut(&mut self, runtime: Runtime) -> &mut Agent {
         &mut self.agents[runtime as usize]
     }
+}
+
+/// Whether a value under `environment` is one: what an empty value of another vendor's setting means is
+/// the vendor's matter.
+pub fn is_given(name: &str, value: &str) -> bool {
+    !(value.is_empty() && name.starts_with(settings::PREFIX))
 }
 
 /// Section `[processes]`: patterns as [`crate::matching::glob`] reads them.

@@ -2,8 +2,10 @@
 
 use crate::config::keys::{self, ConfigurationError, EACH_FILE, MOST, Words, line_and_column};
 use crate::config::libotelinject::{self, Places, variables};
+use crate::config::overrides::DEFAULT_CONFIGURATION;
 use crate::process::directory;
-use crate::{Configuration, Process, Reason};
+use crate::runtimes::default_agents;
+use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
@@ -88,15 +90,21 @@ impl fmt::Display for FileProblem {
 impl core::error::Error for FileProblem {}
 
 /// Reads everything: libotelinject.so's files, `path`, and the `conf.d/*.toml` beside it. Later files
-/// win key by key, and lists of patterns add up.
+/// win key by key, and lists of patterns add up. `is_enough` says whether the rest is enough where there
+/// is no file `path`.
 ///
 /// # Errors
 /// The first file that cannot be used: then nothing is injected.
-pub fn load(files: &impl Files, path: &[u8]) -> Result<Configuration, Reason> {
-    load_all(files, path, &Places::beside(path), |_| false)
+pub fn load(
+    files: &impl Files,
+    path: &[u8],
+    is_enough: impl FnOnce(&Configuration) -> bool,
+) -> Result<Configuration, Reason> {
+    load_all(files, path, &Places::beside(path), |_| false, is_enough)
 }
 
-/// [`load`] for one process, whose environment may name other files and override them.
+/// [`load`] for one process, whose environment may name other files and override them. The file that is
+/// read where nothing is named may be missing, if there is an agent for the process all the same.
 ///
 /// # Errors
 /// As [`load`].
@@ -105,9 +113,18 @@ pub fn load_for(
     files: &impl Files,
     path: &[u8],
 ) -> Result<Configuration, Reason> {
-    load_all(files, path, &Places::of(process, path), |configuration| {
-        variables::take(process, configuration)
-    })
+    let override_by = |configuration: &mut Configuration| variables::take(process, configuration);
+    let has_agent = |configuration: &Configuration| {
+        let runtime = Runtime::at_start(process);
+        runtime.is_some_and(|own| default_agents::has_agent(own, process, configuration))
+    };
+    load_all(
+        files,
+        path,
+        &Places::of(process, path),
+        override_by,
+        |configuration| path == DEFAULT_CONFIGURATION.as_bytes() && has_agent(configuration),
+    )
 }
 
 fn load_all(
@@ -115,18 +132,22 @@ fn load_all(
     path: &[u8],
     places: &Places,
     override_by: impl FnOnce(&mut Configuration) -> bool,
+    is_enough: impl FnOnce(&Configuration) -> bool,
 ) -> Result<Configuration, Reason> {
     let (mut configuration, mut words) = (Configuration::default(), Words::default());
     let others = libotelinject::read(files, places, &mut configuration, &mut words)?;
-    let own = load_own(files, path, &mut configuration, &mut words);
-    let is_overridden = override_by(&mut configuration);
-    match own {
-        // Another injector's configuration is enough.
-        Err(reason) if !is_missing(&reason, path) || others.is_empty() && !is_overridden => {
-            Err(reason)
-        }
-        _ => Ok(configuration),
+    let own = load_one(files, path, &mut configuration, &mut words);
+    let is_missing = own.as_ref().is_err_and(|reason| is_missing(reason, path));
+    if !is_missing {
+        own.clone()?;
     }
+    load_drop_ins(files, path, &mut configuration, &mut words)?;
+    let is_overridden = override_by(&mut configuration);
+    // Another injector's configuration is enough.
+    if is_missing && others.is_empty() && !is_overridden && !is_enough(&configuration) {
+        own?;
+    }
+    Ok(configuration)
 }
 
 /// Reads the TOML alone, and says so where more may have to be read ([`Configuration::is_partial`]):
@@ -140,8 +161,9 @@ pub fn load_part(
     path: &[u8],
 ) -> Result<Configuration, Reason> {
     let mut configuration = Configuration::default();
-    match load_own(files, path, &mut configuration, &mut Words::default()) {
-        Ok(()) => {}
+    let mut words = Words::default();
+    match load_one(files, path, &mut configuration, &mut words) {
+        Ok(()) => load_drop_ins(files, path, &mut configuration, &mut words)?,
         Err(reason)
             if is_missing(&reason, path) && libotelinject::is_used(process, files, path) =>
         {
@@ -153,13 +175,12 @@ pub fn load_part(
     Ok(configuration)
 }
 
-fn load_own(
+fn load_drop_ins(
     files: &impl Files,
     path: &[u8],
     configuration: &mut Configuration,
     words: &mut Words,
 ) -> Result<(), Reason> {
-    load_one(files, path, configuration, words)?;
     for path in drop_ins(files, path)? {
         load_one(files, &path, configuration, words)?;
     }
@@ -294,6 +315,7 @@ pub(crate) mod memory {
 mod tests {
     use super::memory::Memory;
     use super::*;
+    use crate::process::fixture::Fixture;
     use std::string::ToString;
 
     #[test]
@@ -305,7 +327,7 @@ mod tests {
             ("/e/conf.d/99.toml.bak", b"nonsense"),
             ("/e/conf.d/.hidden.toml", b"nonsense"),
         ]);
-        let configuration = load(&files, b"/e/c.toml").unwrap();
+        let configuration = load(&files, b"/e/c.toml", |_| false).unwrap();
         assert_eq!(
             configuration
                 .agent(crate::Runtime::Jvm)
@@ -318,7 +340,7 @@ mod tests {
     #[test]
     fn a_broken_drop_in_names_its_place() {
         let files = Memory::from([("/c.toml", &b""[..]), ("/conf.d/a.toml", b"\n enabled = 1")]);
-        let reason = load(&files, b"/c.toml").unwrap_err();
+        let reason = load(&files, b"/c.toml", |_| false).unwrap_err();
         assert_eq!(
             reason.to_string(),
             "/conf.d/a.toml:2:12: `enabled` takes true or false, not an integer"
@@ -326,9 +348,38 @@ mod tests {
     }
 
     #[test]
+    fn the_default_file_may_be_missing_where_there_is_an_agent() {
+        let jar = "/usr/lib/opentelemetry/java/opentelemetry-javaagent.jar";
+        let mut java = Fixture {
+            executable: "/usr/bin/java".into(),
+            ..Fixture::default()
+        };
+        let default = DEFAULT_CONFIGURATION.as_bytes();
+        let drop_in = "/etc/opentelemetry/injector/conf.d/a.toml";
+        let nothing = Memory::from([]);
+        let files = Memory::from([(drop_in, &b"[environment]\nOTEL_A = '1'"[..])]);
+        assert!(load_for(&java, &files, default).is_err());
+        java.folders.push("/usr/lib/opentelemetry/java".into());
+        java.readable.push(jar.into());
+        let configuration = load_for(&java, &files, default).unwrap();
+        assert_eq!(configuration.environment["OTEL_A"], "1");
+        assert!(load_for(&java, &nothing, default).is_ok());
+        // A file that somebody has named has to be there.
+        assert!(load_for(&java, &files, b"/etc/mine.toml").is_err());
+        java.executable = "/usr/bin/cat".into();
+        assert!(load_for(&java, &files, default).is_err());
+        // A drop-in may leave the runtime alone.
+        java.executable = "/usr/bin/java".into();
+        let files = Memory::from([(drop_in, &b"jvm.agent_path = ''"[..])]);
+        assert!(load_for(&java, &files, default).is_err());
+        let files = Memory::from([(drop_in, &b"nonsense"[..])]);
+        assert!(load_for(&java, &files, default).is_err());
+    }
+
+    #[test]
     fn a_missing_file_and_bad_utf8_are_reasons() {
         let files = Memory::from([("/bad", &b"a = '\xff'"[..])]);
-        let problem = |path: &[u8]| load(&files, path).unwrap_err().to_string();
+        let problem = |path: &[u8]| load(&files, path, |_| false).unwrap_err().to_string();
         assert_eq!(problem(b"/none"), "/none: no such file");
         assert_eq!(problem(b"/bad"), "/bad: not UTF-8 from byte 5 on");
     }

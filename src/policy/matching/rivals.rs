@@ -4,6 +4,7 @@
 //! injectors. `install`, `status`, `explain` and the decision all use it.
 
 use crate::matching::glob;
+use crate::process::directory;
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
 
@@ -126,7 +127,10 @@ pub fn is_absent(
         let sign = name.into();
         return Err(Reason::OtherInjector { vendor, sign });
     }
-    let object = process.loaded(|path| vendor(path).is_some());
+    // Our own object may have been put in the place of another one, under its name.
+    let own_folder = directory(process.boot_folder());
+    let is_rival = |path: &[u8]| directory(path) != own_folder && vendor(path).is_some();
+    let object = process.loaded(is_rival);
     let found = object.and_then(|object| Some((vendor(&object)?, object)));
     found.map_or(Ok(()), |(vendor, sign)| {
         Err(Reason::OtherInjector { vendor, sign })
@@ -136,6 +140,8 @@ pub fn is_absent(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::fixture::Fixture;
+    use alloc::string::String;
 
     #[test]
     fn each_is_known_by_its_object() {
@@ -194,6 +200,21 @@ mod tests {
         ] {
             assert_eq!(vendor(object.as_bytes()), None, "{object}");
         }
+    }
+
+    #[test]
+    fn our_object_under_anothers_name_is_ours() {
+        let absent = |libraries: &[&str]| {
+            let libraries = libraries.iter().map(|path| String::from(*path));
+            let process = Fixture {
+                libraries: libraries.collect(),
+                ..Fixture::default()
+            };
+            is_absent(Runtime::Jvm, &process, &Configuration::default()).is_ok()
+        };
+        // The fixture's boot files are in `/boot`.
+        assert!(absent(&["/libotelinject.so"]));
+        assert!(!absent(&["/libotelinject.so", "/other/libotelinject.so"]));
     }
 
     #[test]

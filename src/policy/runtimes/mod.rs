@@ -1,6 +1,7 @@
 //! The runtimes that agents exist for.
 
 pub mod boot;
+pub mod default_agents;
 pub mod dotnet;
 pub mod erlang;
 pub mod jvm;
@@ -87,13 +88,16 @@ impl Runtime {
     /// The runtime's agent, where it is to be injected at all.
     ///
     /// # Errors
-    /// The configuration names none or turns it off.
+    /// The configuration names none, or leaves the runtime alone.
     pub fn agent(self, configuration: &Configuration) -> Result<(&Agent, &str), Reason> {
         let agent = configuration.agent(self);
         if !agent.enabled {
             return Err(Reason::DisabledBy(self.switch()));
         }
-        let path = agent.agent_path.as_deref();
-        Ok((agent, path.ok_or(Reason::NoAgentConfigured)?))
+        match agent.agent_path.as_deref() {
+            None => Err(Reason::NoAgentConfigured),
+            Some("") => Err(Reason::AgentPathEmpty(self.section())),
+            Some(path) => Ok((agent, path)),
+        }
     }
 }

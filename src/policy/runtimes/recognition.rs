@@ -63,6 +63,16 @@ impl Runtime {
         runtimes.find(|runtime| runtime.launches(name) || runtime.is_hosted_by(name))
     }
 
+    /// The same, where the first word of the command line counts as well: scripts are started by a path
+    /// of their own.
+    pub fn at_start(process: &impl Process) -> Option<Self> {
+        Self::of(process).or_else(|| {
+            let first = process.first_argument();
+            let mut runtimes = Self::ALL.into_iter();
+            runtimes.find(|runtime| runtime.launches(file_name(&first)))
+        })
+    }
+
     /// Whether the executable is one of the runtime's launchers. The path that it was started by
     /// counts as well: of a link, and behind the dynamic loader called by name. A script is started
     /// by a path of its own, but its interpreter's name stands first on the command line.

@@ -11,10 +11,7 @@ pub const VARIABLES: [&str; 2] = ["OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_
 /// The file by which the agent of a process runs: the user's, else the configuration's.
 pub fn file(process: &impl Process, configuration: &Configuration) -> Option<Vec<u8>> {
     let of_user = |name: &str| process.variable(name).filter(|path| !path.is_empty());
-    let configured = |name: &str| {
-        let path = configuration.environment.get(name)?;
-        (!path.is_empty()).then(|| path.as_bytes().to_vec())
-    };
+    let configured = |name: &str| Some(configuration.setting(name)?.as_bytes().to_vec());
     let mut names = VARIABLES.into_iter();
     names.find_map(|name| of_user(name).or_else(|| configured(name)))
 }

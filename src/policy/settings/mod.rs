@@ -6,8 +6,8 @@ pub mod declarative;
 pub mod identity;
 pub mod resource_attributes;
 
-use crate::config::ServiceName;
 use crate::config::rules::{Rule, SERVICE_NAME};
+use crate::config::{ServiceName, is_given};
 use crate::settings::resource_attributes::{has_key, merge, with_environment};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
@@ -51,7 +51,7 @@ pub const DEFAULTS: [&str; 5] = [
 
 /// Names and values of `[environment]` that this process lacks.
 ///
-/// An empty value counts as not set (OpenTelemetry specification, "Environment Variable
+/// An empty value counts as not set, there and here (OpenTelemetry specification, "Environment Variable
 /// Specification"). Resource attributes are merged elsewhere. A service name among the user's
 /// resource attributes (`user_attributes`), or among those that the environment tells, would lose
 /// against `OTEL_SERVICE_NAME`, so it keeps that one out.
@@ -63,7 +63,9 @@ pub fn missing<'c>(
     let settings = configuration.environment.iter();
     settings
         .map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(|(name, _)| is_missing(name, process, || user_attributes.to_vec()))
+        .filter(|(name, value)| {
+            is_given(name, value) && is_missing(name, process, || user_attributes.to_vec())
+        })
         .collect()
 }
 
@@ -138,7 +140,7 @@ pub fn value(
         return Err(Reason::SetByUser);
     }
     // Only this name is looked at: all of them for each one would take long.
-    let configured = configuration.environment.get(name).map(String::as_str);
+    let configured = configuration.setting(name);
     let configured = configured.filter(|_| is_missing(name, process, user_attributes));
     let value = configured.or(default(name, runtime));
     value.map(Into::into).ok_or(Reason::SetByUser)
@@ -205,6 +207,26 @@ mod tests {
             &configuration,
         );
         assert_eq!(told, Err(Reason::SetByUser));
+    }
+
+    #[test]
+    fn an_empty_setting_is_none() {
+        let mut configuration = Configuration::default();
+        for name in [
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_TIMEOUT",
+            "SPLUNK_EMPTY",
+        ] {
+            configuration.environment.insert(name.into(), String::new());
+        }
+        let process = Fixture::default();
+        let names: Vec<_> = missing(&process, &configuration, b"");
+        assert_eq!(names, [("SPLUNK_EMPTY", "")]);
+        let told = lines(Runtime::Php, &process, &configuration);
+        let told = core::str::from_utf8(&told).unwrap();
+        assert!(told.contains("OTEL_EXPORTER_OTLP_TIMEOUT=300\n"), "{told}");
+        assert!(!told.contains("ENDPOINT"), "{told}");
+        assert!(told.contains("SPLUNK_EMPTY=\n"), "{told}");
     }
 
     #[test]

@@ -87,10 +87,7 @@ pub fn has_name(list: &[u8], process: &impl Process, configuration: &Configurati
     let of_user = process
         .variable(SERVICE_NAME)
         .is_some_and(|name| !name.is_empty());
-    let of_configuration = configuration.environment.get(SERVICE_NAME);
-    of_user
-        || of_configuration.is_some_and(|name| !name.is_empty())
-        || has_key(list, b"service.name")
+    of_user || configuration.setting(SERVICE_NAME).is_some() || has_key(list, b"service.name")
 }
 
 /// What is derived for a process. Of a service that has a name, only the rest.

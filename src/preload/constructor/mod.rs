@@ -45,6 +45,7 @@ extern "C" fn construct(count: usize, arguments: usize, environment: usize) {
             }
         }
     });
+    auxiliary::forget_first_argument();
 }
 
 /// Hooks a process that is in a trace session and is given nothing, unless nothing may be hooked there.

@@ -13,6 +13,9 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 /// The most pairs that are read; kernels give about 25.
 const PAIRS: usize = 64;
 
+/// The most words of a command line that are passed over to its first one.
+const WORDS: usize = 1024;
+
 /// Numbers of pairs are below it, pointers above.
 const LARGEST_TYPE: usize = 1024;
 
@@ -29,6 +32,7 @@ static HEADERS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 /// The effective user (AT_EUID).
 static USER: AtomicUsize = AtomicUsize::new(0);
 static EXECUTED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+static FIRST_ARGUMENT: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 
 /// What the constructor needs of the vector; 0 for what is missing.
 #[derive(Clone, Copy, Default)]
@@ -49,6 +53,9 @@ type Pair = [usize; 2];
 /// glibc's loader passes those of `main`, musl's passes none. `None` where the vector is not found.
 pub fn read(arguments: [usize; 3]) -> Option<Auxiliary> {
     let on_stack = initial_environment(arguments).and_then(|environment| {
+        // SAFETY: the initial environment.
+        let first = unsafe { first_word(environment) };
+        FIRST_ARGUMENT.store(first.cast_mut(), Ordering::Relaxed);
         // SAFETY: the initial environment, behind which the vector lies.
         let mut pair = unsafe { behind(environment) };
         interpret(|| {
@@ -101,6 +108,21 @@ unsafe fn behind(mut word: *const usize) -> *const Pair {
             _ => {}
         }
         word = word.wrapping_add(1);
+    }
+}
+
+/// The first word of the command line: in front of the environment are a null, the words, and their
+/// number. Null where there are none, or more than [`WORDS`].
+///
+/// # Safety
+/// It is the initial environment.
+unsafe fn first_word(environment: *const usize) -> *const c_char {
+    // SAFETY: no further than to the number, or by far less than what the loader has used of the stack.
+    let before = |distance: usize| unsafe { environment.wrapping_sub(distance).read() };
+    // A word is an address, and no number is as large.
+    match (0..WORDS).find(|count| before(count + 2) == *count) {
+        Some(count @ 1..) => before(count + 1) as *const c_char,
+        _ => ptr::null(),
     }
 }
 
@@ -165,11 +187,26 @@ pub fn started_by() -> usize {
 
 /// The path that the program was started by (AT_EXECFN); empty where the kernel has told none.
 pub fn started_as() -> &'static [u8] {
-    let path = EXECUTED.load(Ordering::Relaxed);
-    if path.is_null() {
+    text(&EXECUTED)
+}
+
+/// The first word of the command line; empty where it was not found, and once the constructor has ended:
+/// the program may write over it.
+pub fn first_argument() -> &'static [u8] {
+    text(&FIRST_ARGUMENT)
+}
+
+/// The constructor ends.
+pub fn forget_first_argument() {
+    FIRST_ARGUMENT.store(ptr::null_mut(), Ordering::Relaxed);
+}
+
+fn text(place: &AtomicPtr<c_char>) -> &'static [u8] {
+    let text = place.load(Ordering::Relaxed);
+    if text.is_null() {
         b""
     } else {
         // SAFETY: the kernel put a C string there, which lives as long as the process.
-        unsafe { CStr::from_ptr(path) }.to_bytes()
+        unsafe { CStr::from_ptr(text) }.to_bytes()
     }
 }

@@ -51,6 +51,10 @@ impl Process for Host {
             .collect()
     }
 
+    fn first_argument(&self) -> Vec<u8> {
+        auxiliary::first_argument().to_vec()
+    }
+
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         self.asked.set(self.asked.get() + 1);
         if self.asked.get() <= MANY {

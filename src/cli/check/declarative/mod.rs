@@ -5,6 +5,7 @@ pub mod agents;
 pub mod schema;
 
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
+use crate::check::settings::is_url;
 use crate::check::similar_names;
 use crate::machine::configuration_files::FileSystem;
 use opentelemetry_injector_policy::config::sources::FileProblem;
@@ -178,11 +179,7 @@ impl File<'_> {
 
     fn endpoint(&self, node: &MarkedYaml<'_>) -> Option<Diagnostic> {
         let address = self.resolved(&scalar(node))?;
-        let (scheme, rest) = address.split_once("://").unwrap_or_default();
-        let host = rest.split(['/', '?']).next().unwrap_or_default();
-        let host = host.rsplit('@').next().unwrap_or_default();
-        let has_host = !host.is_empty() && !host.starts_with(':') && !host.contains(' ');
-        if ["http", "https"].contains(&scheme) && has_host {
+        if is_url(&address) {
             return None;
         }
         let message = format!("`{address}` is no URL");

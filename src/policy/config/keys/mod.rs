@@ -23,8 +23,8 @@ use text::{line_ends, parse};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use values::{
-    absolute_path, boolean, environment_name, is_outside_attribute_keys, number, one_of, patterns,
-    prefixes, spelled_name, text, wrong_item, wrong_type,
+    absolute_path, agent_path, boolean, environment_name, is_outside_attribute_keys, number,
+    one_of, patterns, prefixes, spelled_name, text, wrong_item, wrong_type,
 };
 
 /// Reads one text into `configuration`; later texts win key by key. It is the only one, as far as the limit
@@ -285,7 +285,7 @@ impl Reader<'_> {
         let agent = self.configuration.agent_mut(runtime);
         match name {
             "enabled" => agent.enabled = boolean(value)?,
-            "agent_path" => agent.agent_path = Some(absolute_path(value)?),
+            "agent_path" => agent.agent_path = Some(agent_path(value)?),
             "allow_other_agents" => agent.allow_other_agents = boolean(value)?,
             // The JVM's agent bridges the application's own.
             "allow_own_sdk" if runtime != Runtime::Jvm => agent.allow_own_sdk = boolean(value)?,

@@ -49,6 +49,14 @@ pub fn absolute_path(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKi
     }
 }
 
+/// The path of an agent, or an empty text: none.
+pub fn agent_path(value: &DeValue<'_>) -> Result<String, ConfigurationErrorKind> {
+    match value.as_str() {
+        Some("") => Ok(String::new()),
+        _ => absolute_path(value),
+    }
+}
+
 pub fn patterns(value: &DeValue<'_>) -> Result<Vec<String>, ConfigurationErrorKind> {
     let array = value.as_array();
     let array = array.ok_or_else(|| wrong_type("a list of strings", value))?;

@@ -112,10 +112,11 @@ pub fn take_setting(configuration: &mut Configuration, name: &str, value: &str) 
     Vec::new()
 }
 
-/// An empty path switches a runtime off, as one that is not given does.
+/// An empty path leaves a runtime alone, and so does one that cannot be used.
 fn set_agent(configuration: &mut Configuration, runtime: Runtime, path: &str) -> Vec<LeftOut> {
     let is_usable = path.starts_with('/');
-    configuration.agent_mut(runtime).agent_path = is_usable.then(|| path.into());
+    let usable = if is_usable { path } else { "" };
+    configuration.agent_mut(runtime).agent_path = Some(usable.into());
     if is_usable || path.is_empty() {
         Vec::new()
     } else {
@@ -269,8 +270,8 @@ mod tests {
              auto_instrumentation_disabled=*\n\
              auto_instrumentation_disabled=jvm, cobol\n",
         );
-        assert_eq!(path(&c, Runtime::Jvm), None);
-        assert_eq!(path(&c, Runtime::Dotnet), None);
+        assert_eq!(path(&c, Runtime::Jvm), Some(""));
+        assert_eq!(path(&c, Runtime::Dotnet), Some(""));
         assert!(!c.dotnet_profiler && !c.agent(Runtime::Jvm).enabled);
         assert!(c.agent(Runtime::Nodejs).enabled);
         assert_eq!(left_out, [LeftOut::UnknownRuntime("cobol".into())]);

@@ -180,7 +180,7 @@ pub fn with_libc<'c>(
 }
 
 /// The libc of a process, as folders of agents are called. musl's loader is its libc.
-fn libc_of(process: &impl Process) -> &'static str {
+pub fn libc_of(process: &impl Process) -> &'static str {
     let is_musl = process.loaded_library("ld-musl-").is_some()
         || process.loaded_library("libc.musl-").is_some();
     if is_musl { "musl" } else { "glibc" }

@@ -138,7 +138,8 @@ mod tests {
             ("OTEL_INJECTOR_AUTO_INSTRUMENTATION_DISABLED", "nodejs"),
         ]);
         assert!(take(&process, &mut configuration));
-        assert_eq!(configuration.agent(Runtime::Jvm).agent_path, None);
+        let path = configuration.agent(Runtime::Jvm).agent_path.as_deref();
+        assert_eq!(path, Some(""));
         assert_eq!(configuration.processes.exclude, ["/opt/*", "/srv/*"]);
         assert!(!configuration.agent(Runtime::Nodejs).enabled);
         assert!(!take(&with(&[]), &mut configuration));

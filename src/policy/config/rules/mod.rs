@@ -33,7 +33,7 @@ pub struct Rule {
     pub enabled: Option<bool>,
     /// What the service is called.
     pub service_name: Option<ServiceName>,
-    /// The agent, of the runtime that the process runs.
+    /// The agent, of the runtime that the process runs; empty: none.
     pub agent_path: Option<String>,
     /// Defaults for the agent's settings, by name.
     pub environment: BTreeMap<String, String>,
@@ -168,12 +168,19 @@ pub fn may_inject(process: &impl Process, configuration: &Configuration) -> Resu
 
 /// Whether any rule may bring an agent.
 pub fn may_bring_agent(configuration: &Configuration) -> bool {
+    let names_one = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
     let mut agents = Runtime::ALL
         .into_iter()
         .map(|runtime| configuration.agent(runtime));
-    let has_path = agents.any(|agent| agent.agent_path.is_some());
+    let has_path = agents.any(|agent| names_one(&agent.agent_path));
     let mut rules = configuration.rules.iter();
-    rules.any(|rule| rule.agent_path.is_some() || rule.enabled == Some(true) && has_path)
+    rules.any(|rule| names_one(&rule.agent_path)) || has_path && may_enable(configuration)
+}
+
+/// Whether a rule may inject a runtime that is turned off.
+pub fn may_enable(configuration: &Configuration) -> bool {
+    let mut rules = configuration.rules.iter();
+    rules.any(|rule| rule.enabled == Some(true))
 }
 
 /// What the configuration says of one process, rules included.

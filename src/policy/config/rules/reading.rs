@@ -5,7 +5,7 @@ use crate::Runtime;
 use crate::config::ServiceName;
 use crate::config::keys::ConfigurationErrorKind;
 use crate::config::keys::values::{
-    absolute_path, boolean, is_outside_attribute_keys, one_or_more, spelled_name, text, wrong_type,
+    agent_path, boolean, is_outside_attribute_keys, one_or_more, spelled_name, text, wrong_type,
 };
 use alloc::vec::Vec;
 use toml::de::DeValue;
@@ -47,7 +47,7 @@ pub fn read_key(
     match key {
         "rule.enabled" => rule.enabled = Some(boolean(value)?),
         "rule.service_name" => rule.service_name = Some(ServiceName::from_text(text(value)?)),
-        "rule.agent_path" => rule.agent_path = Some(absolute_path(value)?),
+        "rule.agent_path" => rule.agent_path = Some(agent_path(value)?),
         _ => return read_below(rule, key, value),
     }
     Ok(())

@@ -21,7 +21,7 @@ const STARTUP_HOOKS: &str = "DOTNET_STARTUP_HOOKS";
 const HOST: &str = "libhostfxr.so";
 
 /// Where the agent's files are in its folder (the automatic instrumentation's `instrument.sh`).
-const HOOK: &str = "/net/OpenTelemetry.AutoInstrumentation.StartupHook.dll";
+pub const HOOK: &str = "/net/OpenTelemetry.AutoInstrumentation.StartupHook.dll";
 const PROFILER: &[u8] = b"OpenTelemetry.AutoInstrumentation.Native.so";
 
 /// The identity of the agent's profiler.
@@ -157,7 +157,7 @@ pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec
         is_listable(entry) && settings::added::split(entry).is_some_and(|(name, _)| may_add(name))
     });
     if process.variable(HOME).is_none_or(|value| value.is_empty())
-        && !configuration.environment.contains_key(HOME)
+        && configuration.setting(HOME).is_none()
     {
         entries.push([HOME.as_bytes(), b"=", home].concat());
     }

@@ -34,7 +34,7 @@ const EVALUATED: &[u8] = b"try{ok,[[B|A]|_]}=init:get_argument(opentelemetry_inj
                            file:eval(B,[{'Arguments',A}])catch _:_->ok end";
 
 /// The application that has to be there: without it the folder holds no agent.
-const APPLICATION: &str = "/opentelemetry/ebin/opentelemetry.app";
+pub const APPLICATION: &str = "/opentelemetry/ebin/opentelemetry.app";
 
 /// The value of `ERL_AFLAGS` for this process.
 ///

@@ -121,7 +121,7 @@ fn is_decided(
     configuration: &Configuration,
 ) -> bool {
     process.variable(name).is_some()
-        || configuration.environment.contains_key(name)
+        || configuration.setting(name).is_some()
         || property(options, &property_name(name)).is_some()
 }
 

@@ -23,7 +23,8 @@ const VARIABLE: &str = "NODE_OPTIONS";
 const BOOT_FILE: &str = "nodejs/register.cjs";
 
 /// The agent below `nodejs.agent_path`: what the package exports as `./register`.
-const ENTRY: &str = "/node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js";
+pub const ENTRY: &str =
+    "/node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js";
 
 /// The value of `NODE_OPTIONS` for this process.
 ///

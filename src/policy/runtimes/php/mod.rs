@@ -16,6 +16,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use command_line::{Line, defined};
 
+/// The file below `agent_path` that loads the agent.
+pub const AUTOLOAD: &str = "/autoload.php";
+
 /// The value of `PHP_INI_SCAN_DIR` for this process.
 ///
 /// A value that has our folder already is answered as it is: the boot file needs an activated
@@ -36,7 +39,7 @@ pub fn value(
         tools::refuse(Runtime::Php, By::Script, script, configuration)?;
         commands::refuse(Runtime::Php, script, line.rest, configuration)?;
     }
-    let autoload = String::from(agent) + "/autoload.php";
+    let autoload = String::from(agent) + AUTOLOAD;
     if !process.is_readable_file(autoload.as_bytes()) {
         return Err(Reason::AgentUnreadable(autoload));
     }

@@ -17,7 +17,7 @@ use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{string::ToString, vec::Vec};
 
 /// What the boot file replaces with Python's version (`3.11`).
-const VERSION: &str = "{version}";
+pub const VERSION: &str = "{version}";
 
 /// The module that the boot file starts, below `agent_path`.
 pub const MODULE: &str = "/opentelemetry/instrumentation/auto_instrumentation/__init__.py";

@@ -8,6 +8,7 @@ mod applications;
 pub mod command_line;
 mod own_sdk;
 
+use crate::config::libotelinject::keys::RUBY_GEMS;
 use crate::matching::glob;
 use crate::reason::Lossy;
 use crate::runtimes::boot;
@@ -61,6 +62,7 @@ pub fn value(
     if !ruby.allow_other_agents {
         no_other_agent(required(original), VARIABLE)?;
         no_other_agent(line.required.iter().copied(), "command line")?;
+        has_no_other_gems(process, configuration)?;
     }
     if !ruby.allow_own_sdk {
         own_sdk::is_absent(line.script, process)?;
@@ -144,6 +146,20 @@ fn no_other_agent<'a>(
 ) -> Result<(), Reason> {
     let vendor = features.find_map(|feature| glob::find(AGENTS, feature));
     vendor.map_or(Ok(()), |vendor| Err(Reason::OtherAgent { vendor, place }))
+}
+
+/// The agent of the operator looks for its gems where this variable says: with the user's value it would
+/// find none, or others.
+fn has_no_other_gems(process: &impl Process, configuration: &Configuration) -> Result<(), Reason> {
+    let ours = configuration.setting(RUBY_GEMS).map(str::as_bytes);
+    let users = process.variable(RUBY_GEMS).unwrap_or_default();
+    if ours.is_none() || users.is_empty() || ours == Some(&users) {
+        return Ok(());
+    }
+    Err(Reason::OtherAgent {
+        vendor: "OpenTelemetry",
+        place: RUBY_GEMS,
+    })
 }
 
 #[cfg(test)]
@@ -329,6 +345,23 @@ mod tests {
         assert_eq!(value(None, &p, &c), Err(Reason::OwnSdk { place }));
         c.agent_mut(Runtime::Ruby).allow_own_sdk = true;
         assert!(value(None, &p, &c).is_ok());
+    }
+
+    #[test]
+    fn an_agent_without_its_gems_is_not_started() {
+        let mut configuration = configuration();
+        let with = |gems: &str, configuration: &Configuration| {
+            let mut process = process("ruby app.rb");
+            process.variables.insert(RUBY_GEMS.into(), gems.into());
+            value(None, &process, configuration).is_ok()
+        };
+        assert!(with("/users", &configuration));
+        let environment = &mut configuration.environment;
+        environment.insert(RUBY_GEMS.into(), "/ours".into());
+        assert!(with("/ours", &configuration) && with("", &configuration));
+        assert!(!with("/users", &configuration));
+        configuration.agent_mut(Runtime::Ruby).allow_other_agents = true;
+        assert!(with("/users", &configuration));
     }
 
     #[test]

@@ -72,11 +72,13 @@ pub fn service_name(
     if let Some(name) = value_of(&with_environment(&user, process), ATTRIBUTE) {
         return (text(&name), Source::Environment);
     }
-    let of_settings = applied
-        .environment
-        .get(SERVICE_NAME)
-        .filter(|name| !name.is_empty());
-    let of_attributes = || applied.resource_attributes.get(ATTRIBUTE);
+    let of_settings = applied.setting(SERVICE_NAME);
+    let of_attributes = || {
+        applied
+            .resource_attributes
+            .get(ATTRIBUTE)
+            .map(String::as_str)
+    };
     if let Some(name) = of_settings.or_else(of_attributes) {
         let rules = rules::matching(configuration, runtime, process);
         let rule = rules
@@ -84,7 +86,7 @@ pub fn service_name(
             .flatten()
             .find(|rule| rule.names().is_some());
         let by_rule = rule.map(|rule| Source::Rule(rule.place.clone()));
-        return (Some(name.clone()), by_rule.unwrap_or(Source::Configuration));
+        return (Some(name.into()), by_rule.unwrap_or(Source::Configuration));
     }
     match derived(false, runtime, process, &applied).name {
         Some(told) => (Some(told.value), Source::Derived(told.evidence)),
