@@ -2,8 +2,9 @@
 
 use crate::agent::error::AgentError;
 use crate::agent::work::Work;
+use crate::machine::processes::signal_group;
 use crate::machine::programs;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -92,14 +93,11 @@ fn reader(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 
 /// Ends a client and what it has started.
 fn end(child: &mut Child) {
-    let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
-        return;
-    };
-    let _ = kill_process_group(group, Signal::TERM);
+    signal_group(child, Signal::TERM);
     let start = Instant::now();
     while start.elapsed() < PATIENCE && matches!(child.try_wait(), Ok(None)) {
         thread::sleep(Duration::from_millis(20));
     }
-    let _ = kill_process_group(group, Signal::KILL);
+    signal_group(child, Signal::KILL);
     let _ = child.wait();
 }

@@ -2,6 +2,7 @@
 
 use crate::agent::error::AgentError;
 use crate::agent::work::Work;
+use crate::machine::tls;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -10,7 +11,6 @@ use std::thread;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::header::CONTENT_LENGTH;
-use ureq::tls::{RootCerts, TlsConfig};
 
 /// How long a server may take to accept a connection, and to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,8 +21,11 @@ const PACE: Duration = Duration::from_millis(50);
 /// How much is read at once, in bytes.
 const BLOCK: usize = 1 << 16;
 
-/// The longest file with a checksum.
-const LONGEST_CHECKSUM: u64 = 4096;
+/// The longest file with checksums.
+const LONGEST_CHECKSUM: u64 = 1 << 16;
+
+/// Files with the checksums of all that lies beside them, as sha256sum(1) writes them.
+const LISTS: [&str; 2] = ["checksums.txt", "SHA256SUMS"];
 
 /// What is said of a checksum.
 pub enum Checked {
@@ -32,7 +35,8 @@ pub enum Checked {
     No,
 }
 
-/// Downloads `url` to a file and compares it with `url` + `.sha512`, `.sha256` or `.sha1`.
+/// Downloads `url` to a file and compares it with `url` + `.sha512`, `.sha256` or `.sha1`, or with what a
+/// list of checksums beside it says.
 ///
 /// Proxies come from the environment (`HTTPS_PROXY`, `NO_PROXY`, …), certificates from the system.
 ///
@@ -53,6 +57,20 @@ pub fn to_file(url: &str, file: &Path, work: &mut Work) -> Result<Checked, Agent
     }
     let downloaded = download.join();
     downloaded.unwrap_or_else(|_| Err(AgentError::Download(url.into(), "failed".into())))
+}
+
+/// The same for a file that is not used without a checksum.
+///
+/// # Errors
+/// As [`to_file`], or none is published.
+pub fn checked(url: &str, file: &Path, work: &mut Work) -> Result<(), AgentError> {
+    match to_file(url, file, work)? {
+        Checked::Yes => Ok(()),
+        Checked::No => {
+            let why = "no checksum is published beside it: it is not used";
+            Err(AgentError::Download(url.into(), why.into()))
+        }
+    }
 }
 
 /// The bytes that have come, and how many there will be.
@@ -93,7 +111,24 @@ fn download(url: &str, file: &Path, sender: &Sender<Amount>) -> Result<Checked, 
             return digest.compare(url, file, &published);
         }
     }
+    let (folder, name) = url.rsplit_once('/').unwrap_or_default();
+    for list in LISTS {
+        let list = published(&agent, &format!("{folder}/{list}"))?;
+        if let Some(sum) = list.as_deref().and_then(|list| listed(list, name)) {
+            return SHA256.compare(url, file, sum);
+        }
+    }
     Ok(Checked::No)
+}
+
+/// The checksum of a file in a list.
+fn listed<'l>(list: &'l str, name: &str) -> Option<&'l str> {
+    list.lines().find_map(|line| {
+        let (sum, file) = line.split_once(char::is_whitespace)?;
+        // An asterisk stands for a binary file.
+        let file = file.trim().trim_start_matches('*');
+        (file.trim_start_matches("./") == name).then_some(sum)
+    })
 }
 
 /// Compares a file with what lies beside it, where something does.
@@ -109,6 +144,13 @@ pub fn check_beside(file: &Path) -> Result<Checked, AgentError> {
             return digest.compare(&file.to_string_lossy(), file, &published);
         }
     }
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    for list in LISTS {
+        let list = std::fs::read_to_string(file.with_file_name(list)).unwrap_or_default();
+        if let Some(sum) = listed(&list, &name) {
+            return SHA256.compare(&file.to_string_lossy(), file, sum);
+        }
+    }
     Ok(Checked::No)
 }
 
@@ -118,15 +160,17 @@ struct Digest {
     algorithm: &'static ring::digest::Algorithm,
 }
 
+const SHA256: Digest = Digest {
+    ending: "sha256",
+    algorithm: &ring::digest::SHA256,
+};
+
 const DIGESTS: [Digest; 3] = [
     Digest {
         ending: "sha512",
         algorithm: &ring::digest::SHA512,
     },
-    Digest {
-        ending: "sha256",
-        algorithm: &ring::digest::SHA256,
-    },
+    SHA256,
     // Maven repositories have no other for many files.
     Digest {
         ending: "sha1",
@@ -177,11 +221,8 @@ fn published(agent: &Agent, url: &str) -> Result<Option<String>, AgentError> {
 }
 
 fn agent() -> Agent {
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::PlatformVerifier)
-        .build();
     Agent::config_builder()
-        .tls_config(tls)
+        .tls_config(tls::config())
         .timeout_connect(Some(PATIENCE))
         .timeout_recv_response(Some(PATIENCE))
         .user_agent(concat!(

@@ -1,24 +1,16 @@
-//! SIGINT and SIGTERM: what is half done is taken away before the command ends.
+//! Signals: what is half done is taken away before the command ends.
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use crate::install::signals;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// The signals that end the command.
-const SIGNALS: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// Tells whether the command is to end.
-#[derive(Clone)]
-pub struct Interrupt {
-    signal: Arc<AtomicUsize>,
-}
+pub struct Interrupt(());
 
 /// The signal that came.
 #[derive(Clone, Copy, Debug)]
-pub struct Interrupted(usize);
+pub struct Interrupted(i32);
 
 impl Interrupt {
     /// Takes the signals over.
@@ -26,12 +18,7 @@ impl Interrupt {
     /// # Errors
     /// The system's.
     pub fn take_over() -> io::Result<Self> {
-        let signal = Arc::new(AtomicUsize::new(0));
-        for number in SIGNALS {
-            let value = usize::try_from(number).unwrap_or_default();
-            signal_hook::flag::register_usize(number, Arc::clone(&signal), value)?;
-        }
-        Ok(Self { signal })
+        signals::hold().map(|()| Self(()))
     }
 
     /// Goes on, unless a signal has come.
@@ -39,10 +26,7 @@ impl Interrupt {
     /// # Errors
     /// One has.
     pub fn check(&self) -> Result<(), Interrupted> {
-        match self.signal.load(Ordering::Relaxed) {
-            0 => Ok(()),
-            signal => Err(Interrupted(signal)),
-        }
+        signals::received().map_or(Ok(()), |signal| Err(Interrupted(signal)))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Signals that ask `install` to end: they wait until the preload file is verified or is what it was.
+//! Signals that ask the command to end: they wait until what it does is done or undone. For `install`, the
+//! preload file is then verified or is what it was.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::{flag, low_level};

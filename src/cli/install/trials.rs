@@ -3,16 +3,16 @@
 
 use crate::install::signals;
 use crate::install::trial_programs::{Kind, NOBODY, Program};
-use crate::machine::programs;
+use crate::machine::processes::{self, signal_group};
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, DEBUG};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -75,16 +75,10 @@ pub enum Difference {
 /// Starts a program with little in its environment and waits for its end. Agents that may be
 /// injected send nothing.
 pub fn run(program: &Program, circumstances: &Circumstances) -> Outcome {
-    let mut command = Command::new(&program.path);
+    let mut command = processes::trial(&program.path, Path::new("/"));
     command
         .args(program.arguments)
-        .current_dir("/")
-        .env_clear()
-        .env("PATH", programs::trial_path())
-        .env("LC_ALL", "C")
-        .env("HOME", "/")
         .env("OTEL_SDK_DISABLED", "true")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
         .envs(
             circumstances
                 .variables
@@ -94,8 +88,7 @@ pub fn run(program: &Program, circumstances: &Circumstances) -> Outcome {
         // An image may have no /dev/null.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+        .stderr(Stdio::piped());
     if matches!(program.kind, Kind::OfUser | Kind::SetId) && rustix::process::geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
@@ -129,11 +122,9 @@ fn wait(mut child: Child, input: &str) -> io::Result<Outcome> {
         thread::sleep(Duration::from_millis(2));
     }
     // One that hangs may have closed what it writes to.
-    if (status.is_none() || !are_done())
-        && let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw)
-    {
+    if status.is_none() || !are_done() {
         // It, and what it has left running, which keeps the pipes open.
-        let _ = kill_process_group(group, Signal::KILL);
+        signal_group(&child, Signal::KILL);
     }
     let Some(status) = status else {
         child.wait()?;

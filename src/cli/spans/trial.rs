@@ -1,18 +1,17 @@
 //! Starts a program under the object, with a receiver of its own, and waits for its first spans.
 
 use crate::install::trials;
-use crate::machine::programs;
+use crate::machine::processes::{self, signal_group};
 use crate::spans::program::Program;
 use crate::status::endpoint;
 use opentelemetry_injector_otlp::{Receiver, Span};
 use opentelemetry_injector_policy::Configuration;
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, DEBUG};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, Error};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -33,7 +32,7 @@ const PACE: Duration = Duration::from_millis(20);
 const CONFIG_FILE: &str = "OTEL_CONFIG_FILE";
 
 /// What the settings of the user's own would keep from the receiver.
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("OTEL_SDK_DISABLED", "false"),
     ("OTEL_TRACES_EXPORTER", "otlp"),
     ("OTEL_METRICS_EXPORTER", "none"),
@@ -44,7 +43,6 @@ const SETTINGS: [(&str, &str); 11] = [
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000"),
     ("OTEL_BSP_SCHEDULE_DELAY", "100"),
     ("OTEL_PHP_AUTOLOAD_ENABLED", "true"),
-    ("PYTHONDONTWRITEBYTECODE", "1"),
 ];
 
 /// What became of a program.
@@ -114,23 +112,17 @@ fn command(
 ) -> io::Result<Command> {
     let endpoint = format!("http://{receiver}");
     let traces = format!("{endpoint}/v1/traces");
-    let mut command = Command::new(&program.launcher);
+    let mut command = processes::trial(&program.launcher, program.folder.path());
     command
         .args(&program.arguments)
         .arg(&endpoint)
-        .current_dir(program.folder.path())
-        .env_clear()
-        .env("PATH", programs::trial_path())
-        .env("HOME", program.folder.path())
-        .env("LC_ALL", "C")
         .env("LD_PRELOAD", object)
         .env(DEBUG, "true")
         .envs(SETTINGS)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)
         .env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &traces)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .process_group(0);
+        .stdout(Stdio::null());
     if let Some(path) = env::var_os(CONFIGURATION) {
         command.env(CONFIGURATION, path);
     }
@@ -201,8 +193,6 @@ fn end(child: &mut Child) {
     while start.elapsed() < REST && matches!(child.try_wait(), Ok(None)) {
         thread::sleep(PACE);
     }
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
+    signal_group(child, Signal::KILL);
     let _ = child.wait();
 }

@@ -1,5 +1,6 @@
 //! Whether something answers where the agents send to: TCP, TLS, HTTP. Nothing of an application is sent.
 
+use crate::machine::tls;
 use crate::status::findings::Finding;
 use opentelemetry_injector_policy::{Configuration, Runtime};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +8,6 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 use ureq::http::Uri;
-use ureq::tls::{RootCerts, TlsConfig};
 
 /// How long each step may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -146,11 +146,8 @@ fn connect(host: &str, port: u16) -> Result<(), String> {
 
 /// The status of an answer to an export request without any data.
 fn ask(url: &str) -> Result<u16, ureq::Error> {
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::PlatformVerifier)
-        .build();
     let agent: ureq::Agent = ureq::Agent::config_builder()
-        .tls_config(tls)
+        .tls_config(tls::config())
         .proxy(None)
         .timeout_global(Some(PATIENCE))
         .http_status_as_error(false)

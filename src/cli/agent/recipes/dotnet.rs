@@ -6,7 +6,6 @@ use crate::agent::error::AgentError;
 use crate::agent::files;
 use crate::agent::recipes::{Recipe, without};
 use crate::agent::work::Work;
-use crate::complain;
 use crate::machine::loaders::Loaders;
 use std::env::consts::ARCH;
 use std::path::Path;
@@ -23,7 +22,7 @@ const HOOK: &str = "net/OpenTelemetry.AutoInstrumentation.StartupHook.dll";
 
 impl Recipe for Dotnet {
     fn tested(&self) -> &'static str {
-        "1.15.0"
+        "1.16.0"
     }
 
     fn agent_path(&self) -> &'static str {
@@ -49,10 +48,7 @@ impl Recipe for Dotnet {
         let name = format!("opentelemetry-dotnet-instrumentation-linux-{libc}-{architecture}.zip");
         let url = format!("{RELEASES}/v{version}/{name}");
         let zip = folder.join(name);
-        if let download::Checked::No = download::to_file(&url, &zip, work)? {
-            work.progress.end();
-            complain(&format_args!("{url}: no checksum is published beside it"));
-        }
+        download::checked(&url, &zip, work)?;
         archive::unpack(&zip, &folder.join("unpacked"), work)?;
         files::remove(&zip).map_err(AgentError::file("remove it", &zip))?;
         let unpacked = folder.join("unpacked");

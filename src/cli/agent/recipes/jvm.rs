@@ -2,7 +2,7 @@
 
 use crate::agent::archive;
 use crate::agent::client;
-use crate::agent::download::{self, Checked};
+use crate::agent::download;
 use crate::agent::error::AgentError;
 use crate::agent::files;
 use crate::agent::recipes::Recipe;
@@ -44,13 +44,7 @@ impl Recipe for Jvm {
         let name = format!("opentelemetry-javaagent-{version}.jar");
         let path = "io/opentelemetry/javaagent/opentelemetry-javaagent";
         let url = format!("{REPOSITORY}/{path}/{version}/{name}");
-        match download::to_file(&url, &folder.join(JAR), work)? {
-            Checked::Yes => Ok(()),
-            Checked::No => {
-                let why = "no checksum is published beside it: it is not used";
-                Err(AgentError::Download(url, why.into()))
-            }
-        }
+        download::checked(&url, &folder.join(JAR), work)
     }
 
     fn take(&self, from: &Path, folder: &Path, work: &mut Work) -> Result<(), AgentError> {
