@@ -7,7 +7,7 @@
 start(_Type, _Arguments) ->
     true = on_load:is_ready(),
     Resource = maps:to_list(application:get_env(opentelemetry, resource, #{})),
-    {ok, Endpoint} = application:get_env(opentelemetry_exporter, otlp_endpoint),
+    Endpoint = endpoint(os:getenv("OTEL_EXPORTER_OTLP_ENDPOINT")),
     Sampler = application:get_env(opentelemetry, sampler, none),
     Delay = application:get_env(opentelemetry, bsp_scheduled_delay_ms, none),
     Attributes = [{<<"sampler">>, print(Sampler)},
@@ -15,6 +15,13 @@ start(_Type, _Arguments) ->
                   {<<"mode">>, atom_to_binary(code:get_mode(), utf8)}],
     ok = post(uri_string:parse(Endpoint), export_request(Resource, Attributes)),
     {ok, spawn_link(fun() -> receive stop -> ok end end)}.
+
+%% The environment comes first in the SDK, too (its otel_configuration.erl).
+endpoint(false) ->
+    {ok, Endpoint} = application:get_env(opentelemetry_exporter, otlp_endpoint),
+    Endpoint;
+endpoint(Endpoint) ->
+    Endpoint.
 
 stop(_State) ->
     ok.
