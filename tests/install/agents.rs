@@ -253,9 +253,21 @@ fn a_download_is_what_the_checksum_beside_it_says() {
     let Some(jar) = jar() else {
         skip!("no Java agent in .cache (scripts/fetch-java-agent)");
     };
-    let content = fs::read(jar).unwrap();
+    let content = fs::read(&jar).unwrap();
+    let sum = ran({
+        let mut sum = Command::new("sha256sum");
+        sum.arg(&jar);
+        sum
+    });
+    let sum = sum.stdout.split(' ').next().unwrap().to_owned();
+    let list = move |sum: &str| format!("{sum}  *agent.jar\n{sum}  other.jar\n").into_bytes();
+    let (right, wrong) = (list(&sum), list(&"0".repeat(64)));
     let server = serve(move |path| match path {
-        "/good.jar" | "/bad.jar" | "/bare.jar" => (200, content.clone(), content.len()),
+        "/good.jar" | "/bad.jar" | "/bare.jar" | "/right/agent.jar" | "/wrong/agent.jar" => {
+            (200, content.clone(), content.len())
+        }
+        "/right/checksums.txt" => (200, right.clone(), right.len()),
+        "/wrong/SHA256SUMS" => (200, wrong.clone(), wrong.len()),
         "/bad.jar.sha256" => (200, vec![b'0'; 64], 64),
         "/good.jar.sha1" => {
             let sum = b"b0ee5a5ebb3ba8ce1a9a2f1c0fa3e7a1f61f0c6e";
@@ -275,7 +287,11 @@ fn a_download_is_what_the_checksum_beside_it_says() {
     assert_eq!(install("good.jar").code, 1);
     let missing = install("missing.jar");
     assert!(missing.stderr.contains("404"), "{missing:?}");
+    let wrong = install("wrong/agent.jar");
+    assert!(wrong.stderr.contains("its checksum is "), "{wrong:?}");
     assert_nothing_installed(&image);
+    let right = install("right/agent.jar");
+    assert_eq!((right.code, right.stderr.as_str()), (0, ""), "{right:?}");
     let bare = install("bare.jar");
     assert_eq!(bare.code, 0, "{bare:?}");
     assert!(bare.stderr.contains("no checksum is published"), "{bare:?}");
@@ -502,5 +518,213 @@ fn ruby_and_php_send_a_span_with_agents_from_folders() {
         if let Some(outcome) = install_really(runtime, &agent, "1.0", "") {
             assert_span_arrived(&outcome, name);
         }
+    }
+}
+
+/// Starts a program that asks for Java's variable, and scripts, on a machine whose agents are named nowhere.
+const DEFAULTS: &str = r#"
+    set -e
+    etc=/etc/opentelemetry/injector
+    agents=/usr/lib/opentelemetry
+    export LD_LIBRARY_PATH= OTEL_SERVICE_NAME=given
+    object=${COMMAND%/*}/libopentelemetry_injector.so
+    ask() { echo "$1: $(LD_PRELOAD=$object "$FROM" JAVA_TOOL_OPTIONS)"; }
+    ask nothing
+    mkdir -p $agents/java/current $agents/python/current $etc/conf.d
+    touch $agents/java/opentelemetry-javaagent.jar
+    ask package
+    touch $agents/java/current/opentelemetry-javaagent.jar
+    ask installed
+    OPENTELEMETRY_INJECTOR_CONFIGURATION=/none ask missing
+    chmod o+w $etc/conf.d
+    ask writable
+    chmod o-w $etc/conf.d
+    "$COMMAND" check || true
+    "$COMMAND" explain -- "$FROM" | grep current/opentelemetry-javaagent.jar
+    printf '#!/usr/bin/python3\nprint("ran")\n' >"$FOLDER/app"
+    chmod +x "$FOLDER/app"
+    LD_PRELOAD=$object OPENTELEMETRY_INJECTOR_DEBUG=true "$FOLDER/app" 2>&1 | grep -o 'PYTHONPATH is now\|ran'
+    LD_PRELOAD=$object OPENTELEMETRY_INJECTOR_DEBUG=true /bin/true 2>&1 | sed 's/.*\]: //'
+    echo '[environment]' >$etc/configuration.toml
+    ask empty
+    "$COMMAND" config show | grep '^agent_path'
+    echo '[jvm]
+agent_path = ""' >$etc/conf.d/none.toml
+    ask "left alone"
+    "$COMMAND" check
+    "$COMMAND" explain -- "$FROM" | grep 'is empty' | sed 's/ *$//'
+    echo '[jvm]
+agent_path = "/none.jar"' >$etc/conf.d/none.toml
+    ask other
+"#;
+
+#[test]
+fn an_agent_in_its_place_needs_no_configuration() {
+    let scene = support::Scene::new();
+    let program = scene.compile("ask");
+    let outcome = match on_layers(DEFAULTS, &program) {
+        Ok(outcome) => outcome,
+        Err(why) => skip!("{why}"),
+    };
+    let said = |label: &str| {
+        let label = format!("{label}: JAVA_TOOL_OPTIONS=");
+        let mut lines = outcome.stdout.lines();
+        let line = lines.find_map(|line| line.strip_prefix(&label));
+        line.unwrap_or_else(|| panic!("no {label} in {outcome:?}"))
+    };
+    for label in ["nothing", "missing", "writable", "left alone", "other"] {
+        assert_eq!(said(label), "(null)", "{label}");
+    }
+    let java = "-javaagent:/usr/lib/opentelemetry/java/";
+    let package = format!("{java}opentelemetry-javaagent.jar ");
+    assert!(said("package").starts_with(&package), "{outcome:?}");
+    let installed = format!("{java}current/opentelemetry-javaagent.jar ");
+    for label in ["installed", "empty"] {
+        assert!(said(label).starts_with(&installed), "{outcome:?}");
+    }
+    for part in [
+        "/etc/opentelemetry/injector/configuration.toml: no problems (0 files)\n",
+        "/usr/lib/opentelemetry/java/current/opentelemetry-javaagent.jar, the default, readable",
+        "PYTHONPATH is now\nran\n",
+        "nothing is injected: /etc/opentelemetry/injector/configuration.toml: no such file\n",
+        "agent_path = \"/usr/lib/opentelemetry/java/current/opentelemetry-javaagent.jar\"  # default\n",
+        "no problems (2 files)\n",
+        "jvm.agent_path is empty in the configuration: the runtime is left alone",
+    ] {
+        assert!(outcome.stdout.contains(part), "{part}: {outcome:?}");
+    }
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+}
+
+/// What the packages of OpenTelemetry install for the other injector, each line of it but comments.
+const OFFICIAL: &str = r#"
+    set -e
+    etc=/etc/opentelemetry/injector
+    mkdir -p $etc/conf.d
+    {
+        echo '## Configuration.'
+        echo
+        echo "all_auto_instrumentation_agents_env_path=$etc/default_env.conf"
+    } >$etc/injector.conf
+    echo '# OTEL_SERVICE_NAME=my-service' >$etc/default_env.conf
+    agents=/usr/lib/opentelemetry
+    echo "jvm_auto_instrumentation_agent_path=$agents/java/opentelemetry-javaagent.jar" >$etc/conf.d/java.conf
+    echo "nodejs_auto_instrumentation_agent_path=$agents/nodejs/register.js" >$etc/conf.d/nodejs.conf
+    echo "python_auto_instrumentation_agent_path_prefix=$agents/python" >$etc/conf.d/python.conf
+    echo "dotnet_auto_instrumentation_agent_path_prefix=$agents/dotnet" >$etc/conf.d/dotnet.conf
+    "$COMMAND" config import $etc/injector.conf
+"#;
+
+#[test]
+fn the_official_drop_ins_are_imported_whole() {
+    let outcome = match on_layers(OFFICIAL, Path::new("/none")) {
+        Ok(outcome) => outcome,
+        Err(why) => skip!("{why}"),
+    };
+    let wanted = "\
+# From /etc/opentelemetry/injector/injector.conf.
+
+[jvm]
+agent_path = \"/usr/lib/opentelemetry/java/opentelemetry-javaagent.jar\"
+
+[nodejs]
+agent_path = \"/usr/lib/opentelemetry/nodejs/register.js\"
+
+[python]
+agent_path = \"/usr/lib/opentelemetry/python/{libc}\"
+
+[dotnet]
+agent_path = \"/usr/lib/opentelemetry/dotnet/{libc}\"
+profiler = true
+";
+    assert_eq!(outcome, support::command::outcome(0, wanted, ""));
+}
+
+/// Installs from a registry, where it can be reached: a client that is asked for the version alone tells.
+fn from_registry(runtime: &str, client: &[&str], file: &str) {
+    let image = image();
+    if !has(client[0]) {
+        println!("skipped: no {}", client[0]);
+        return;
+    }
+    let asked = ran(image.command(Path::new(client[0]), &client[1..]));
+    if asked.code != 0 {
+        println!("skipped: {runtime}'s registry cannot be reached: {asked:?}");
+        return;
+    }
+    let installed = agent(&image, &["install", runtime]);
+    assert_eq!(installed.code, 0, "{installed:?}");
+    let agents = image.path().join("usr/lib/opentelemetry");
+    assert!(agents.join(file).is_file(), "{installed:?}");
+}
+
+#[test]
+fn agents_come_from_their_registries() {
+    let maven = [
+        "mvn",
+        "--quiet",
+        "--batch-mode",
+        "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:get",
+        "-Dartifact=io.opentelemetry.javaagent:opentelemetry-javaagent:2.33.1:pom",
+    ];
+    from_registry("jvm", &maven, "java/current/opentelemetry-javaagent.jar");
+    let npm = [
+        "npm",
+        "view",
+        "@opentelemetry/auto-instrumentations-node",
+        "version",
+    ];
+    let entry = "node_modules/@opentelemetry/auto-instrumentations-node/build/src/register.js";
+    from_registry("nodejs", &npm, &format!("nodejs/current/{entry}"));
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_ignored() {
+    let server = serve(|_| (200, vec![0; 1000], 1_000_000));
+    let image = image();
+    let url = format!("{server}/agent.jar");
+    let line = r#"trap '' HUP; exec "$COMMAND" agent install jvm --from "$URL" --root ."#;
+    let mut command = image.command(Path::new("sh"), &["-c", line]);
+    command.env("COMMAND", self::command()).env("URL", &url);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    let is_partial = |name: &String| name.starts_with(".partial-");
+    while !names(&image).iter().any(is_partial) {
+        assert!(start.elapsed() < Duration::from_secs(20), "no download");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let kill = |signal: &str| {
+        let mut kill = Command::new("kill");
+        kill.args([signal, &child.id().to_string()]);
+        assert!(kill.status().unwrap().success());
+    };
+    kill("-HUP");
+    thread::sleep(Duration::from_millis(300));
+    kill("-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_nothing_installed(&image);
+}
+
+#[test]
+fn erlang_sends_a_span_with_an_agent_from_a_folder() {
+    if !has("erl") || !has("erlc") {
+        skip!("no erl or no erlc");
+    }
+    // Of the project's own, as for Ruby and PHP.
+    let source = root().join("tests/agents/erlang");
+    let agent = Scratch::new();
+    let ebin = agent.path().join("opentelemetry/ebin");
+    fs::create_dir_all(&ebin).unwrap();
+    fs::copy(
+        source.join("opentelemetry.app"),
+        ebin.join("opentelemetry.app"),
+    )
+    .unwrap();
+    let mut compiler = agent.command(Path::new("erlc"), &["-o"]);
+    compiler.arg(&ebin);
+    compiler.args(["on_load.erl", "opentelemetry_app.erl"].map(|name| source.join(name)));
+    assert_eq!(ran(compiler).code, 0);
+    if let Some(outcome) = install_really("erlang", agent.path(), "1.0", "") {
+        assert_span_arrived(&outcome, "Erlang");
     }
 }
