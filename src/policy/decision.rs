@@ -36,8 +36,8 @@ pub fn prepare(
 }
 
 /// [`prepare`] for the constructor, faster for most processes: if neither the program's name nor the first
-/// word of its command line is that of a runtime's launcher, the files of libotelinject.so are not read yet. [`complete`] reads them if the process later turns
-/// out to run a runtime.
+/// word of its command line is that of a runtime's launcher, the files of libotelinject.so are not read yet.
+/// [`complete`] reads them if the process later turns out to run a runtime.
 ///
 /// # Errors
 /// As [`prepare`].
