@@ -125,7 +125,8 @@ fn a_configuration_without_an_agent_is_a_problem() {
     let path = format!("/{CONFIGURATION}");
     assert_done(&machine.injector(&["config", "init", &path]));
     assert_done(&machine.injector(&["install"]));
-    let none = problem("none is configured: nothing is injected");
+    let none =
+        problem("none is configured, and none is in /usr/lib/opentelemetry: nothing is injected");
     assert_eq!(the(&machine, "agents"), none);
     let told = machine.injector(&["status"]).stdout;
     let next = format!(

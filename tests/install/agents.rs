@@ -291,7 +291,8 @@ fn a_download_is_what_the_checksum_beside_it_says() {
     assert!(wrong.stderr.contains("its checksum is "), "{wrong:?}");
     assert_nothing_installed(&image);
     let right = install("right/agent.jar");
-    assert_eq!((right.code, right.stderr.as_str()), (0, ""), "{right:?}");
+    assert_eq!(right.code, 0, "{right:?}");
+    assert!(!right.stderr.contains("no checksum"), "{right:?}");
     let bare = install("bare.jar");
     assert_eq!(bare.code, 0, "{bare:?}");
     assert!(bare.stderr.contains("no checksum is published"), "{bare:?}");
@@ -725,6 +726,8 @@ fn erlang_sends_a_span_with_an_agent_from_a_folder() {
     compiler.args(["on_load.erl", "opentelemetry_app.erl"].map(|name| source.join(name)));
     assert_eq!(ran(compiler).code, 0);
     if let Some(outcome) = install_really("erlang", agent.path(), "1.0", "") {
-        assert_span_arrived(&outcome, "Erlang");
+        // It knows no name: the real SDK has one.
+        let has_arrived = |line: &str| line.starts_with("ok ") && line.contains("span: Erlang");
+        assert!(outcome.stdout.lines().any(has_arrived), "{outcome:?}");
     }
 }
