@@ -173,6 +173,7 @@ impl Reason {
             Self::Excluded { .. } => "excluded",
             Self::TooMuchToCompare => "too_much_to_compare",
             Self::NoAgentConfigured => "no_agent_configured",
+            Self::AgentPathEmpty(_) => "disabled",
             Self::AgentUnreadable(_) => "agent_unreadable",
             Self::FileUnreadable(_) => "file_unreadable",
             Self::AgentPathUnusable { .. } => "agent_path_unusable",

@@ -5,12 +5,12 @@ mod lines;
 mod prometheus;
 
 use crate::complain;
-use crate::machine::configuration_files::FileSystem;
+use crate::machine::default_agents;
 use crate::machine::possible_process::PossibleProcess;
 use crate::output::{Style, print, print_json, printable, table, terminal_width};
 use crate::report::counts::{Count, Counts};
 use crate::report::lines::{Source, SourceError};
-use opentelemetry_injector_policy::config::{Report, overrides, sources};
+use opentelemetry_injector_policy::config::{Report, overrides};
 use opentelemetry_injector_policy::reason::Lossy;
 use serde_json::{Value, json};
 use std::io;
@@ -94,8 +94,8 @@ fn read(arguments: &Arguments) -> Result<Outcome, SourceError> {
         return of_journal(counts);
     }
     let path = overrides::configuration_path(&PossibleProcess::WithOwnEnvironment);
-    let configuration = sources::load(&FileSystem, &path)
-        .map_err(|reason| SourceError::Unusable(reason.to_string()))?;
+    let configuration =
+        default_agents::load(&path).map_err(|reason| SourceError::Unusable(reason.to_string()))?;
     let Report {
         file,
         max_bytes,
