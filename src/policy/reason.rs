@@ -200,7 +200,7 @@ impl Reason {
     }
 
     /// Whether the same question may have another answer once another library is loaded.
-    pub fn is_of_the_moment(&self) -> bool {
+    pub fn may_change_later(&self) -> bool {
         matches!(
             self,
             Self::NotLoaded(_) | Self::NotProven(_) | Self::Hosted | Self::OtherInterpreter

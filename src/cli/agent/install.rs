@@ -10,7 +10,7 @@ use crate::agent::source::Source;
 use crate::agent::staging::{Staging, Workshop};
 use crate::agent::work::Work;
 use crate::agent::{EXIT_STATUS, NOT_DONE, Named, WRONG_USAGE, files, runtimes};
-use crate::install::root;
+use crate::install::image_root;
 use crate::machine::{preload_object, programs};
 use crate::output::{Style, names};
 use crate::status::findings::{self, Finding};
@@ -357,7 +357,7 @@ fn complete(
 fn try_out(installed: &[Runtime], choice: &Choice, work: &mut Work) -> Vec<Finding> {
     // Where this command is is told by /proc, which an image may lack.
     let object = preload_object::installed();
-    let entered = root::enter(choice.root.as_deref());
+    let entered = image_root::enter(choice.root.as_deref());
     let subject = |runtime: Runtime| format!("span: {}", names::runtime(runtime));
     let note = |runtime: Runtime, why: &dyn std::fmt::Display| {
         Finding::note(subject(runtime), format!("not tried: {why}"))

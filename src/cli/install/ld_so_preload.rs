@@ -58,12 +58,12 @@ impl PreloadFile {
     /// # Errors
     /// It cannot be locked or read.
     pub fn open() -> Result<Self, PreloadFileError> {
-        let path = really(Path::new(PATH))?;
+        let path = resolve(Path::new(PATH))?;
         let locked = rustix::process::geteuid().is_root() && !is_read_only(folder(&path));
         let lock = locked.then(|| Lock::take(folder(&path))).transpose();
         let lock = lock.map_err(|error| problem(&path, What::Lock(error)))?;
         // What it is now, not what it was before the lock was free.
-        let path = really(Path::new(PATH))?;
+        let path = resolve(Path::new(PATH))?;
         let is_in_order = match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() => return Err(problem(&path, What::NotRegular)),
             Ok(metadata) => metadata.mode() & 0o7777 == MODE && metadata.uid() == 0,
@@ -209,7 +209,7 @@ fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// The path with symbolic links resolved. The file need not exist, unless the path is a symbolic link.
-fn really(path: &Path) -> Result<PathBuf, PreloadFileError> {
+fn resolve(path: &Path) -> Result<PathBuf, PreloadFileError> {
     match fs::canonicalize(path) {
         Ok(path) => Ok(path),
         Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {

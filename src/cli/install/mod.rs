@@ -6,27 +6,27 @@
 //! preload file that nobody else sees, `object_check` and `trust` refuse unsuitable objects, and `signals` delays
 //! signals until the file is verified or restored.
 
+pub mod image_root;
 pub mod ld_so_preload;
 mod lock;
 pub mod object_check;
 pub mod private_etc;
-pub mod root;
 pub mod signals;
 pub mod trial_programs;
 pub mod trials;
 pub mod trust;
 pub mod uninstall;
 
+use crate::install::image_root::RootError;
 use crate::install::ld_so_preload::{PreloadFile, PreloadFileError};
 use crate::install::object_check::ObjectFault;
-use crate::install::root::RootError;
 use crate::install::trial_programs::{Kind, Program};
 use crate::install::trials::{Circumstances, Difference, Outcome};
 use crate::machine::loaders::Loaders;
 use crate::machine::preload_object::{self, ObjectError};
 use crate::{complain, output};
 use opentelemetry_injector_policy::formats::preload_file::{self, PATH};
-use opentelemetry_injector_policy::matching::rivals;
+use opentelemetry_injector_policy::matching::other_injectors;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::fmt;
 use std::io;
@@ -135,7 +135,7 @@ pub fn install(arguments: &Arguments) -> ExitCode {
 fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
     // Before chroot: the command finds its own path, and so the object, through /proc, which an image may lack.
     let found = preload_object::installed();
-    root::enter(arguments.root.as_deref()).map_err(InstallError::Root)?;
+    image_root::enter(arguments.root.as_deref()).map_err(InstallError::Root)?;
     let is_root = rustix::process::geteuid().is_root();
     if !is_root && !arguments.dry_run {
         return Err(InstallError::NotRoot);
@@ -181,7 +181,7 @@ fn try_to_install(arguments: &Arguments) -> Result<String, InstallError> {
         });
     }
     report += &format!("{place} ({version}) is in {PATH}: every new program loads it\n");
-    report += root::RUNNING_PROCESSES;
+    report += image_root::RUNNING_PROCESSES;
     Ok(report)
 }
 
@@ -195,7 +195,7 @@ fn unless_interrupted(outcome: Result<(), InstallError>) -> Result<(), InstallEr
 
 fn no_other_injector(file: &[u8]) -> Result<(), InstallError> {
     let mut entries = preload_file::entries(file).into_iter();
-    let other = entries.find_map(|entry| Some((rivals::vendor(entry)?, entry)));
+    let other = entries.find_map(|entry| Some((other_injectors::vendor(entry)?, entry)));
     other.map_or(Ok(()), |(vendor, entry)| {
         Err(InstallError::OtherInjector(vendor, entry.into()))
     })

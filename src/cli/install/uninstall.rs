@@ -2,8 +2,8 @@
 //!
 //! It needs neither the object nor a configuration, so it works before and after their files are deleted.
 
+use crate::install::image_root::{self, RootError};
 use crate::install::ld_so_preload::{PreloadFile, PreloadFileError};
-use crate::install::root::{self, RootError};
 use crate::{complain, output};
 use opentelemetry_injector_policy::formats::preload_file::{self, PATH};
 use opentelemetry_injector_policy::reason::Lossy;
@@ -69,7 +69,7 @@ pub fn uninstall(arguments: &Arguments) -> ExitCode {
 }
 
 fn try_to_uninstall(arguments: &Arguments) -> Result<String, UninstallError> {
-    root::enter(arguments.root.as_deref()).map_err(UninstallError::Root)?;
+    image_root::enter(arguments.root.as_deref()).map_err(UninstallError::Root)?;
     if !rustix::process::geteuid().is_root() && !arguments.dry_run {
         return Err(UninstallError::NotRoot);
     }
@@ -91,7 +91,7 @@ fn try_to_uninstall(arguments: &Arguments) -> Result<String, UninstallError> {
     }
     let rest = Some(content.as_slice()).filter(|content| !content.is_empty());
     file.write(rest).map_err(UninstallError::PreloadFile)?;
-    let running = root::RUNNING_PROCESSES;
+    let running = image_root::RUNNING_PROCESSES;
     Ok(format!(
         "{entries} is no longer in {PATH}: no new program loads it\n{running}"
     ))

@@ -9,7 +9,7 @@ use crate::machine::preload_sources;
 use crate::status::findings::Finding;
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, KILL_SWITCHES, is_true};
 use opentelemetry_injector_policy::formats::preload_file::{self, OBJECT, PATH};
-use opentelemetry_injector_policy::matching::rivals;
+use opentelemetry_injector_policy::matching::other_injectors;
 use opentelemetry_injector_policy::reason::Lossy;
 use std::env;
 use std::fs;
@@ -148,7 +148,7 @@ fn mode() -> Option<Finding> {
 /// What is to be said of an object of others.
 fn foreign_entry(entry: &[u8]) -> Option<Finding> {
     let name = Lossy(entry);
-    if let Some(vendor) = rivals::vendor(entry) {
+    if let Some(vendor) = other_injectors::vendor(entry) {
         let what =
             format!("{PATH} has the injector of {vendor}, {name}: what carries both is left alone");
         return Some(Finding::problem(PRELOAD_FILE, what, ONE_OF_BOTH));
@@ -205,14 +205,14 @@ fn rival() -> Option<Finding> {
     let value = env::var_os(LD_PRELOAD).unwrap_or_default();
     let mut objects = preload_sources::paths(value.as_bytes());
     let named = objects.find_map(|object| {
-        let vendor = rivals::vendor(object)?;
+        let vendor = other_injectors::vendor(object)?;
         Some(format!(
             "{LD_PRELOAD} here has the injector of {vendor}, {}",
             Lossy(object)
         ))
     });
     let marked = || {
-        let (vendor, name) = rivals::mark(|name| Some(env::var_os(name)?.into_vec()))?;
+        let (vendor, name) = other_injectors::mark(|name| Some(env::var_os(name)?.into_vec()))?;
         Some(format!("{name} here is a mark of the injector of {vendor}"))
     };
     let what = named.or_else(marked)?;

@@ -3,5 +3,5 @@
 pub mod command_line;
 pub mod commands;
 pub mod glob;
-pub mod rivals;
+pub mod other_injectors;
 pub mod tools;

@@ -90,10 +90,9 @@ impl fmt::Display for StoodDown {
     }
 }
 
-/// What a boot file asks the preload object for. (Not to be confused with `Question` in the preload object's
-/// `answers.rs`, which is any call of getenv for a watched name.)
+/// What a boot file asks the preload object for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum BootQuestion {
     /// `…AGENT_PATH`: the runtime's `agent_path`.
     AgentPath,
     /// `…SETTINGS`: all settings that the user has not set, and the merged resource attributes, as lines
@@ -111,7 +110,7 @@ pub enum Question {
     PhpPrepend,
 }
 
-impl Question {
+impl BootQuestion {
     /// The question of that name.
     pub fn from_name(name: &[u8]) -> Option<Self> {
         match name.strip_prefix(PREFIX.as_bytes())? {

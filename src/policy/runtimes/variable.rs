@@ -2,7 +2,7 @@
 //! that boot files ask for). [`Variable::value`] computes the value of one, with all checks in their order.
 
 use crate::config;
-use crate::matching::rivals;
+use crate::matching::other_injectors;
 use crate::runtimes::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby};
 use crate::settings::{self, declarative};
 use crate::{Configuration, Process, Reason, Runtime};
@@ -88,7 +88,7 @@ impl Variable {
         self.runtime().proof(process, configuration)?;
         let configuration = &*config::of_process(configuration, self.runtime(), process)?;
         self.runtime().agent(configuration)?;
-        rivals::is_absent(self.runtime(), process, configuration)?;
+        other_injectors::is_absent(self.runtime(), process, configuration)?;
         declarative::is_usable(process, configuration)?;
         match self {
             Self::JavaToolOptions => jvm::value(original, process, configuration),
@@ -127,7 +127,7 @@ pub enum Watched<'n> {
     /// A setting of the agent (`OTEL_…`, or a name that the configuration spells out); answered once an agent has been injected here.
     Setting(&'n str),
     /// A question of our own boot files; answered once an agent has been injected here.
-    Question(boot::Question),
+    Question(boot::BootQuestion),
     /// The boot files' word that the runtime has started.
     Started,
     /// The boot files' word that the agent has read its settings.
@@ -163,7 +163,7 @@ pub fn watched(name: &[u8]) -> Option<Watched<'_>> {
     if let Some(reason) = boot::StoodDown::from_name(name) {
         return Some(Watched::StoodDown(reason));
     }
-    if let Some(question) = boot::Question::from_name(name) {
+    if let Some(question) = boot::BootQuestion::from_name(name) {
         return Some(Watched::Question(question));
     }
     let name = core::str::from_utf8(name).ok()?;

@@ -224,7 +224,7 @@ fn compute(question: Question<'_>, newest: *const Answer) -> Option<*const c_cha
         // get the refusal of one that is gone. Nothing tells an answer, which may not take the loader's
         // lock, that no library came or went: `r_debug` counts nothing, and after dlclose(3) the addresses
         // of libraries and of their entries in its list are used again.
-        Err(reason) if reason.is_of_the_moment() => return Some(ptr::null()),
+        Err(reason) if reason.may_change_later() => return Some(ptr::null()),
         Ok(value) => match published(newest, question, &value) {
             Some(value) => value,
             None => {

@@ -5,7 +5,7 @@
 //! and exec, and in any thread. The same holds for both functions here if no value has to be computed.
 
 use crate::answer::answers::{self, Question};
-use crate::answer::trace;
+use crate::answer::call_log;
 use crate::entry::machine;
 use crate::session;
 use crate::sys::environment;
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn answer_with_detour(
     };
     session::call(name, original, answer, caller);
     if TRACING.load(Ordering::Relaxed) {
-        trace::call(name, original, answer, frame);
+        call_log::call(name, original, answer, frame);
     }
     answer
 }

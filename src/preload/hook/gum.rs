@@ -3,8 +3,8 @@
 //! Gum aborts the process if memory cannot be made writable and executable. This is tried first, on
 //! memory that nothing depends on.
 
+use crate::answer::call_log::{self, Backtrace};
 use crate::answer::hooks;
-use crate::answer::trace::{self, Backtrace};
 use crate::constructor::at_start::AtStart;
 use crate::entry::machine_code;
 use crate::hook::direct;
@@ -93,7 +93,7 @@ pub fn hook(
     }
     if let Some(backtrace) = backtrace {
         // SAFETY: the Gum object's function has this signature.
-        trace::backtraces_by(unsafe { mem::transmute::<usize, Backtrace>(backtrace) });
+        call_log::backtraces_by(unsafe { mem::transmute::<usize, Backtrace>(backtrace) });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! from /proc only once for each file: in the constructor, or, if the file is loaded later, in an attempt at
 //! its first call. Without a session, none of this memory is allocated.
 //!
-//! Not to be confused with `answer::trace`, which writes calls to the debug log.
+//! Not to be confused with `answer::call_log`, which writes calls to the debug log.
 
 mod channel;
 mod clock;

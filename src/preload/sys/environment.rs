@@ -84,11 +84,11 @@ pub unsafe extern "C" fn look_again(name: *const c_char) -> *const c_char {
     if single.is_null() || unsafe { single.read_volatile() } != 0 {
         return ptr::null();
     }
-    let mut before = places();
+    let mut before = order_checksum();
     for _ in 0..LOOKS {
         // SAFETY: the caller's promise.
         let value = unsafe { scan(name) };
-        let after = places();
+        let after = order_checksum();
         if !value.is_null() || before == after {
             return value;
         }
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn look_again(name: *const c_char) -> *const c_char {
 }
 
 /// A checksum over the entries' pointers in their order: it changes if entries are moved.
-fn places() -> usize {
+fn order_checksum() -> usize {
     let add = |sum: usize, entry: usize| sum.wrapping_mul(31).wrapping_add(entry);
     entries().map(|entry| entry as usize).fold(0, add)
 }

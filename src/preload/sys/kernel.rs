@@ -261,7 +261,7 @@ pub type Signals = u64;
 /// The signals that an instruction raises where it runs, a system call under a filter among them
 /// (SECCOMP_RET_TRAP). The kernel does not let them wait: where they are blocked, it kills the
 /// process without asking its handler.
-const AT_ONCE: Signals = {
+const SYNCHRONOUS_SIGNALS: Signals = {
     let signals = [
         libc::SIGILL,
         libc::SIGTRAP,
@@ -281,7 +281,7 @@ const AT_ONCE: Signals = {
 /// Lets the signals of this thread wait that can (rt_sigprocmask(2)); returns which waited before.
 pub fn block_signals() -> Result<Signals> {
     let mut before = 0;
-    set_signals(libc::SIG_BLOCK, &!AT_ONCE, &raw mut before)?;
+    set_signals(libc::SIG_BLOCK, &!SYNCHRONOUS_SIGNALS, &raw mut before)?;
     Ok(before)
 }
 

@@ -6,8 +6,8 @@
 //! before the CLR copies it. A marker travels with them, by which children remove them
 //! ([`crate::settings::added`]).
 
-pub mod agents;
 pub mod application;
+pub mod other_agents;
 
 use crate::settings;
 use crate::{Configuration, Process, Reason, Runtime};
@@ -117,7 +117,7 @@ fn home<'c>(
         return Err(Reason::AgentUnreadable(hook));
     }
     if !agent.allow_other_agents {
-        agents::none_but(hook.as_bytes(), hooks, process)?;
+        other_agents::none_but(hook.as_bytes(), hooks, process)?;
     }
     if process.loaded_library(HOST).is_none() {
         return Err(Reason::NotLoaded(HOST));

@@ -7,8 +7,8 @@
 mod elixir;
 mod expression;
 pub mod flags;
-mod lasting;
 mod own_sdk;
+mod services;
 
 use crate::runtimes::boot;
 use crate::settings::resource_attributes;
@@ -55,10 +55,10 @@ pub fn value(
         return Err(Reason::AlreadyInjected);
     }
     let given = given(&flags, line, process);
-    lasting::is_no_information(&given)?;
+    services::is_no_information(&given)?;
     // Where the command line cannot be told, as in a configuration's check, nothing speaks against it.
     if configuration.processes.include_arguments.is_none() && !arguments.is_empty() {
-        lasting::is_service(&given, extra)?;
+        services::is_service(&given, extra)?;
     }
     if !erlang.allow_other_agents {
         not_configured_by_hand(&flags, line, process)?;

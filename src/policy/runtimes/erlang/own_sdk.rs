@@ -1,7 +1,7 @@
 //! Whether the application brings the SDK (the application `opentelemetry`) itself. Its own configuration
 //! would be lost behind ours.
 
-use super::lasting;
+use super::services;
 use crate::process::file_name;
 use crate::{Process, Reason};
 use alloc::vec::Vec;
@@ -27,7 +27,7 @@ pub fn is_absent(
 
 /// The boot script of a release has the folder of each of its applications.
 fn in_release(given: &[Vec<u8>], process: &impl Process) -> Option<Vec<u8>> {
-    let script = lasting::values(given, b"-boot").next()?;
+    let script = services::values(given, b"-boot").next()?;
     let path = [script, b".boot".as_slice()].concat();
     let content = process.content(&path)?;
     let is_its_folder = |rest: &[u8]| {
@@ -45,7 +45,7 @@ fn in_release(given: &[Vec<u8>], process: &impl Process) -> Option<Vec<u8>> {
 }
 
 fn in_code_path(given: &[Vec<u8>], process: &impl Process) -> Option<Vec<u8>> {
-    let folders = lasting::values(given, b"-pa").chain(lasting::values(given, b"-pz"));
+    let folders = services::values(given, b"-pa").chain(services::values(given, b"-pz"));
     first_readable(
         folders.map(|folder| [folder, b"/opentelemetry.app"].concat()),
         process,

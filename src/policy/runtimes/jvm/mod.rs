@@ -3,10 +3,10 @@
 //! The agent's settings travel as `-Dotel.…` options in the same value, because
 //! `System.getenv()` copies `environ` and sees no hook.
 
-pub mod agents;
 pub mod launcher;
 mod option_files;
 pub mod options;
+pub mod other_agents;
 
 use crate::matching::commands;
 use crate::matching::tools::{self, By};
@@ -62,9 +62,9 @@ pub fn value(
         // An embedder's arguments are its own, but some hand options of the JVM on.
         process.arguments()
     };
-    let places = everywhere(&options, on_command_line, is_launched, process);
+    let places = options_by_place(&options, on_command_line, is_launched, process);
     for (place, options) in &places {
-        look_at(options, place, agent, jvm.allow_other_agents)?;
+        refuse_unsuitable(options, place, agent, jvm.allow_other_agents)?;
     }
     uses_no_archive(&places, library.as_deref(), process)?;
     if !process.is_readable_file(agent.as_bytes()) {
@@ -167,7 +167,7 @@ fn no_tool(launch: &Launch, configuration: &Configuration) -> Result<(), Reason>
 
 /// Every place from which a JVM takes options, with its options and those in the files that these name
 /// (`@FILE`, `-XX:VMOptionsFile=`, `-XX:Flags=`).
-fn everywhere(
+fn options_by_place(
     in_value: &[Vec<u8>],
     on_command_line: Vec<Vec<u8>>,
     is_launched: bool,
@@ -199,14 +199,14 @@ const INFORMATION: [&[u8]; 2] = [b"-Xinternalversion", b"-XX:+PrintFlagsInitial"
 /// Refuses the options of one place if one of them loads our agent already, forbids agents, only prints
 /// information, or loads another vendor's agent. (`place` is the variable or `command line`; the options in
 /// files that it names, see [`option_files`], are among them.)
-fn look_at(
+fn refuse_unsuitable(
     options: &[Vec<u8>],
     place: &'static str,
     agent: &str,
     allow_others: bool,
 ) -> Result<(), Reason> {
     for option in options {
-        if agents::agent_file(option) == Some(agent.as_bytes()) {
+        if other_agents::agent_file(option) == Some(agent.as_bytes()) {
             return Err(Reason::AlreadyInjected);
         }
         if forbids_agents(option) {
@@ -215,7 +215,7 @@ fn look_at(
         if INFORMATION.contains(&option.as_slice()) {
             return Err(Reason::InformationOnly(shown(option)));
         }
-        if let (Some(vendor), false) = (agents::vendor(option), allow_others) {
+        if let (Some(vendor), false) = (other_agents::vendor(option), allow_others) {
             return Err(Reason::OtherAgent { vendor, place });
         }
     }

@@ -4,10 +4,10 @@
 //! boot file loads the agent, because only inside Node.js is its version known, and because a module that
 //! fails to load by `--require` would end Node.js.
 
-pub mod agents;
 mod option_files;
 pub mod options;
-mod unsuited;
+pub mod other_agents;
+mod refused_runs;
 
 use crate::matching::commands;
 use crate::matching::tools::{self, By};
@@ -41,19 +41,20 @@ pub fn value(
     let options = split(original)?;
     let arguments = process.arguments();
     let line = command_line(&arguments);
-    unsuited::refuse_without_application(&line)?;
+    refused_runs::refuse_without_application(&line)?;
     let script = line.script.unwrap_or_default();
     tools::refuse(Runtime::Nodejs, By::Script, script, configuration)?;
     if !script.is_empty() {
         commands::refuse(Runtime::Nodejs, script, line.rest, configuration)?;
     }
-    if configuration.processes.include_arguments.is_none() && unsuited::is_test_run(&line, process)
+    if configuration.processes.include_arguments.is_none()
+        && refused_runs::is_test_run(&line, process)
     {
         return Err(Reason::BuiltInArgumentDenial("a test run"));
     }
     let boot_file = boot::file(process, BOOT_FILE)?;
-    unsuited::refuse_restrictions(&options)?;
-    unsuited::refuse_restrictions(&arguments)?;
+    refused_runs::refuse_restrictions(&options)?;
+    refused_runs::refuse_restrictions(&arguments)?;
     if !is_given {
         option_files::refuse(&arguments, process)?;
     }
@@ -98,7 +99,7 @@ fn is_agent_readable(agent: &str, process: &impl Process) -> Result<(), Reason> 
 }
 
 fn no_other_agent(options: &[Vec<u8>], place: &'static str) -> Result<(), Reason> {
-    match modules(options).into_iter().find_map(agents::vendor) {
+    match modules(options).into_iter().find_map(other_agents::vendor) {
         Some(vendor) => Err(Reason::OtherAgent { vendor, place }),
         None => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Runs of Node.js that are unsuited for an agent, because of their options or their environment.
+//! Runs of Node.js in which no agent may start, because of their options or their environment.
 
 use crate::runtimes::nodejs::options::{CommandLine, is_option};
 use crate::{Process, Reason};
