@@ -296,7 +296,7 @@ mod tests {
             (
                 "agent_path = ''",
                 "the sections are [jvm], [nodejs], [python], [ruby], [php], [erlang], [dotnet], \
-                 [processes], [hook], [log], [environment], [resource_attributes]",
+                 [processes], [hook], [log], [report], [environment], [resource_attributes]",
             ),
             (
                 "profiler = true",
@@ -309,7 +309,7 @@ mod tests {
             (
                 "[cobol]\nx = 1",
                 "the sections are [jvm], [nodejs], [python], [ruby], [php], [erlang], [dotnet], \
-                 [processes], [hook], [log], [environment], [resource_attributes]",
+                 [processes], [hook], [log], [report], [environment], [resource_attributes]",
             ),
             (
                 "environment.otel-service-name = ''",
