@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::command::{Outcome, Scratch, ran};
-use support::{built, has, is_root, root, skip};
+use support::{built, has, is_root, root, skip, take_signals};
 
 const JAVA: &str = "usr/lib/opentelemetry/java";
 const DROP_IN: &str = "etc/opentelemetry/injector/conf.d/java.toml";
@@ -300,6 +300,7 @@ fn a_download_is_what_the_checksum_beside_it_says() {
 
 #[test]
 fn a_signal_leaves_nothing_behind() {
+    take_signals();
     let server = serve(|_| (200, vec![0; 1000], 1_000_000));
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let image = image();
@@ -681,6 +682,7 @@ fn agents_come_from_their_registries() {
 
 #[test]
 fn a_signal_that_is_ignored_stays_ignored() {
+    take_signals();
     let server = serve(|_| (200, vec![0; 1000], 1_000_000));
     let image = image();
     let url = format!("{server}/agent.jar");

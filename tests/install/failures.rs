@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use support::machine;
 use support::machine::{COMMAND, Machine, OBJECT, assert_done};
-use support::{Background, skip};
+use support::{Background, skip, take_signals};
 
 #[test]
 fn what_goes_wrong_only_after_the_installation_is_taken_back() {
@@ -257,11 +257,7 @@ fn the_lock_is_closed_to_everybody_else() {
 #[test]
 fn signals_wait_for_a_file_that_is_as_it_was() {
     let machine = machine!();
-    // A shell ignores some of them for what it starts in the background.
-    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
-        // SAFETY: no handler is set, and what the kernel does by default ends these tests.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
-    }
+    take_signals();
     machine.write("etc/ld.so.preload", "# foreign\n");
     let by_variable = "[ -z \"$LD_PRELOAD\" ]";
     // The private `/etc` of the trial is a mount.

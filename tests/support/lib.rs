@@ -280,6 +280,15 @@ impl Background {
     }
 }
 
+/// Takes the signals that end a program as they come by default, for this process and what it starts: a shell
+/// ignores some of them for what it starts in the background.
+pub fn take_signals() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        // SAFETY: no handler is set, and what the kernel does by default ends the tests.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// What `ask` comes to have within two minutes.
 pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + Duration::from_secs(120);
