@@ -2,11 +2,12 @@
 //! one whose libc is musl, and images.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use support::command::{built, copy_program};
 use support::machine;
-use support::machine::{COMMAND, OBJECT, assert_done};
+use support::machine::{COMMAND, Machine, OBJECT, assert_done};
 use support::{Scene, has, is_root, object, root, skip, stderr, stdout, succeed};
 
 /// Gives this namespace an `/etc` and an `/opt` of its own, and no loader of 32 bits.
@@ -137,6 +138,50 @@ fn programs_of_32_bits_are_not_made_to_complain() {
     machine.assert_programs_start();
     assert_done(&machine.injector(&["uninstall"]));
     assert_eq!(machine.preload_file(), None);
+    in_the_packages_folders(&machine, &empty, multiarch);
+    assert_eq!(run(&of_32_bits).stderr, "");
+}
+
+/// With the folders that the packages bring beside the object nothing has to be said.
+fn in_the_packages_folders(machine: &Machine, empty: &Path, multiarch: &str) {
+    let beside = |name: &str| {
+        let path = machine.path(OBJECT).with_file_name(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    };
+    let name = "libopentelemetry_injector.so";
+    copy_program(empty, &beside(&format!("lib32/{name}")));
+    let up = if multiarch.contains('/') {
+        "../.."
+    } else {
+        ".."
+    };
+    for file in [name, "boot"] {
+        let link = beside(&format!("{multiarch}/{file}"));
+        symlink(format!("{up}/{file}"), link).unwrap();
+    }
+    let status = machine.injector(&["status"]).stdout;
+    assert!(
+        status.contains("next: opentelemetry-injector install\n"),
+        "{status}"
+    );
+    // What cannot be used any more is replaced.
+    assert_done(&machine.injector(&["install", "--object", OBJECT, "--accept-32-bit-errors"]));
+    let status = machine.injector(&["status"]).stdout;
+    let next = "next: opentelemetry-injector install, which names the object with $LIB\n";
+    assert!(status.contains(next), "{status}");
+    assert_done(&machine.injector(&["install"]));
+    let entry = "/usr/lib/opentelemetry/injector/$LIB/libopentelemetry_injector.so\n";
+    assert_eq!(machine.preload_file().unwrap(), entry);
+    assert!(machine.loads_object());
+    machine.assert_programs_start();
+    let again = machine.injector(&["install"]);
+    assert!(again.stdout.contains("is already in"), "{again:?}");
+    assert_done(&machine.injector(&["install", "--retry"]));
+    assert_eq!(machine.preload_file().unwrap(), entry);
+    let doctor = machine.injector(&["doctor"]).stdout;
+    assert!(doctor.contains("it loads an empty object\n"), "{doctor}");
+    assert!(!doctor.contains("32-bit programs"), "{doctor}");
 }
 
 #[test]
@@ -199,7 +244,7 @@ fn an_image_is_changed_from_outside() {
     assert_eq!(machine.preload_file().unwrap(), "# foreign\n");
     // A link that leads out of the image is read as inside of it.
     fs::remove_file(machine.path("etc/ld.so.preload")).unwrap();
-    std::os::unix::fs::symlink("/etc/hostname", machine.path("etc/ld.so.preload")).unwrap();
+    symlink("/etc/hostname", machine.path("etc/ld.so.preload")).unwrap();
     machine.write("etc/hostname", "# image\n");
     let outside = fs::read("/etc/hostname").ok();
     assert_done(&from_outside(&words));

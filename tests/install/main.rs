@@ -1,6 +1,8 @@
 //! `install` and `uninstall` in small machines of their own.
 
 mod agents;
+mod at_boot;
+mod confined;
 mod failures;
 mod hosts;
 mod refusals;

@@ -73,8 +73,8 @@ impl Identity {
 }
 
 /// What `$LIB` stands for to a loader of this machine's class (Debian; others with two classes;
-/// the rest), then to one of 32 bits (Debian's two, Fedora's is in the list, Arch).
-const LIB: [&str; 7] = [
+/// the rest), then to one of 32 bits (Debian's, Fedora's is in the list, Arch, x32).
+const LIB: [&str; 9] = [
     "lib/x86_64-linux-gnu",
     "lib/aarch64-linux-gnu",
     "lib64",
@@ -82,6 +82,8 @@ const LIB: [&str; 7] = [
     "lib/i386-linux-gnu",
     "lib/arm-linux-gnueabihf",
     "lib32",
+    "libx32",
+    "lib/x86_64-linux-gnux32",
 ];
 
 /// The files that a path with `$LIB` may lead to, the one for this machine's class first; without
@@ -94,6 +96,18 @@ pub fn places(object: &Path) -> Vec<PathBuf> {
     let places = LIB.map(|lib| preload_file::with_lib(bytes, lib.as_bytes()));
     let places = places.map(|place| PathBuf::from(OsString::from_vec(place)));
     places.into_iter().filter(|place| place.exists()).collect()
+}
+
+/// The path with `$LIB` that leads to this object and to those of other classes, where folders
+/// for all classes lie beside it.
+pub fn by_lib(object: &Path) -> Option<PathBuf> {
+    let own = fs::canonicalize(object).ok()?;
+    let named = object.parent()?.join("$LIB").join(object.file_name()?);
+    let places = places(&named);
+    let is_own = |place: &PathBuf| fs::canonicalize(place).is_ok_and(|place| place == own);
+    let (of_this_class, of_others): (Vec<_>, Vec<_>) =
+        places.iter().partition(|place| is_own(place));
+    (!of_this_class.is_empty() && !of_others.is_empty()).then_some(named)
 }
 
 /// Checks the file's content. Returns its version.

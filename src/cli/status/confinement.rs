@@ -1,6 +1,7 @@
 //! What on this machine may keep the object or the agents from some processes: mounts without
 //! execution, SELinux, AppArmor, and what systemd forbids its services.
 
+use crate::install::apparmor;
 use crate::status::findings::Finding;
 use crate::status::preload_findings::files;
 use rustix::fs::StatVfsMountFlags;
@@ -25,7 +26,7 @@ pub fn findings(object: &Path, agents: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(noexec(object));
     findings.extend(selinux(object));
-    findings.extend(apparmor(object));
+    findings.extend(apparmor());
     findings.extend(write_and_execute());
     let object = object.display().to_string();
     let paths = agents.iter().chain([&object]);
@@ -70,14 +71,29 @@ fn selinux(object: &Path) -> Option<Finding> {
             SELINUX,
             format!("{what}: confined services may not load it"),
             format!(
-                "chcon -t lib_t {}; look for denials with `ausearch -m avc`",
-                object.display()
+                "{}; look for denials with `ausearch -m avc`",
+                relabel(object)
             ),
         )
     })
 }
 
-fn apparmor(object: &Path) -> Option<Finding> {
+/// How the object's folder gets a label that stays. The policy has one for `/usr/lib`.
+fn relabel(object: &Path) -> String {
+    let folder = object.parent().unwrap_or(object);
+    let restore = format!("restorecon -R {}", folder.display());
+    if ["/usr/lib", "/usr/lib64"]
+        .iter()
+        .any(|known| folder.starts_with(known))
+    {
+        return restore;
+    }
+    // A regular expression (semanage-fcontext(8)).
+    let pattern = folder.display().to_string().replace('.', "\\.");
+    format!("semanage fcontext -a -t lib_t '{pattern}(/.*)?' && {restore}")
+}
+
+fn apparmor() -> Option<Finding> {
     let profiles = fs::read_to_string("/sys/kernel/security/apparmor/profiles").ok()?;
     let count = profiles
         .lines()
@@ -87,12 +103,21 @@ fn apparmor(object: &Path) -> Option<Finding> {
         1 => "1 profile is".into(),
         _ => format!("{count} profiles are"),
     };
-    let what = format!("{profiles} enforced that do not let their programs map the object");
-    (count > 0).then(|| {
-        Finding::note("AppArmor", what).with_next(format!(
-            "where the kernel log has DENIED: `{} mr,` into /etc/apparmor.d/abstractions/base.d/",
-            object.display()
-        ))
+    if count == 0 {
+        return None;
+    }
+    const APPARMOR: &str = "AppArmor";
+    Some(if apparmor::is_allowed() {
+        let what = format!(
+            "{profiles} enforced; {} allows the object",
+            apparmor::SNIPPET
+        );
+        Finding::ok(APPARMOR, what)
+    } else {
+        let what = format!("{profiles} enforced; some may not let their programs load the object");
+        Finding::note(APPARMOR, what).with_next(
+            "where the kernel log has DENIED: `opentelemetry-injector install --apparmor`",
+        )
     })
 }
 

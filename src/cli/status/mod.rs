@@ -1,6 +1,7 @@
 //! `opentelemetry-injector status`: how this machine stands, and the next step.
 
 pub mod agent_findings;
+mod at_boot_findings;
 pub mod bytecode;
 pub mod confinement;
 pub mod doctor;
@@ -47,6 +48,7 @@ pub fn status(arguments: &Arguments) -> ExitCode {
 pub fn all() -> Vec<Finding> {
     let object = preload_findings::object();
     let mut all = preload_findings::findings();
+    all.extend(at_boot_findings::findings());
     all.extend(object_findings::findings(object.as_deref()));
     all.extend(agent_findings::findings());
     all

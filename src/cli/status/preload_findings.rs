@@ -40,6 +40,18 @@ pub fn object() -> Option<PathBuf> {
         .or_else(|| preload_object::installed().ok())
 }
 
+/// The path by which a program of 32 bits would find the object: the entry of the preload file, or what
+/// an installation would name.
+pub fn named_to_32_bits(object: &Path) -> PathBuf {
+    let file = fs::read(PATH).unwrap_or_default();
+    let entry = preload_file::entries(&file)
+        .into_iter()
+        .find(|entry| preload_file::is_ours(entry))
+        .map(|entry| as_path(entry).to_path_buf());
+    let by_lib = || object_check::by_lib(object);
+    entry.or_else(by_lib).unwrap_or_else(|| object.into())
+}
+
 /// Whether the preload file names an object of the injector: root's processes load it, too.
 pub fn is_installed() -> bool {
     let file = fs::read(PATH).unwrap_or_default();
@@ -66,6 +78,7 @@ fn preload_file() -> Vec<Finding> {
         .into_iter()
         .partition(|entry| preload_file::is_ours(entry));
     let mut findings = vec![entry(&ours)];
+    findings.extend(ours.first().and_then(|entry| of_32_bits(entry)));
     findings.extend(mode());
     findings.extend(foreign.into_iter().filter_map(foreign_entry));
     findings
@@ -120,9 +133,27 @@ fn no_entry() -> Finding {
     }
 }
 
+/// Programs of 32 bits that cannot load what the entry names.
+fn of_32_bits(entry: &[u8]) -> Option<Finding> {
+    let loaders = Loaders::find();
+    let loader = loaders.glibc_32.first()?.display();
+    if entry.contains(&b'$') {
+        return None;
+    }
+    let what = format!("32-bit programs ({loader}) print an error: they cannot load this object");
+    let next = match object_check::by_lib(as_path(entry)) {
+        Some(_) => format!("{INSTALL}, which names the object with $LIB"),
+        None => format!("read `{INSTALL} --help`"),
+    };
+    Some(Finding::note(PRELOAD_FILE, what).with_next(next))
+}
+
 fn how_to_install(loaders: &Loaders) -> String {
+    let has_more =
+        preload_object::installed().is_ok_and(|object| object_check::by_lib(&object).is_some());
     match loaders.glibc_32.first() {
         None => INSTALL.into(),
+        Some(_) if has_more => INSTALL.into(),
         Some(loader) => format!(
             "{INSTALL} --dry-run, which reports whether 32-bit programs prevent it ({})",
             loader.display()
