@@ -6,7 +6,8 @@ use crate::machine::programs;
 use object::elf::PT_INTERP;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use opentelemetry_injector_policy::Runtime;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -87,8 +88,19 @@ const RUNTIMES: [(Runtime, &str, &[&str]); 9] = [
 
 const PHP_SCRIPT: &str = "<?php echo 'php';";
 
-/// glibc's libc is a program as well, which prints its version. Its loader finds it by this name.
-const LIBC: &[&str] = &["libc.so.6"];
+/// glibc's libc is a program as well, which prints its version. Where distributions have those of 32 bits; by the
+/// last name a loader finds it in its cache.
+const LIBCS: [&[&str]; 9] = [
+    &["/lib32/libc.so.6"],
+    &["/usr/lib32/libc.so.6"],
+    &["/libx32/libc.so.6"],
+    &["/lib/i386-linux-gnu/libc.so.6"],
+    &["/usr/lib/i386-linux-gnu/libc.so.6"],
+    &["/lib/arm-linux-gnueabihf/libc.so.6"],
+    &["/lib/libc.so.6"],
+    &["/usr/lib/libc.so.6"],
+    &["libc.so.6"],
+];
 
 /// Every program that there is here to try.
 pub fn all(loaders: &Loaders) -> Vec<Program> {
@@ -151,11 +163,28 @@ pub fn of_32_bits(loaders: &Loaders) -> Vec<Program> {
     let programs = loaders.map(|path| Program {
         label: format!("{} (32 bits)", path.display()),
         path: path.clone(),
-        arguments: LIBC,
+        arguments: libc_of(path),
         input: "",
         kind: Kind::Of32Bits,
     });
     programs.collect()
+}
+
+/// The libc of a loader, as the arguments that start it: the first one of the same kind of machine.
+fn libc_of(loader: &Path) -> &'static [&'static str] {
+    let wanted = machine(loader);
+    let is_its = |arguments: &&&[&str]| {
+        let libc = machine(Path::new(arguments[0]));
+        libc.is_some() && libc == wanted
+    };
+    LIBCS.iter().find(is_its).unwrap_or(&LIBCS[LIBCS.len() - 1])
+}
+
+/// The class and the machine that an ELF file is for (EI_CLASS and e_machine of elf(5)).
+fn machine(path: &Path) -> Option<[u8; 3]> {
+    let mut header = [0; 20];
+    File::open(path).ok()?.read_exact(&mut header).ok()?;
+    Some([header[4], header[18], header[19]])
 }
 
 fn program(name: &str, arguments: &'static [&'static str], kind: Kind) -> Option<Program> {
