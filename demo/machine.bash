@@ -39,10 +39,7 @@ prepare() {
     require_node_18
     require_python_3_8
     work "building the injector" "$work/cargo.log" \
-        cargo build --release --target-dir "$root/target"
-    # The preload object looks for them beside itself.
-    rm -rf "$root/target/release/boot"
-    cp -r "$root/src/boot" "$root/target/release/boot"
+        env CARGO_TARGET_DIR="$root/target" scripts/build
     work "building the OTLP receiver" "$work/cargo.log" \
         cargo build --package opentelemetry-injector-tests --bin otlp-sink --target-dir "$root/target"
     work "fetching the Java agent" "$work/agent.log" scripts/fetch-java-agent
