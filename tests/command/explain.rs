@@ -10,7 +10,9 @@ use support::explain::{
     Running, Waiting, command, json, of_process, parsed, step, stops, text_of_process, values,
     waiting_program,
 };
-use support::{Scene, engines, has, is_root, object, skip, stderr, stdout, succeed, until};
+use support::{
+    Scene, engines, has, is_root, object, skip, stderr, stdout, succeed, until, with_own_mounts,
+};
 
 /// Asked by a boot file when the runtime has read its own variables.
 const STARTED: &str = "OPENTELEMETRY_INJECTOR_BOOT_STARTED";
@@ -1074,8 +1076,7 @@ $OBJECT" > /etc/ld.so.preload
 sleep 0.1
 exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 "##;
-    let mut command = Command::new("unshare");
-    command.args(["-m", "--propagation", "private", "sh", "-c", SCRIPT, "sh"]);
+    let mut command = with_own_mounts(SCRIPT);
     command
         .env("FOLDER", scene.folder.path())
         .env("OBJECT", object);

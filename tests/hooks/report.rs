@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
-use support::{Scene, has, is_root, skip, stderr, stdout, succeed};
+use support::{Scene, has, is_root, skip, stderr, stdout, succeed, with_own_mounts};
 
 const NAME: &str = "JAVA_TOOL_OPTIONS";
 
@@ -219,17 +219,8 @@ print("received", count)
 "#;
 
 fn with_journal(scene: &Scene, program: &str, rounds: u32) -> String {
-    let mut command = Command::new("unshare");
+    let mut command = with_own_mounts(WITH_JOURNAL);
     command
-        .args([
-            "-m",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            WITH_JOURNAL,
-            "sh",
-        ])
         .arg(program)
         .arg(rounds.to_string())
         .arg(support::object())

@@ -3,8 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-use support::{Scene, has, is_root, object, skip, stderr, stdout};
+use support::{Scene, has, is_root, object, skip, stderr, stdout, with_own_mounts};
 
 /// A shell script that gives this namespace an `/etc` of its own and a preload file in it, then
 /// becomes another user.
@@ -30,16 +29,7 @@ fn a_set_id_program_is_left_alone_and_others_are_not() {
         let mode = if set_id { 0o4755 } else { 0o755 };
         fs::set_permissions(&plain, fs::Permissions::from_mode(mode)).unwrap();
         let _ = fs::remove_dir_all(scene.path("etc"));
-        let mut command = Command::new("unshare");
-        command.args([
-            "-m",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            PRIVATE_PRELOAD,
-            "sh",
-        ]);
+        let mut command = with_own_mounts(PRIVATE_PRELOAD);
         command
             .env("FOLDER", scene.folder.path())
             .env("OBJECT", &copy);

@@ -8,7 +8,7 @@ use std::process::Command;
 use support::command::{built, copy_program};
 use support::machine;
 use support::machine::{COMMAND, Machine, OBJECT, assert_done};
-use support::{Scene, has, is_root, object, root, skip, stderr, stdout, succeed};
+use support::{Scene, has, is_root, object, root, skip, stderr, stdout, succeed, with_own_mounts};
 
 /// Gives this namespace an `/etc` and an `/opt` of its own, and no loader of 32 bits.
 const PRIVATE_HOST: &str = r#"
@@ -39,10 +39,8 @@ fn a_host_with_its_runtimes_is_served_and_left_as_it_was() {
         skip!("a mount namespace needs root and unshare");
     }
     let scene = Scene::new();
-    let mut command = Command::new("unshare");
-    let script = ["-m", "--propagation", "private", "sh", "-c", PRIVATE_HOST];
+    let mut command = with_own_mounts(PRIVATE_HOST);
     command
-        .args(script)
         .env("FOLDER", scene.folder.path())
         .env("OBJECT", object())
         .env(

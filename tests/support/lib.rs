@@ -280,6 +280,13 @@ impl Background {
     }
 }
 
+/// `sh -c SCRIPT`, with mounts of its own that nobody else sees; arguments are `$1` and so on.
+pub fn with_own_mounts(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["-m", "--propagation", "private", "sh", "-c", script, "sh"]);
+    command
+}
+
 /// Takes the signals that end a program as they come by default, for this process and what it starts: a shell
 /// ignores some of them for what it starts in the background.
 pub fn take_signals() {

@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 use crate::command::{Outcome, built, copy_program};
+use crate::with_own_mounts;
 
 /// Where the object is in the machine.
 pub const OBJECT: &str = "/usr/lib/opentelemetry/injector/libopentelemetry_injector.so";
@@ -133,9 +134,8 @@ impl Machine {
 
     /// The same, to be started, under a tracer.
     pub fn command(&self, tracer: &str, prepare: &str, words: &[&str]) -> Command {
-        let mut command = Command::new("unshare");
+        let mut command = with_own_mounts(ENTER);
         command
-            .args(["-m", "--propagation", "private", "sh", "-c", ENTER, "sh"])
             .args(words)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")

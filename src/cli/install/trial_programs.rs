@@ -1,13 +1,12 @@
 //! The programs that a trial starts: a few of those that every machine has, and one of each
 //! runtime that is installed. Each says something, ends by itself, and changes nothing.
 
-use crate::machine::loaders::Loaders;
+use crate::machine::loaders::{Loaders, machine};
 use crate::machine::programs;
 use object::elf::PT_INTERP;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use opentelemetry_injector_policy::Runtime;
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -178,13 +177,6 @@ fn libc_of(loader: &Path) -> &'static [&'static str] {
         libc.is_some() && libc == wanted
     };
     LIBCS.iter().find(is_its).unwrap_or(&LIBCS[LIBCS.len() - 1])
-}
-
-/// The class and the machine that an ELF file is for (EI_CLASS and e_machine of elf(5)).
-fn machine(path: &Path) -> Option<[u8; 3]> {
-    let mut header = [0; 20];
-    File::open(path).ok()?.read_exact(&mut header).ok()?;
-    Some([header[4], header[18], header[19]])
 }
 
 fn program(name: &str, arguments: &'static [&'static str], kind: Kind) -> Option<Program> {

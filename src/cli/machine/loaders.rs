@@ -1,7 +1,8 @@
 //! The loaders that are on the machine: which of them read `/etc/ld.so.preload`, and which would
 //! meet an object there that they cannot load.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The folders that loaders are in: `PT_INTERP` of programs names them there.
@@ -59,7 +60,14 @@ impl Loaders {
 
 /// EI_CLASS of an ELF file (elf(5)): 1 for 32 bits, 2 for 64.
 fn class(path: &Path) -> Option<u8> {
-    let content = fs::read(path).ok()?;
-    let content = content.strip_prefix(b"\x7fELF")?;
-    content.first().copied()
+    machine(path).map(|[class, ..]| class)
+}
+
+/// What an ELF file is for (elf(5)): EI_CLASS, and the bytes of e_machine.
+pub fn machine(path: &Path) -> Option<[u8; 3]> {
+    let mut header = [0; 20];
+    File::open(path).ok()?.read_exact(&mut header).ok()?;
+    header
+        .starts_with(b"\x7fELF")
+        .then_some([header[4], header[18], header[19]])
 }

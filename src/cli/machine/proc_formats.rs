@@ -2,8 +2,9 @@
 //! A process writes its own arguments, and a container may show files that are not the kernel's: any
 //! content is read without an overflow.
 //!
-//! (`tests/fuzz` takes this file as it is: it needs nothing else of the command.)
+//! (`tests/fuzz` takes this file as it is: it needs the policy, and nothing else of the command.)
 
+use opentelemetry_injector_policy::process::file_name;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::ops::Range;
@@ -66,7 +67,7 @@ pub fn without_mark(path: &[u8]) -> &[u8] {
 
 /// glibc's library, or musl's, which is its loader.
 pub fn is_libc(path: &[u8]) -> bool {
-    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+    let name = file_name(path);
     name.starts_with(b"libc.so") || name.starts_with(b"libc-2.") || name.starts_with(b"ld-musl-")
 }
 

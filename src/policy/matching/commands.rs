@@ -4,7 +4,7 @@
 //! A row names the commands that end. What it does not name is an application: a project may add commands
 //! of its own, and those are often workers.
 
-use crate::matching::{command_line, glob};
+use crate::matching::{command_line, glob, tools};
 use crate::process::file_name;
 use crate::{Configuration, Reason, Runtime};
 use alloc::vec::Vec;
@@ -156,11 +156,7 @@ pub fn refuse(
     arguments: &[Vec<u8>],
     configuration: &Configuration,
 ) -> Result<(), Reason> {
-    if configuration.processes.include_arguments.is_some() {
-        return Ok(());
-    }
-    kind(runtime, program, arguments)
-        .map_or(Ok(()), |kind| Err(Reason::BuiltInArgumentDenial(kind)))
+    tools::deny(configuration, || kind(runtime, program, arguments))
 }
 
 fn kind(runtime: Runtime, program: &[u8], arguments: &[Vec<u8>]) -> Option<&'static str> {

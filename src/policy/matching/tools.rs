@@ -432,10 +432,22 @@ pub fn refuse(
     text: &[u8],
     configuration: &Configuration,
 ) -> Result<(), Reason> {
+    deny(configuration, || kind(runtime, by, text))
+}
+
+/// Leaves alone what `kind` tells to be no service, unless the configuration itself says by
+/// `processes.include_arguments` which command lines are wanted.
+///
+/// # Errors
+/// It is of such a kind.
+pub fn deny(
+    configuration: &Configuration,
+    kind: impl FnOnce() -> Option<&'static str>,
+) -> Result<(), Reason> {
     if configuration.processes.include_arguments.is_some() {
         return Ok(());
     }
-    kind(runtime, by, text).map_or(Ok(()), |kind| Err(Reason::BuiltInArgumentDenial(kind)))
+    kind().map_or(Ok(()), |kind| Err(Reason::BuiltInArgumentDenial(kind)))
 }
 
 fn names(row: &Tools, text: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::alike::Answer::{Injected, Untouched};
 use support::alike::Run;
-use support::{Scene, allow_everybody, has, is_root, object, skip, succeed};
+use support::{Scene, allow_everybody, has, is_root, object, skip, succeed, with_own_mounts};
 
 /// Gives this namespace an `/etc` of its own, with the preload file given in it, and starts the rest
 /// of its command line.
@@ -27,17 +27,8 @@ fn with_preload_file(scene: &Scene, command: &[&str], answer: support::alike::An
     let copy = scene.path("object.so");
     succeed(Command::new("cp").args([object(), copy.clone()]));
     let run = |object: &Path| {
-        let mut unshare = Command::new("unshare");
+        let mut unshare = with_own_mounts(WITH_PRELOAD_FILE);
         unshare
-            .args([
-                "-m",
-                "--propagation",
-                "private",
-                "sh",
-                "-c",
-                WITH_PRELOAD_FILE,
-                "sh",
-            ])
             .args(command)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -63,9 +63,5 @@ fn unless(
     kind: &'static str,
     configuration: &Configuration,
 ) -> Result<(), Reason> {
-    if is_application || configuration.processes.include_arguments.is_some() {
-        Ok(())
-    } else {
-        Err(Reason::BuiltInArgumentDenial(kind))
-    }
+    tools::deny(configuration, || (!is_application).then_some(kind))
 }
