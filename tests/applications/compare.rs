@@ -69,6 +69,13 @@ pub fn differences(
     if application.traced && hooked.spans == 0 {
         found.insert("no span".into());
     }
+    let services: BTreeSet<_> = application.services.iter().cloned().collect();
+    if !services.is_empty() && hooked.spans > 0 && services != hooked.services {
+        let listed =
+            |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+        let (is, wanted) = (listed(&hooked.services), listed(&services));
+        found.insert(format!("services: {is}, not {wanted}"));
+    }
     if !application.traced && hooked.spans > 0 {
         found.insert("spans of what is to be left alone".into());
     }

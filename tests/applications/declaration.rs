@@ -38,6 +38,8 @@ pub struct Application {
     pub stop: String,
     /// Whether spans are to arrive.
     pub traced: bool,
+    /// What its services are called where nobody names them; not compared without one.
+    pub services: Vec<String>,
     /// Whether it belongs to the sample of every test run.
     pub sample: bool,
     /// Lines with one of these texts differ between any two runs.
@@ -102,6 +104,7 @@ fn application(name: &str, value: &DeValue<'_>) -> Result<Application, String> {
             "drive" => read.drive = text(value)?,
             "stop" => read.stop = text(value)?,
             "traced" => read.traced = flag(value)?,
+            "services" => read.services = texts(value)?,
             "sample" => read.sample = flag(value)?,
             "varies" => read.varies = texts(value)?,
             "explained" => read.explained = pairs(value)?,

@@ -3,13 +3,15 @@
 use crate::declaration::Application;
 use crate::observed::Observed;
 use crate::{Collector, environments};
+use serde_json::Value;
+use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,10 +57,14 @@ pub fn first_process() -> ExitCode {
 
 /// Runs the application once.
 pub fn run(application: &Application, collector: Collector) -> Observed {
-    let spans = Arc::new(AtomicU64::new(0));
+    let spans = Arc::new(Mutex::new(Vec::new()));
     // Before the object: they are no part of the application.
     let _collector = collect(collector, &spans);
     let mut observed = Observed::default();
+    if let Err(problem) = enter_folder(&application.name) {
+        observed.output = format!("no folder to run in: {problem}");
+        return observed;
+    }
     if !application.prepare.is_empty() {
         let (code, text) = finish(shell(&application.prepare), PATIENCE);
         if code != 0 {
@@ -74,8 +80,25 @@ pub fn run(application: &Application, collector: Collector) -> Observed {
     }
     observed.traces = watch.end();
     thread::sleep(LAST_SPANS);
-    observed.spans = spans.load(Ordering::Relaxed);
+    let spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
+    observed.spans = spans.len() as u64;
+    observed.services = spans.iter().cloned().collect();
     observed
+}
+
+/// Shows `/srv` at `/srv/NAME`, too, and goes there: many services are called like their folder, and `srv` is
+/// no name.
+fn enter_folder(name: &str) -> io::Result<()> {
+    let folder = Path::new("/srv").join(name);
+    fs::create_dir_all(&folder)?;
+    let mount = Command::new("mount")
+        .args(["--bind", "/srv"])
+        .arg(&folder)
+        .status()?;
+    if !mount.success() {
+        return Err(io::Error::other(mount.to_string()));
+    }
+    env::set_current_dir(folder)
 }
 
 fn use_it(application: &Application, observed: &mut Observed) {
@@ -142,10 +165,7 @@ fn told(status: ExitStatus) -> String {
 /// A command that bash runs where the application is.
 fn shell(script: &str) -> Command {
     let mut command = Command::new("bash");
-    command
-        .args(["-c", script])
-        .current_dir("/srv")
-        .stdin(Stdio::null());
+    command.args(["-c", script]).stdin(Stdio::null());
     // Some services signal their whole group when they end.
     command.process_group(0);
     command
@@ -193,7 +213,10 @@ enum Standing {
     Nothing,
 }
 
-fn collect(collector: Collector, spans: &Arc<AtomicU64>) -> Standing {
+/// The service of each span that has arrived.
+type Services = Arc<Mutex<Vec<String>>>;
+
+fn collect(collector: Collector, spans: &Services) -> Standing {
     match collector {
         Collector::Refuses => Standing::Nothing,
         // The kernel accepts; nobody ever reads.
@@ -204,7 +227,7 @@ fn collect(collector: Collector, spans: &Arc<AtomicU64>) -> Standing {
     }
 }
 
-fn sink(spans: &Arc<AtomicU64>) -> Child {
+fn sink(spans: &Services) -> Child {
     let own = std::env::current_exe().expect("our own path");
     let mut sink = Command::new(own.with_file_name("otlp-sink"))
         .args(["--listen", COLLECTOR])
@@ -216,8 +239,11 @@ fn sink(spans: &Arc<AtomicU64>) -> Child {
     lines.read_line(&mut listening).expect("the sink listens");
     let spans = spans.clone();
     thread::spawn(move || {
-        for _ in lines.lines().map_while(Result::ok) {
-            spans.fetch_add(1, Ordering::Relaxed);
+        for line in lines.lines().map_while(Result::ok) {
+            let span: Value = serde_json::from_str(&line).unwrap_or_default();
+            let service = span["service"].as_str().unwrap_or_default().to_owned();
+            let mut spans = spans.lock().unwrap_or_else(PoisonError::into_inner);
+            spans.push(service);
         }
     });
     sink

@@ -24,6 +24,8 @@ pub struct Observed {
     pub traces: BTreeSet<String>,
     /// How many spans reached the sink.
     pub spans: u64,
+    /// What their services are called.
+    pub services: BTreeSet<String>,
 }
 
 impl Observed {
@@ -39,6 +41,7 @@ impl Observed {
             "names": self.names,
             "traces": self.traces,
             "spans": self.spans,
+            "services": self.services,
         })
     }
 
@@ -62,6 +65,7 @@ impl Observed {
             names: set("names"),
             traces: set("traces"),
             spans: number("spans"),
+            services: set("services"),
         }
     }
 }

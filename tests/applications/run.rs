@@ -190,6 +190,7 @@ fn keep(application: &Application, outcome: &Outcome) {
         "version": outcome.version,
         "absent": outcome.absent,
         "spans": outcome.runs[1].spans,
+        "services": outcome.runs[1].services,
         "answers": outcome.runs[0].answers,
         "differences": outcome.differences,
         "explained": outcome.explained,
@@ -214,13 +215,14 @@ impl fmt::Display for Outcome {
         let ready = |run: &Observed| run.ready.map_or(f64::NAN, seconds);
         write!(
             to,
-            "{} {} spans, ready after {:.1} and {:.1} s, end after {:.1} and {:.1} s",
+            "{} {} spans of {:?}, ready after {:.1} and {:.1} s, end after {:.1} and {:.1} s",
             if self.differences.is_empty() {
                 "same     "
             } else {
                 "DIFFERENT"
             },
             hooked.spans,
+            hooked.services,
             ready(plain),
             ready(hooked),
             seconds(plain.ending),

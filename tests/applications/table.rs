@@ -9,7 +9,7 @@ use std::fs;
 /// The table of these applications.
 pub fn of(applications: &[Application]) -> String {
     let mut text = String::from(
-        "| application | runtime | version | spans | with the object |\n|---|---|---|---|---|\n",
+        "| application | runtime | version | spans | service names | with the object |\n|---|---|---|---|---|---|\n",
     );
     for application in applications {
         let result = fs::read(install::folder(application).join("result.json")).unwrap_or_default();
@@ -31,10 +31,13 @@ pub fn of(applications: &[Application]) -> String {
             (_, "") => result["spans"].to_string(),
             _ => String::new(),
         };
+        let services = result["services"].as_array().into_iter().flatten();
+        let services: Vec<_> = services.filter_map(Value::as_str).collect();
+        let services = services.join(", ");
         let version = result["version"].as_str().unwrap_or_default();
         let _ = writeln!(
             text,
-            "| {} | {} | {version} | {spans} | {outcome} |",
+            "| {} | {} | {version} | {spans} | {services} | {outcome} |",
             application.title, application.runtime
         );
     }

@@ -6,11 +6,10 @@ use crate::machine::configuration_files::FileSystem;
 use opentelemetry_injector_policy::config::keys::Words;
 use opentelemetry_injector_policy::config::libotelinject::keys::{self, LeftOut};
 use opentelemetry_injector_policy::config::libotelinject::lines::{Content, Line, lines};
-use opentelemetry_injector_policy::config::libotelinject::{
-    Places, SETTINGS_KEY, count, settings_file,
-};
+use opentelemetry_injector_policy::config::libotelinject::{Kind, Places, SETTINGS_KEY, count};
 use opentelemetry_injector_policy::config::sources::FileProblem;
 use opentelemetry_injector_policy::{Configuration, Files, Runtime};
+use std::convert::Infallible;
 
 /// What has been found in the files.
 #[derive(Default)]
@@ -26,22 +25,21 @@ pub struct Found {
 /// Reads the files beside the configuration `path` into `configuration`, as processes do, and counts their
 /// words.
 pub fn read(path: &[u8], configuration: &mut Configuration, words: &mut Words) -> Found {
-    let places = Places::beside(path);
     let mut found = Found::default();
-    let mut settings = settings_file(&places);
-    let mut paths = vec![places.file.clone()];
-    paths.extend(places.drop_ins(&FileSystem));
-    for path in paths {
-        found.read_file(&path, words, |key, value| {
-            if key == SETTINGS_KEY {
-                settings = value.into();
+    let read = Places::beside(path).in_order(&FileSystem, |kind, path| {
+        let mut settings = None;
+        found.read_file(path, words, |key, value| match kind {
+            Kind::Injector => {
+                if key == SETTINGS_KEY {
+                    settings = Some(value.into());
+                }
+                keys::take(configuration, key, value)
             }
-            keys::take(configuration, key, value)
+            Kind::Settings => keys::take_setting(configuration, key, value),
         });
-    }
-    found.read_file(&settings, words, |key, value| {
-        keys::take_setting(configuration, key, value)
+        Ok::<_, Infallible>(settings)
     });
+    let Ok(()) = read;
     found
 }
 

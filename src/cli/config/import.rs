@@ -7,6 +7,7 @@ use crate::machine::configuration_files::{FileSystem, as_path};
 use crate::output::{print, printable};
 use opentelemetry_injector_policy::config::libotelinject::keys::{self, LeftOut};
 use opentelemetry_injector_policy::config::libotelinject::lines::{Content, lines};
+use opentelemetry_injector_policy::config::libotelinject::{Kind, Places, SETTINGS_KEY};
 use opentelemetry_injector_policy::config::sources::FileProblem;
 use opentelemetry_injector_policy::{Configuration, Files};
 use std::io;
@@ -38,9 +39,6 @@ Examples:
 
 const LEFT_OUT: u8 = 1;
 const CANNOT_READ: u8 = 2;
-
-/// Where the other injector looks for the agents' settings unless told otherwise.
-const DEFAULT_SETTINGS: &str = "default_env.conf";
 
 /// Runs the command.
 pub fn import(arguments: &Arguments) -> ExitCode {
@@ -95,23 +93,35 @@ type Failure = (PathBuf, FileProblem);
 
 impl Import {
     fn read(&mut self, file: &Path) -> Result<(), Failure> {
-        let folder = file.parent().unwrap_or(Path::new(""));
-        self.read_file(file, Self::take)?;
-        for path in drop_ins(folder)? {
-            self.read_file(&path, Self::take)?;
+        let places = Places::at(file.as_os_str().as_bytes().to_vec());
+        let folder = file.with_file_name("conf.d");
+        match FileSystem.names_in(folder.as_os_str().as_bytes()) {
+            Ok(_) | Err(FileProblem::Missing) => {}
+            Err(problem) => return Err((folder, problem)),
         }
-        match self.settings.take() {
-            Some((path, place)) if !path.is_empty() => {
-                if let Err((path, problem)) = self.read_file(Path::new(&path), Self::take_setting) {
-                    self.leave_out(&place, &told(&path, &problem));
-                }
+        places.in_order(&FileSystem, |kind, path| {
+            let path = as_path(path);
+            match kind {
+                Kind::Injector => self.read_file(&path, Self::take)?,
+                Kind::Settings => self.read_settings(&path)?,
+            }
+            Ok(self.settings.as_ref().map(|(path, _)| path.clone()))
+        })
+    }
+
+    /// Reads the file with the agents' settings. It may be missing: libotelinject.so starts all the same.
+    fn read_settings(&mut self, path: &Path) -> Result<(), Failure> {
+        let named = self.settings.take();
+        if path.as_os_str().is_empty() {
+            return Ok(());
+        }
+        match (self.read_file(path, Self::take_setting), named) {
+            (Err((path, problem)), Some((_, place))) => {
+                self.leave_out(&place, &told(&path, &problem));
                 Ok(())
             }
-            Some(_) => Ok(()),
-            None => match self.read_file(&folder.join(DEFAULT_SETTINGS), Self::take_setting) {
-                Err((_, FileProblem::Missing)) => Ok(()),
-                other => other,
-            },
+            (Err((_, FileProblem::Missing)), None) => Ok(()),
+            (result, _) => result,
         }
     }
 
@@ -141,7 +151,7 @@ impl Import {
 
     /// Takes a setting of the injector itself.
     fn take(&mut self, place: &str, key: &str, value: String) {
-        if key == "all_auto_instrumentation_agents_env_path" {
+        if key == SETTINGS_KEY {
             self.settings = Some((value, place.into()));
             return;
         }
@@ -199,22 +209,6 @@ impl Import {
         }
         text
     }
-}
-
-/// The `conf.d/*.conf` in a folder, in byte order of their names.
-fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let folder = folder.join("conf.d");
-    let mut names = match FileSystem.names_in(folder.as_os_str().as_bytes()) {
-        Ok(names) => names,
-        Err(FileProblem::Missing) => return Ok(Vec::new()),
-        Err(problem) => return Err((folder, problem)),
-    };
-    names.retain(|name| name.ends_with(b".conf"));
-    names.sort_unstable();
-    Ok(names
-        .iter()
-        .map(|name| folder.join(as_path(name)))
-        .collect())
 }
 
 #[cfg(test)]

@@ -50,21 +50,57 @@ impl Places {
 
     /// Beside the configuration.
     pub fn beside(configuration: &[u8]) -> Self {
+        Self::at(beside(configuration, FILE))
+    }
+
+    /// Where `file` stands for `injector.conf`.
+    pub fn at(file: Vec<u8>) -> Self {
         Self {
-            file: beside(configuration, FILE),
             folder: None,
-            beside: configuration.to_vec(),
+            beside: file.clone(),
+            file,
         }
     }
 
     /// The drop-ins in their order; none where the folder cannot be read.
-    pub fn drop_ins(&self, files: &impl Files) -> Vec<Vec<u8>> {
+    fn drop_ins(&self, files: &impl Files) -> Vec<Vec<u8>> {
         let folder = match &self.folder {
             Some(folder) => folder.clone(),
             None => beside(&self.beside, b"conf.d"),
         };
         files_in(files, &folder, ENDING).unwrap_or_default()
     }
+
+    /// Hands each path to `read` in the order in which the files count: `injector.conf`, the drop-ins, the
+    /// agents' settings. `read` returns the value of [`SETTINGS_KEY`], if the file has that key.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn in_order<E>(
+        &self,
+        files: &impl Files,
+        mut read: impl FnMut(Kind, &[u8]) -> Result<Option<String>, E>,
+    ) -> Result<(), E> {
+        let mut settings = beside(&self.file, SETTINGS_FILE);
+        let mut paths = Vec::from([self.file.clone()]);
+        paths.extend(self.drop_ins(files));
+        for path in paths {
+            if let Some(other) = read(Kind::Injector, &path)? {
+                settings = other.into_bytes();
+            }
+        }
+        read(Kind::Settings, &settings)?;
+        Ok(())
+    }
+}
+
+/// What a file is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The injector itself.
+    Injector,
+    /// The environment of the agents.
+    Settings,
 }
 
 /// Reads all of it into `configuration`; the files that were there.
@@ -77,35 +113,28 @@ pub fn read(
     configuration: &mut Configuration,
     words: &mut Words,
 ) -> Result<Vec<Vec<u8>>, Reason> {
-    let mut settings = settings_file(places);
     let mut found = Vec::new();
-    let mut paths = Vec::from([places.file.clone()]);
-    paths.extend(places.drop_ins(files));
-    for path in paths {
-        let is_there = each_setting(files, &path, words, |_, key, value| {
-            keys::take(configuration, key, value);
-            if key == SETTINGS_KEY {
-                settings = value.into();
+    places.in_order(files, |kind, path| {
+        let mut settings = None;
+        let is_there = each_setting(files, path, words, |words, key, value| match kind {
+            Kind::Injector => {
+                keys::take(configuration, key, value);
+                if key == SETTINGS_KEY {
+                    settings = Some(value.into());
+                }
+            }
+            Kind::Settings => {
+                // What goes beyond the limit by this is refused with the configuration's own first word.
+                words.add(value.len() / VALUE_BYTES);
+                keys::take_setting(configuration, key, value);
             }
         })?;
         if is_there {
-            found.push(path);
+            found.push(path.to_vec());
         }
-    }
-    let is_there = each_setting(files, &settings, words, |words, name, value| {
-        // What goes beyond the limit by this is refused with the configuration's own first word.
-        words.add(value.len() / VALUE_BYTES);
-        keys::take_setting(configuration, name, value);
+        Ok(settings)
     })?;
-    if is_there {
-        found.push(settings);
-    }
     Ok(found)
-}
-
-/// The file with the agents' settings, where no key names another.
-pub fn settings_file(places: &Places) -> Vec<u8> {
-    beside(&places.file, SETTINGS_FILE)
 }
 
 /// Whether that injector is configured at all, by a variable or a file: two looks at the file system where
