@@ -27,6 +27,13 @@ const END: Duration = Duration::from_secs(60);
 /// How long spans may be on their way after the end.
 const LAST_SPANS: Duration = Duration::from_millis(300);
 
+/// How long the first span may take after the application was driven. Agents send a batch twice a second,
+/// and some services end without sending the last one.
+const FIRST_SPAN: Duration = Duration::from_secs(3);
+
+/// The loader's list of objects.
+const PRELOAD_FILE: &str = "/etc/ld.so.preload";
+
 /// What the preload file is called until the application is about to start. Nothing of that name exists
 /// outside.
 pub const WAITING_PRELOAD_FILE: &str = "/etc/ld.so.preload.applications";
@@ -72,11 +79,16 @@ pub fn run(application: &Application, collector: Collector) -> Observed {
             return observed;
         }
     }
-    let _ = fs::rename(WAITING_PRELOAD_FILE, "/etc/ld.so.preload");
+    let _ = fs::rename(WAITING_PRELOAD_FILE, PRELOAD_FILE);
     let watch = environments::Watch::start();
     match application.start.as_str() {
         "" => use_it(application, &mut observed),
-        start => serve(application, start, &mut observed),
+        start => {
+            let is_traced = application.traced && collector == Collector::Works;
+            let awaited =
+                (is_traced && fs::exists(PRELOAD_FILE).unwrap_or(false)).then_some(&*spans);
+            serve(application, start, awaited, &mut observed);
+        }
     }
     observed.traces = watch.end();
     thread::sleep(LAST_SPANS);
@@ -109,7 +121,13 @@ fn use_it(application: &Application, observed: &mut Observed) {
     observed.end = "at its own time".into();
 }
 
-fn serve(application: &Application, start: &str, observed: &mut Observed) {
+/// Starts the service, drives it and ends it. `awaited` is the number of spans where one is to arrive.
+fn serve(
+    application: &Application,
+    start: &str,
+    awaited: Option<&AtomicU64>,
+    observed: &mut Observed,
+) {
     let output = File::create("/tmp/application.log").expect("a file for its output");
     let mut command = shell(start);
     command
@@ -120,10 +138,7 @@ fn serve(application: &Application, start: &str, observed: &mut Observed) {
     while begin.elapsed() < PATIENCE && observed.ready.is_none() {
         if finish(shell(&application.ready), PATIENCE).0 == 0 {
             observed.ready = Some(milliseconds(begin));
-        } else if service
-            .try_wait()
-            .is_ok_and(|status| status.is_some_and(|status| !status.success()))
-        {
+        } else if service.try_wait().is_ok_and(|status| status.is_some()) {
             break;
         } else {
             thread::sleep(Duration::from_millis(50));
@@ -131,6 +146,12 @@ fn serve(application: &Application, start: &str, observed: &mut Observed) {
     }
     if observed.ready.is_some() {
         (observed.code, observed.answers) = finish(shell(&application.drive), PATIENCE);
+        let driven = Instant::now();
+        while awaited.is_some_and(|spans| spans.load(Ordering::Relaxed) == 0)
+            && driven.elapsed() < FIRST_SPAN
+        {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
     observed.names = environments::names_now();
     let asked = Instant::now();

@@ -158,7 +158,21 @@ const TOOLS: &[Tools] = &[
          org.apache.kafka.tools.* kafka.admin.* kafka.tools.* \
          org.apache.zookeeper.ZooKeeperMain org.apache.cassandra.tools.* org.apache.solr.cli.* \
          org.elasticsearch.launcher.CliToolLauncher org.elasticsearch.tools.launchers.* \
-         org.opensearch.tools.launchers.* org.apache.hadoop.fs.FsShell org.apache.karaf.client.Main",
+         org.opensearch.tools.launchers.* org.apache.hadoop.fs.FsShell org.apache.hadoop.hdfs.tools.* \
+         org.apache.hive.beeline.* org.apache.karaf.client.Main",
+    ),
+    // The start scripts of Spark and Flink run these for the command line of the service.
+    tools(
+        Runtime::Jvm,
+        By::MainClass,
+        "a start script's helper",
+        "org.apache.spark.launcher.Main org.apache.flink.runtime.util.bash.*",
+    ),
+    tools(
+        Runtime::Jvm,
+        By::MainClass,
+        "a database's migration",
+        "org.flywaydb.commandline.* liquibase.integration.commandline.*",
     ),
     // What catalina.sh, jetty.sh and activemq start beside the server.
     tools(
@@ -202,6 +216,16 @@ const TOOLS: &[Tools] = &[
         "autopep8 bandit black compileall cython dis flake8 idlelib isort lib2to3 mypy pdb \
          mkdocs pre_commit py_compile pycodestyle pydoc pydocstyle pyflakes pylint PyInstaller pyright \
          ruff sphinx tabnanny timeit yapf zipapp zipfile",
+    ),
+    // What Python 3.14's standard library runs by `-m` and what ends by itself, often in a pipe. Not
+    // `http`, `wsgiref` and `xmlrpc`, which serve, nor `cProfile` and `trace`, which run an application.
+    tools(
+        Runtime::Python,
+        By::Module,
+        "a command of the standard library",
+        "ast asyncio base64 calendar fileinput ftplib gzip inspect json locale \
+         mimetypes nntplib pickle pickletools platform poplib quopri site sqlite3 symtable \
+         sysconfig tarfile telnetlib this tokenize turtledemo uuid webbrowser",
     ),
     // Package managers with their inner scripts.
     tools(
@@ -528,6 +552,13 @@ mod tests {
             ),
             (Runtime::Python, By::Module, "pip._internal"),
             (Runtime::Python, By::Module, "venv"),
+            (Runtime::Python, By::Module, "json.tool"),
+            (
+                Runtime::Jvm,
+                By::MainClass,
+                "org.apache.spark.launcher.Main",
+            ),
+            (Runtime::Jvm, By::MainClass, "org.flywaydb.commandline.Main"),
             (Runtime::Nodejs, By::Script, "/x/node_modules/.bin/jest"),
             (
                 Runtime::Nodejs,
@@ -585,6 +616,12 @@ mod tests {
             (Runtime::Python, By::Executable, "/usr/bin/python3"),
             (Runtime::Python, By::Module, "pipeline"),
             (Runtime::Python, By::Module, "flask"),
+            (Runtime::Python, By::Module, "http.server"),
+            (
+                Runtime::Jvm,
+                By::MainClass,
+                "org.apache.spark.deploy.SparkSubmit",
+            ),
             (Runtime::Python, By::Script, "/srv/my-pytest-app/main.py"),
             (Runtime::Python, By::Script, "/srv/pytest-service"),
             (Runtime::Python, By::Script, "/srv/pipeline.py"),
