@@ -299,7 +299,8 @@ pub const RUBY: Table = Table {
                RUBYOPT=--disable=gems\nRUBYOPT=--disable-gems\nRUBYOPT=--disable=rubyopt\nRUBYOPT=--yjit\nRUBYOPT=-rset\nRUBYSHELL=/bin/sh\n\
                RUBY_FREE_MIN=1\nRUBYOPT=-T1",
     more: "RUBYOPT=-w ruby --disable=rubyopt app.rb\nruby -e 1\nruby --version\nruby -v\nruby -v app.rb\nruby -h\nruby --help\nruby --copyright\n\
-           ruby --dump=yydebug app.rb\nruby --dump insns app.rb\nruby -c app.rb\nruby --disable=rubyopt app.rb\n\
+           ruby --dump=yydebug app.rb\nruby --dump insns app.rb\nruby --backtrace-limit 3 -c app.rb\n\
+           ruby --backtrace-limit 3 app.rb\nruby -c app.rb\nruby --disable=rubyopt app.rb\n\
            ruby --disable-all app.rb\nruby --disable-rubyopt app.rb\nruby app.rb --version\nruby -y app.rb\nruby -wc app.rb\n\
            ruby --yjit app.rb\nruby --disable=gems,rubyopt app.rb\nruby --enable=all app.rb\n\
            irb --version\ngem --version\nrake --version\nri --version\nrdoc --version\n",

@@ -187,14 +187,28 @@ const TOOLS: &[Tools] = &[
          start.jar *--create-startd*\nstart.jar *--add-module*\nactivemq.jar stop*\nactivemq.jar query*",
     ),
     // What runs Java and Python for its extensions. Source: Debian's packages that depend on
-    // libpython3.11 and on a Java runtime; the last interpreter is Red Hat's, for tools of its own.
+    // libpython3.11 and on a Java runtime; `platform-python` is Red Hat's, for tools of its own.
     tools(
         Runtime::Python,
         By::Executable,
         "a tool with Python inside",
-        "gdb gdb-multiarch lldb perf vim vim.gtk3 vim.nox gvim platform-python blender collectd eog \
-         fontforge freecad gedit gimp gimp-2.10 gnumeric hexchat inkscape kate kicad krita \
-         pluma postgres qgis qgis.bin rhythmbox soffice.bin totem weechat weechat-headless xed znc",
+        "gdb gdb-multiarch lldb perf vim vim.gtk3 vim.motif vim.nox gvim platform-python afl-fuzz blender \
+         caja calamares cantor claws-mail clingo dia eog fontforge freecad gedit gimp gimp-2.10 gnubg \
+         gnucash gnumeric gringo hexchat hugin inkscape kate kdevelop kicad kig kitty klayout kodi \
+         kodi.bin krita ledger nautilus nemo obs pluma profanity qgis qgis.bin remmina rhythmbox \
+         scribus sigil soffice.bin thunar totem weechat weechat-headless xed",
+    ),
+    tools(
+        Runtime::Python,
+        By::Executable,
+        "a server with Python inside",
+        "ceph-mgr collectd freeradius innd kamailio nbdkit nnrpd postgres radiusd syslog-ng unbound znc",
+    ),
+    tools(
+        Runtime::Jvm,
+        By::Executable,
+        "a tool with Java inside",
+        "R eclipse octave octave-cli* octave-gui*",
     ),
     tools(
         Runtime::Python,
@@ -525,6 +539,8 @@ mod tests {
         for (runtime, by, text) in [
             (Runtime::Jvm, By::Executable, "/usr/lib/jvm/x/bin/javac"),
             (Runtime::Python, By::Executable, "/usr/bin/gdb"),
+            (Runtime::Python, By::Executable, "/usr/sbin/unbound"),
+            (Runtime::Jvm, By::Executable, "/usr/lib/R/bin/exec/R"),
             (
                 Runtime::Jvm,
                 By::MainClass,

@@ -1,5 +1,4 @@
-//! Ruby's command line, read as CRuby does (`proc_options` and `process_options` in ruby.c of 3.1; 3.4
-//! adds nothing that takes the next argument).
+//! Ruby's command line, read as CRuby does (`proc_options` and `process_options` in ruby.c of 3.1 and 3.4).
 
 use alloc::vec::Vec;
 
@@ -16,14 +15,19 @@ pub struct CommandLine<'a> {
     pub script: &'a [Vec<u8>],
 }
 
-/// Long options whose value may be the next argument.
-const LONG_WITH_VALUE: [&[u8]; 6] = [
+/// Long options whose value may be the next argument (`is_option_with_arg` in ruby.c). `parser` is new in
+/// 3.3 and `crash-report` in 3.4; an older Ruby refuses them.
+const LONG_WITH_VALUE: [&[u8]; 10] = [
     b"enable",
     b"disable",
     b"encoding",
     b"external-encoding",
     b"internal-encoding",
+    b"source-encoding",
     b"dump",
+    b"backtrace-limit",
+    b"parser",
+    b"crash-report",
 ];
 
 /// Long options that start no program.
@@ -169,6 +173,9 @@ mod tests {
             ("ruby -Ku -W:no-deprecated -W1 a.rb", "a.rb"),
             ("ruby --encoding utf-8 --enable=x a.rb", "a.rb"),
             ("ruby --enable x a.rb", "a.rb"),
+            ("ruby --backtrace-limit 3 a.rb", "a.rb"),
+            ("ruby --parser prism --crash-report /x a.rb", "a.rb"),
+            ("ruby --parser=prism a.rb", "a.rb"),
             ("ruby -S rake -T", "rake -T"),
             ("ruby -ne print a.rb", ""),
             ("ruby -i.bak -pe 1 a.rb", ""),
@@ -197,6 +204,7 @@ mod tests {
             "ruby --copyright",
             "ruby --dump=insns a.rb",
             "ruby --dump insns a.rb",
+            "ruby --backtrace-limit 3 --version a.rb",
             "ruby -c a.rb",
             "ruby -wc a.rb",
             "ruby -y a.rb",
