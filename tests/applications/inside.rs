@@ -86,7 +86,7 @@ pub fn run(application: &Application, collector: Collector) -> Observed {
         start => {
             let is_traced = application.traced && collector == Collector::Works;
             let awaited =
-                (is_traced && fs::exists(PRELOAD_FILE).unwrap_or(false)).then_some(&*spans);
+                (is_traced && fs::exists(PRELOAD_FILE).unwrap_or(false)).then_some(&spans);
             serve(application, start, awaited, &mut observed);
         }
     }
@@ -121,11 +121,11 @@ fn use_it(application: &Application, observed: &mut Observed) {
     observed.end = "at its own time".into();
 }
 
-/// Starts the service, drives it and ends it. `awaited` is the number of spans where one is to arrive.
+/// Starts the service, drives it and ends it. `awaited` has the spans that arrived, where one is expected.
 fn serve(
     application: &Application,
     start: &str,
-    awaited: Option<&AtomicU64>,
+    awaited: Option<&Services>,
     observed: &mut Observed,
 ) {
     let output = File::create("/tmp/application.log").expect("a file for its output");
@@ -147,9 +147,13 @@ fn serve(
     if observed.ready.is_some() {
         (observed.code, observed.answers) = finish(shell(&application.drive), PATIENCE);
         let driven = Instant::now();
-        while awaited.is_some_and(|spans| spans.load(Ordering::Relaxed) == 0)
-            && driven.elapsed() < FIRST_SPAN
-        {
+        let is_empty = |spans: &Services| {
+            spans
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_empty()
+        };
+        while awaited.is_some_and(is_empty) && driven.elapsed() < FIRST_SPAN {
             thread::sleep(Duration::from_millis(20));
         }
     }
