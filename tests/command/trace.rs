@@ -7,9 +7,9 @@ use std::process::Command;
 use support::command::{Outcome, Scratch, built, ran};
 use support::{Scene, has, root, skip};
 
-/// A scratch folder with a program of tests/programs.
+/// A program of tests/programs, compiled.
 fn compiled(scratch: &Scratch, name: &str) -> String {
-    let program = scratch.path().join(name);
+    let program = scratch.path().join(name.trim_start_matches("traps/"));
     let source = root().join(format!("tests/programs/{name}.c"));
     let mut compiler = Command::new("cc");
     let compiler = compiler.arg("-o").arg(&program).arg(source).arg("-pthread");
@@ -240,6 +240,81 @@ fn runtimes_are_traced_to_their_functions() {
 }
 
 #[test]
+fn what_a_program_changes_in_its_own_environment_is_told() {
+    let scratch = Scratch::new();
+    let program = compiled(&scratch, "changes_environment");
+    let variables = [("OTEL_UNSEEN", "x")];
+    let out = traced(&scratch, &["--format", "json"], &variables, &[&program]);
+    assert_eq!(out.code, 0, "{out:?}");
+    let mut changes = of_type(&out.stderr, "change");
+    let main = of_type(&out.stderr, "process")[0]["pid"].clone();
+    let shown = |change: &Value| {
+        let text = |key: &str| change[key].as_str().unwrap_or("-").to_owned();
+        ["event", "name", "old", "new"].map(text).join(" ")
+    };
+    let of_child = changes.extract_if(.., |change| change["pid"] != main);
+    assert_eq!(
+        of_child.map(|change| shown(&change)).collect::<Vec<_>>(),
+        ["set IN_CHILD - 1"]
+    );
+    let wanted = [
+        "set OTEL_LATE - 1",
+        "changed OTEL_LATE 1 2",
+        "unset OTEL_UNSEEN x -",
+        "set API_TOKEN - (hidden)",
+        "set DIRECT - here",
+        "cleared - - -",
+    ];
+    assert_eq!(changes.iter().map(shown).collect::<Vec<_>>(), wanted);
+    let calls = of_type(&out.stderr, "call");
+    let function = |name: &str| {
+        let call = calls.iter().find(|call| call["name"] == name).unwrap();
+        call["function"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        (function("OTEL_SECURE"), function("OTEL_LATE")),
+        ("secure_getenv".into(), "getenv".into())
+    );
+
+    let out = traced(
+        &scratch,
+        &["--live", "--name", "OTEL_*"],
+        &variables,
+        &[&program],
+    );
+    let text = out.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        " OTEL_LATE set to \"1\" ",
+        " OTEL_UNSEEN unset (was \"x\") ",
+        " the whole environment cleared ",
+        " secure_getenv(\"OTEL_SECURE\") = miss ",
+        " Changed by the program itself OTEL_LATE set to \"1\": changes_environment (",
+        " OTEL_LATE was set to \"1\" by the program itself: ",
+        ", after the last call that asked for it",
+        " OTEL_UNSEEN was unset by the program itself: ",
+        "By secure_getenv, which answers nothing in programs with raised privileges: OTEL_SECURE",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {}", out.stderr);
+    }
+    assert!(!text.contains("API_TOKEN"), "{}", out.stderr);
+}
+
+#[test]
+fn threads_may_ask_while_another_one_changes_the_environment() {
+    let scratch = Scratch::new();
+    let program = compiled(&scratch, "traps/changes_environment_beside_askers");
+    let options = ["--format", "json", "--buffer", "4096", "-o", "out"];
+    let out = traced(&scratch, &options, &[("HOME", "/here")], &[&program]);
+    assert_eq!((out.code, out.stdout.as_str()), (0, "right\n"), "{out:?}");
+    let text = fs::read_to_string(scratch.path().join("out")).unwrap();
+    let changes = of_type(&text, "change");
+    let in_children = changes.iter().filter(|change| change["name"] == "IN_CHILD");
+    assert_eq!(in_children.count(), 10);
+    let odd = |change: &&Value| change["name"] == "OF_ROUND_1" && change["new"] == "odd";
+    assert!(changes.iter().any(|change| odd(&change)), "{changes:?}");
+}
+
+#[test]
 fn json_lines_are_as_their_schema_says() {
     let modules = root().join(".cache/kubernetes-validate");
     if !has("python3") || !modules.join("jsonschema").is_dir() {
@@ -247,11 +322,12 @@ fn json_lines_are_as_their_schema_says() {
     }
     let scratch = Scratch::new();
     let ask = compiled(&scratch, "ask");
+    let changes = compiled(&scratch, "changes_environment");
     let variables = [("OTEL_SERVICE_NAMES", "x"), ("AB", "1")];
     let line = [
         "sh",
         "-c",
-        &format!("{ask} AB AC OTEL_SERVICE_NAME; exit 3"),
+        &format!("{ask} AB AC OTEL_SERVICE_NAME; {changes}; exit 3"),
     ];
     let out = traced(
         &scratch,
@@ -261,7 +337,7 @@ fn json_lines_are_as_their_schema_says() {
     );
     assert_eq!(out.code, 3, "{out:?}");
     let text = fs::read_to_string(scratch.path().join("lines")).unwrap();
-    for kind in ["process", "call", "name", "finding", "end"] {
+    for kind in ["process", "call", "change", "name", "finding", "end"] {
         assert!(!of_type(&text, kind).is_empty(), "{kind}");
     }
     let check = "import json, sys, jsonschema\n\

@@ -59,6 +59,16 @@ impl Filters {
             && (!self.no_children || program.process == first)
     }
 
+    /// Whether a change that a program has made passes; an empty name stands for all names. Filters that choose
+    /// among results or callers leave changes out, which have neither.
+    pub fn accept_change(&self, name: &str, program: &Program, first: u32) -> bool {
+        let is_named = |pattern: &String| glob::matches(pattern.as_bytes(), name.as_bytes());
+        self.only.is_none()
+            && self.callers.is_empty()
+            && (self.names.is_empty() || name.is_empty() || self.names.iter().any(is_named))
+            && (!self.no_children || program.process == first)
+    }
+
     /// Whether a call passes by its caller.
     pub fn accept_caller(&self, caller: &Caller) -> bool {
         let path = caller.module.as_deref().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Why a setting may not have counted.
 
-use crate::trace::recording::{Outcome, Recording};
+use crate::trace::changes::{Change, Event};
+use crate::trace::recording::{Call, Outcome, Recording};
 use crate::trace::redaction;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +49,61 @@ pub fn findings(recording: &Recording, configured: &BTreeMap<String, String>) ->
             found.extend(overridden(name, values, configured));
         }
     }
+    for finding in recording
+        .changes
+        .iter()
+        .filter_map(|change| own(change, recording))
+    {
+        if !found.contains(&finding) {
+            found.push(finding);
+        }
+    }
     found
+}
+
+/// A setting that a program has changed itself, at a time when that was too late, or in the way.
+fn own(change: &Change, recording: &Recording) -> Option<Finding> {
+    let is_all = change.event == Event::Cleared;
+    if !is_all && !change.name.starts_with(SETTINGS) {
+        return None;
+    }
+    let program = &recording.programs[change.program];
+    let asks = |call: &&Call| {
+        let is_name = || recording.text(call).name == change.name;
+        call.program == change.program && is_name()
+    };
+    let (before, after) = recording.calls.split_at(change.calls_before);
+    let had_asked = before.iter().any(|call| asks(&call));
+    let asks_later = after.iter().any(|call| asks(&call));
+    let by = format!(
+        "by the program itself: {} ({})",
+        program.name(),
+        program.process
+    );
+    let shown = |value: &Option<String>| {
+        redaction::shown(&change.name, value.as_deref().unwrap_or_default())
+    };
+    let text = match change.event {
+        Event::Cleared => format!("was cleared {by}; what comes later finds no setting"),
+        Event::Unset if had_asked => return None,
+        Event::Unset => format!("was unset {by}, before it had asked for it"),
+        Event::Set | Event::Changed => {
+            let order = match (had_asked, asks_later) {
+                (true, true) => "after the first call that asked for it",
+                (true, false) => "after the last call that asked for it",
+                (false, true) => return None,
+                (false, false) => "and it was not asked for through getenv afterwards",
+            };
+            format!("was set to \"{}\" {by}, {order}", shown(&change.new))
+        }
+    };
+    let name = if is_all {
+        "The environment"
+    } else {
+        &change.name
+    };
+    let name = name.to_owned();
+    Some(Finding { name, text })
 }
 
 /// The names that were asked for, and whether each was ever there.
@@ -147,6 +202,27 @@ fn overridden(name: &str, values: &[&str], configured: &str) -> Option<Finding> 
 mod tests {
     use super::*;
     use crate::trace::recording::fixture;
+
+    #[test]
+    fn settings_that_a_program_changes_itself_are_found_where_that_may_be_in_the_way() {
+        let mut recording = fixture::of(&[(1, "OTEL_A", None, false), (1, "OTEL_B", None, false)]);
+        fixture::set(&mut recording, 1, "OTEL_C=1");
+        fixture::change(&mut recording, 1, 1, "", "OTEL_A=x");
+        fixture::change(&mut recording, 1, 2, "", "OTEL_Z=x");
+        fixture::change(&mut recording, 1, 3, "", "PATH=x");
+        let found = findings(&recording, &BTreeMap::new());
+        let lines: Vec<_> = found
+            .iter()
+            .map(|f| format!("{} {}", f.name, f.text))
+            .collect();
+        let wanted = [
+            "OTEL_C is set, and OTEL_A was asked for and is not: is that what was meant?",
+            "OTEL_A was set to \"x\" by the program itself: p (1), after the last call that asked for it",
+            "OTEL_Z was set to \"x\" by the program itself: p (1), and it was not asked for through \
+             getenv afterwards",
+        ];
+        assert_eq!(lines, wanted);
+    }
 
     #[test]
     fn slips_doubles_and_names_without_a_reader_are_found() {

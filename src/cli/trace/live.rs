@@ -1,15 +1,21 @@
 //! Calls as they happen, one line each.
 
-use crate::output::{Style, printable};
+use crate::output::{Style, cut, printable};
 use crate::trace::callers::Callers;
+use crate::trace::changes::{Change, Event};
 use crate::trace::filters::Filters;
 use crate::trace::recording::{Call, Outcome, Recording};
 use crate::trace::redaction;
+
+/// How many columns a value takes at most.
+const VALUE: usize = 60;
 
 /// Tells of the calls of a recording that grows.
 pub struct Live {
     callers: Callers,
     told: usize,
+    /// How many of the recording's changes were told.
+    changes_told: usize,
     style: Style,
 }
 
@@ -19,6 +25,7 @@ impl Live {
         Self {
             callers: Callers::default(),
             told: 0,
+            changes_told: 0,
             style,
         }
     }
@@ -37,6 +44,7 @@ impl Live {
             if !recording.has_text(call) && !is_over {
                 break;
             }
+            lines += &self.changes(recording, filters, first);
             self.told += 1;
             let program = &recording.programs[call.program];
             let name = &recording.text(call).name;
@@ -47,13 +55,27 @@ impl Live {
                 }
             }
         }
+        lines + &self.changes(recording, filters, first)
+    }
+
+    /// The lines for the changes that came before the next call.
+    fn changes(&mut self, recording: &Recording, filters: &Filters, first: u32) -> String {
+        let changes = recording.changes.get(self.changes_told..);
+        let mut lines = String::new();
+        for change in changes.unwrap_or_default() {
+            if change.calls_before > self.told {
+                break;
+            }
+            self.changes_told += 1;
+            if filters.accept_change(&change.name, &recording.programs[change.program], first) {
+                let place = place(recording, change.time, change.program, change.thread);
+                lines += &format!("{place} {}\n", self.style.warning(&sentence(change)));
+            }
+        }
         lines
     }
 
     fn line(&self, recording: &Recording, call: &Call, caller: &str) -> String {
-        let start = recording.programs.first().map_or(0, |program| program.time);
-        let seconds = call.time.saturating_sub(start) as f64 / 1e9;
-        let process = recording.programs[call.program].process;
         let text = recording.text(call);
         let result = match call.outcome {
             Outcome::Miss => self.style.faint("miss"),
@@ -65,10 +87,36 @@ impl Live {
         };
         let name = printable(&text.name);
         let caller = self.style.faint(&printable(caller));
-        format!(
-            "+{seconds:.6} {process}/{} getenv(\"{name}\") = {result}  {caller}\n",
-            call.thread
-        )
+        let function = call.function.name();
+        let place = place(recording, call.time, call.program, call.thread);
+        format!("{place} {function}(\"{name}\") = {result}  {caller}\n")
+    }
+}
+
+/// When and where something happened: seconds since the start, process and thread.
+fn place(recording: &Recording, time: u64, program: usize, thread: u32) -> String {
+    let start = recording.programs.first().map_or(0, |program| program.time);
+    let seconds = time.saturating_sub(start) as f64 / 1e9;
+    let process = recording.programs[program].process;
+    format!("+{seconds:.6} {process}/{thread}")
+}
+
+/// What a program has changed, for people.
+pub fn sentence(change: &Change) -> String {
+    let shown = |value: &Option<String>| {
+        let value = redaction::shown(&change.name, value.as_deref().unwrap_or_default());
+        cut(&printable(&value), VALUE)
+    };
+    let (name, old, new) = (
+        printable(&change.name),
+        shown(&change.old),
+        shown(&change.new),
+    );
+    match change.event {
+        Event::Set => format!("{name} set to \"{new}\""),
+        Event::Changed => format!("{name} changed from \"{old}\" to \"{new}\""),
+        Event::Unset => format!("{name} unset (was \"{old}\")"),
+        Event::Cleared => "the whole environment cleared".into(),
     }
 }
 

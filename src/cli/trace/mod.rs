@@ -2,6 +2,7 @@
 //! and what they get.
 
 mod callers;
+mod changes;
 mod channel;
 mod filters;
 mod findings;

@@ -1,5 +1,6 @@
 //! What traced processes have told, put together: processes, where their files are mapped, calls.
 
+use crate::trace::changes::{Change, Environment};
 use opentelemetry_injector_policy::formats::trace_channel::Kind;
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::HashMap;
@@ -20,8 +21,9 @@ pub struct Program {
     /// The program in the parent, for a child of fork.
     pub forked_from: Option<usize>,
     pub(super) modules: Vec<Module>,
-    /// Entries of the environment at the start that agents look at, in their order.
+    /// The environment at the start, in its order.
     pub variables: Vec<(String, String)>,
+    environment: Environment,
     /// What the object has decided.
     pub notes: Vec<String>,
 }
@@ -50,8 +52,29 @@ pub struct Call {
     pub caller: u64,
     /// The number of its text.
     pub text: u64,
+    /// What was called.
+    pub function: Function,
     /// What it has led to.
     pub outcome: Outcome,
+}
+
+/// What was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// getenv(3).
+    Getenv,
+    /// secure_getenv(3), which answers nothing in set-user-ID programs and their like.
+    SecureGetenv,
+}
+
+impl Function {
+    /// Its name in every output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Getenv => "getenv",
+            Self::SecureGetenv => "secure_getenv",
+        }
+    }
 }
 
 /// What a call has led to.
@@ -92,6 +115,8 @@ pub struct Recording {
     pub programs: Vec<Program>,
     /// In their order.
     pub calls: Vec<Call>,
+    /// What programs have changed in their own environments, in their order.
+    pub changes: Vec<Change>,
     texts: HashMap<u64, Text>,
     /// The newest program of each process.
     newest: HashMap<u32, usize>,
@@ -110,7 +135,14 @@ impl Recording {
             Kind::Call => self.call(&mut fields),
             Kind::Variable => self.variable(&mut fields),
             Kind::Note => self.note(&mut fields),
+            Kind::Set => self.change(&mut fields, true),
+            Kind::Unset => self.change(&mut fields, false),
         };
+    }
+
+    /// Nothing more will be told.
+    pub fn finish(&mut self) {
+        (0..self.programs.len()).for_each(|program| self.settle(program));
     }
 
     /// The name and value of a call; empty where the record was dropped.
@@ -165,12 +197,16 @@ impl Recording {
         let (process, parent, time) = (fields.number()?, fields.number()?, fields.long()?);
         // A parent that has ended meanwhile has left its child to another.
         let forked_from = self.newest.get(&parent).copied();
-        let executable = forked_from.map(|index| self.programs[index].executable.clone());
+        let (executable, environment) = forked_from
+            .map(|index| &self.programs[index])
+            .map(|parent| (parent.executable.clone(), parent.environment.clone()))
+            .unwrap_or_default();
         self.begin(Program {
             process,
             parent,
             time,
-            executable: executable.unwrap_or_default(),
+            executable,
+            environment,
             forked_from,
             ..Program::default()
         });
@@ -196,18 +232,26 @@ impl Recording {
         let program = *self.newest.get(&process)?;
         let (thread, time, caller) = (fields.number()?, fields.long()?, fields.long()?);
         let text = fields.long()?;
-        let [_, outcome] = *fields.0.first_chunk()?;
+        let [function, outcome] = *fields.0.first_chunk()?;
+        let function = match function {
+            0 => Function::Getenv,
+            _ => Function::SecureGetenv,
+        };
         let outcome = match outcome {
             0 => Outcome::Miss,
             1 => Outcome::Hit,
             _ => Outcome::Injected,
         };
+        if self.programs[program].environment.is_telling(thread) {
+            self.settle(program);
+        }
         self.calls.push(Call {
             program,
             thread,
             time,
             caller,
             text,
+            function,
             outcome,
         });
         Some(())
@@ -215,11 +259,38 @@ impl Recording {
 
     fn variable(&mut self, fields: &mut Fields<'_>) -> Option<()> {
         let program = self.program(fields)?;
-        let rest = fields.rest();
-        let (name, value) = rest.split_once('=')?;
-        let variable = (name.to_owned(), value.to_owned());
-        self.programs[program].variables.push(variable);
+        let (place, entry) = (fields.long()?, fields.rest());
+        let program = &mut self.programs[program];
+        if let Some((name, value)) = entry.split_once('=') {
+            program.variables.push((name.to_owned(), value.to_owned()));
+        }
+        program.environment.begin_with(place, entry);
         Some(())
+    }
+
+    fn change(&mut self, fields: &mut Fields<'_>, is_set: bool) -> Option<()> {
+        let program = *self.newest.get(&fields.number()?)?;
+        let moment = (fields.number()?, fields.long()?);
+        let (place, entry) = (fields.long()?, fields.rest());
+        let environment = &mut self.programs[program].environment;
+        let settled = environment.tell(moment, place, is_set.then_some(entry));
+        self.add_changes(program, settled);
+        Some(())
+    }
+
+    fn settle(&mut self, program: usize) {
+        let settled = self.programs[program].environment.settle();
+        self.add_changes(program, settled);
+    }
+
+    fn add_changes(&mut self, program: usize, settled: Vec<Change>) {
+        let calls_before = self.calls.len();
+        self.changes
+            .extend(settled.into_iter().map(|change| Change {
+                program,
+                calls_before,
+                ..change
+            }));
     }
 
     fn note(&mut self, fields: &mut Fields<'_>) -> Option<()> {
@@ -310,8 +381,26 @@ pub mod fixture {
 
     /// Gives a process a variable at its start.
     pub fn set(recording: &mut Recording, process: u32, entry: &str) {
-        let variable = [&numbers(process, 0)[..], entry.as_bytes()].concat();
-        recording.take(Kind::Variable, &variable);
+        let place = entry.as_ptr() as u64;
+        let variable = [
+            &numbers(process, 0)[..],
+            &place.to_ne_bytes(),
+            entry.as_bytes(),
+        ];
+        recording.take(Kind::Variable, &variable.concat());
+    }
+
+    /// A process changes an entry of its own environment, which gets another place.
+    pub fn change(recording: &mut Recording, process: u32, time: u64, old: &str, new: &str) {
+        for (kind, entry) in [(Kind::Set, new), (Kind::Unset, old)] {
+            let place = (entry.as_ptr() as u64).to_ne_bytes();
+            let record = [&numbers(process, process)[..], &time.to_ne_bytes(), &place];
+            let text = if kind == Kind::Set { entry } else { "" };
+            if !entry.is_empty() {
+                recording.take(kind, &[&record.concat(), text.as_bytes()].concat());
+            }
+        }
+        recording.finish();
     }
 
     pub fn numbers(one: u32, other: u32) -> Vec<u8> {
@@ -360,7 +449,14 @@ mod tests {
         for kind in [Kind::Process, Kind::Fork, Kind::Module, Kind::Text] {
             recording.take(kind, &[1, 2, 3]);
         }
-        for kind in [Kind::Call, Kind::Variable, Kind::Note] {
+        let kinds = [
+            Kind::Call,
+            Kind::Variable,
+            Kind::Note,
+            Kind::Set,
+            Kind::Unset,
+        ];
+        for kind in kinds {
             recording.take(kind, &numbers(10, 0)[..7]);
         }
         assert_eq!((recording.programs.len(), recording.calls.len()), (1, 1));

@@ -2,14 +2,19 @@
 
 use crate::output::{Style, printable, wrap};
 use crate::trace::callers::Callers;
+use crate::trace::changes::Change;
 use crate::trace::channel::Counts;
 use crate::trace::filters::Filters;
 use crate::trace::findings::Finding;
-use crate::trace::recording::{Call, Recording};
+use crate::trace::live;
+use crate::trace::recording::{Call, Function, Recording};
 use crate::trace::summary::{self, Row};
-use opentelemetry_injector_policy::runtimes::boot;
+use opentelemetry_injector_policy::runtimes::{boot, variable};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+
+/// How many processes are named that have made the same change.
+const SHOWN: usize = 3;
 
 /// A session that is over.
 pub struct Report<'s> {
@@ -65,6 +70,17 @@ impl<'s> Report<'s> {
         accepted
     }
 
+    /// The changes that pass the filters.
+    pub fn changes(&self) -> Vec<&'s Change> {
+        let recording = self.recording;
+        let is_told = |change: &&Change| {
+            let program = &recording.programs[change.program];
+            self.filters
+                .accept_change(&change.name, program, self.first)
+        };
+        recording.changes.iter().filter(is_told).collect()
+    }
+
     /// The table's rows.
     pub fn rows(&mut self) -> Vec<Row> {
         let calls = self.calls();
@@ -79,6 +95,8 @@ impl<'s> Report<'s> {
             text += &summary::shown(&rows, width, style);
         }
         let width = width.unwrap_or(100);
+        self.write_secure(&mut text, width);
+        self.write_changes(&mut text, width, style);
         self.write_notes(&mut text, width, style);
         self.write_findings(&mut text, width, style);
         self.write_gaps(&mut text, style);
@@ -100,6 +118,53 @@ impl<'s> Report<'s> {
             rows.len(),
             processes.len()
         )
+    }
+
+    /// Names of agents that were asked for in the way that has no answers in privileged programs.
+    fn write_secure(&mut self, text: &mut String, width: usize) {
+        let calls = self.calls();
+        let secure = calls
+            .iter()
+            .filter(|call| call.function == Function::SecureGetenv);
+        let names: BTreeSet<_> = secure
+            .map(|call| printable(&self.recording.text(call).name))
+            .filter(|name| variable::watched(name.as_bytes()).is_some())
+            .collect();
+        if !names.is_empty() {
+            let names: Vec<_> = names.into_iter().collect();
+            let line = format!(
+                "By secure_getenv, which answers nothing in programs with raised privileges: {}",
+                names.join(", ")
+            );
+            let _ = writeln!(text, "{}", wrap(&line, 4, width));
+        }
+    }
+
+    /// What programs have changed in their own environments, the same changes together.
+    fn write_changes(&self, text: &mut String, width: usize, style: Style) {
+        let mut changed: Vec<(String, Vec<String>)> = Vec::new();
+        for change in self.changes() {
+            let sentence = live::sentence(change);
+            let program = &self.recording.programs[change.program];
+            let seconds = change.time.saturating_sub(self.start()) as f64 / 1e9;
+            let process = format!("{} ({}, +{seconds:.3} s)", program.name(), program.process);
+            match changed.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, processes)) => processes.push(process),
+                None => changed.push((sentence, vec![process])),
+            }
+        }
+        if !changed.is_empty() {
+            let _ = writeln!(text, "\n{}", style.strong("Changed by the program itself"));
+        }
+        for (sentence, processes) in changed {
+            let more = match processes.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more times"),
+            };
+            let shown = &processes[..processes.len().min(SHOWN)];
+            let line = format!("  {sentence}: {}{more}", shown.join(", "));
+            let _ = writeln!(text, "{}", wrap(&line, 4, width));
+        }
     }
 
     fn write_notes(&self, text: &mut String, width: usize, style: Style) {

@@ -74,6 +74,7 @@ pub fn run(
         }
     };
     take(&mut recording, &mut reader, channel, true)?;
+    recording.finish();
     Ok(Ended {
         recording,
         first,

@@ -56,10 +56,16 @@ pub enum Kind {
     /// A call: process, thread, time, return address, number of the [`Kind::Text`], [`Function`] and
     /// [`Outcome`].
     Call = 5,
-    /// An entry of the environment at the start: process, 0; `NAME=value`.
+    /// An entry of the environment at the start: process, 0, where it lies; `NAME=value`.
     Variable = 6,
     /// What the object has decided: process, 0; a text for people.
     Note = 7,
+    /// An entry that the environment has since the last call: process, thread, time, where it lies;
+    /// `NAME=value`. The thread is 0 if the injector itself has put it there.
+    Set = 8,
+    /// An entry that the environment has no more: process, thread, time, where it lay. What is told of one
+    /// moment has the same thread and time.
+    Unset = 9,
 }
 
 /// The head of a record's further slots.
@@ -69,8 +75,10 @@ pub const CONTINUED: u64 = 0xff;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Function {
-    /// getenv(3) or secure_getenv(3).
+    /// getenv(3).
     Getenv = 0,
+    /// secure_getenv(3).
+    SecureGetenv = 1,
 }
 
 /// What a call has led to.
@@ -118,6 +126,8 @@ pub fn read(slots: &[u8]) -> Step {
         5 => Kind::Call,
         6 => Kind::Variable,
         7 => Kind::Note,
+        8 => Kind::Set,
+        9 => Kind::Unset,
         _ => return Step::Orphan,
     };
     let count = (head >> 8 & 0xff) as usize;

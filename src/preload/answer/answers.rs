@@ -286,7 +286,9 @@ fn add_entries(watched: Watched<'_>, host: &Host) -> Option<()> {
     // It has the names: values may be secrets.
     log::debug!("environment: {}", Lossy(&marker));
     entries.push(marker);
-    environment::add(&entries)
+    environment::add(&entries)?;
+    session::environment_was_added_to();
+    Some(())
 }
 
 /// A value that was published for the same original: other callers keep the same pointer.

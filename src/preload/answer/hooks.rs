@@ -12,6 +12,7 @@ use crate::sys::environment;
 use core::ffi::{CStr, c_char};
 use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use opentelemetry_injector_policy::formats::trace_channel::Function;
 use opentelemetry_injector_policy::runtimes::variable;
 
 type Getenv = unsafe extern "C" fn(*const c_char) -> *const c_char;
@@ -31,6 +32,11 @@ const BY_ORIGINAL: u8 = 1;
 
 /// In [`DETOUR`]: every call takes [`answer_with_detour`].
 pub const EVERY_CALL: u8 = 2;
+
+/// [`Function`] as the entry in machine code passes it.
+pub const GETENV: usize = Function::Getenv as usize;
+/// See [`GETENV`].
+pub const SECURE_GETENV: usize = Function::SecureGetenv as usize;
 
 /// Sets where libc's own `getenv` is to be had.
 pub fn call_original_at(trampoline: usize) {
@@ -74,13 +80,15 @@ pub unsafe extern "C" fn answer_watched(
     }
 }
 
-/// Answers any name through Gum's trampoline or with a trace; `frame` is on the entry's stack.
+/// Answers any name through Gum's trampoline or with a trace; `frame` is on the entry's stack, and `function` is
+/// the [`Function`] that was called.
 ///
 /// # Safety
 /// As for getenv(3).
 pub unsafe extern "C" fn answer_with_detour(
     name: *const c_char,
     frame: &machine::Frame,
+    function: usize,
 ) -> *const c_char {
     let caller = frame.return_address;
     let original = match ORIGINAL.load(Ordering::Acquire) {
@@ -100,7 +108,13 @@ pub unsafe extern "C" fn answer_with_detour(
         // SAFETY: the caller's promise.
         unsafe { answer_watched(name, original, caller) }
     };
-    session::call(name, original, answer, caller);
+    session::call(session::Call {
+        name,
+        original,
+        answer,
+        caller,
+        function: function as u8,
+    });
     if TRACING.load(Ordering::Relaxed) {
         call_log::call(name, original, answer, frame);
     }

@@ -7,6 +7,10 @@ unsafe extern "C" {
     #[link_name = "opentelemetry_injector_entry"]
     pub fn entry();
 
+    /// The same for `secure_getenv`; a trace tells the two apart.
+    #[link_name = "opentelemetry_injector_secure_entry"]
+    pub fn secure_entry();
+
     /// Calls `work(data)` and returns 0; returns 1 where `way_out` was taken instead. `saved` gets
     /// what `way_out` wants. `stack` is where the stack for `work` ends, a multiple of 16; 0 for the
     /// caller's own.

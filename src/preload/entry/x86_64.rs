@@ -227,6 +227,8 @@ global_asm!(
     "jne 71b",
     // The registers that a function must keep are what a backtrace of the caller starts from.
     "70:",
+    "mov edx, {getenv}",
+    "73:",
     "push r15",
     ".cfi_adjust_cfa_offset 8",
     "push r14",
@@ -269,6 +271,15 @@ global_asm!(
     "mov rsi, rax",
     "mov rdx, [rsp]",
     "jmp {answer_watched}",
+    // What a patched secure_getenv jumps to.
+    ".hidden opentelemetry_injector_secure_entry",
+    ".globl opentelemetry_injector_secure_entry",
+    "opentelemetry_injector_secure_entry:",
+    "endbr64",
+    "cmp byte ptr [rip + {detour}], {every_call}",
+    "jne opentelemetry_injector_entry",
+    "mov edx, {secure_getenv}",
+    "jmp 73b",
     ".cfi_endproc",
     ".size opentelemetry_injector_entry, . - opentelemetry_injector_entry",
     // usize call_with_way_out(extern fn(*void), *void, usize *saved, usize stack)
@@ -352,6 +363,8 @@ global_asm!(
     "ud2",
     detour = sym hooks::DETOUR,
     every_call = const hooks::EVERY_CALL,
+    getenv = const hooks::GETENV,
+    secure_getenv = const hooks::SECURE_GETENV,
     original = sym hooks::ORIGINAL,
     looks_again = sym environment::LOOKS_AGAIN,
     first_array = sym environment::FIRST_ARRAY,

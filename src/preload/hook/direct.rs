@@ -5,6 +5,7 @@ use crate::entry::machine::{self, PATCH_LENGTH};
 use crate::entry::machine_code;
 use crate::hook::elf::Function;
 use crate::hook::loaded_objects::{self, Libc};
+use crate::session;
 use crate::sys::{environment, kernel};
 use alloc::vec::Vec;
 use core::ffi::c_char;
@@ -193,10 +194,12 @@ pub fn hook(start: &AtStart, mut hooked: impl FnMut(&str, usize)) -> Result<(), 
     let entry = machine_code::entry as *const () as usize;
     let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
     let secure_getenv = libc.image.function(c"secure_getenv");
-    // glibc's ends in a jump to getenv: one page of libc's less to copy in every process.
-    let asks_getenv = |function: &Function| jumps(*function, getenv.address);
+    // glibc's ends in a jump to getenv: one page of libc's less to copy in every process. A trace tells the
+    // two apart.
+    let asks_getenv = |function: &Function| !session::is_on() && jumps(*function, getenv.address);
     let secure_getenv = secure_getenv.filter(|function| libc.image.is_readable(*function));
     let secure_getenv = secure_getenv.filter(|function| !asks_getenv(function));
+    let entry = machine_code::secure_entry as *const () as usize;
     let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
     patches.extend(secure_getenv.and_then(Result::ok));
     // SAFETY: the entry answers as getenv does, and without AT_SECURE as secure_getenv does

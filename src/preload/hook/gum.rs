@@ -74,8 +74,10 @@ pub fn hook(
     };
     // SAFETY: src/gum/lib.rs defines the function with this signature (both objects come from one build).
     let replace = unsafe { mem::transmute::<usize, Replace>(replace) };
-    let entry = machine_code::entry as *const () as usize;
-    let pairs: Vec<[usize; 2]> = functions.iter().map(|f| [f.address, entry]).collect();
+    let entries = [machine_code::entry, machine_code::secure_entry];
+    let entries = entries.map(|entry| entry as *const () as usize);
+    let pairs = functions.iter().zip(entries);
+    let pairs: Vec<[usize; 2]> = pairs.map(|(f, entry)| [f.address, entry]).collect();
     let mut trampoline = 0;
     // SAFETY: the pairs and the trampoline live during the call. The entry has getenv's signature and behaves as
     // both functions do. `probe` has shown that their pages can be made writable and executable.

@@ -1,7 +1,8 @@
 //! A trace session: every call of a hooked function goes into the channel of
 //! `opentelemetry-injector trace` (`policy/formats/trace_channel.rs`).
 //!
-//! A traced call makes no system call, takes no lock and allocates nothing. Where files are mapped is read
+//! A traced call waits for nobody, allocates nothing, and makes no system call where the environment is as at the
+//! call before. Where files are mapped is read
 //! from /proc only once for each file: in the constructor, or, if the file is loaded later, in an attempt at
 //! its first call. Without a session, none of this memory is allocated.
 //!
@@ -9,6 +10,7 @@
 
 mod channel;
 mod clock;
+mod entries;
 mod known;
 mod thread;
 
@@ -16,6 +18,7 @@ use crate::attempt::attempt;
 use crate::constructor::at_start::AtStart;
 use crate::session::channel::Channel;
 use crate::session::clock::Clock;
+use crate::session::entries::{Change, Entries, Turn};
 use crate::session::known::{Places, Texts};
 use crate::session::thread::Threads;
 use crate::sys::auxiliary::SMALLEST_PAGE;
@@ -28,18 +31,24 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::Process;
 use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::formats::mappings::{self, Mapped};
-use opentelemetry_injector_policy::formats::trace_channel::{Function, Kind, LONGEST, Outcome};
-use opentelemetry_injector_policy::runtimes::variable;
+use opentelemetry_injector_policy::formats::trace_channel::{Kind, LONGEST, Outcome};
 
 /// What one process knows of its session. Lives as long as the process, and in its children of fork.
 struct Session {
     channel: Channel,
     clock: Clock,
     threads: Threads,
-    /// This process; 0 in a child of fork, which then has not told of itself yet.
-    process: &'static AtomicUsize,
+    own: &'static OwnToProcess,
     places: Places,
     texts: Texts,
+    entries: Entries,
+}
+
+/// What a child of fork does not inherit: it has zeroes.
+struct OwnToProcess {
+    /// This process; 0 in a child of fork, which then has not told of itself yet.
+    process: AtomicUsize,
+    turn: Turn,
 }
 
 static SESSION: AtomicPtr<Session> = AtomicPtr::new(ptr::null_mut());
@@ -58,17 +67,17 @@ pub fn is_on() -> bool {
 pub fn join(start: &AtStart, host: &impl Process) -> Option<()> {
     let path = environment::value(overrides::TRACE.as_bytes())?;
     let channel = Channel::open(path)?;
-    let page = kernel::map(size_of::<AtomicUsize>()).ok()?;
+    let page = kernel::map(size_of::<OwnToProcess>()).ok()?;
     // SAFETY: fresh memory; a child writes its own number where it finds none.
-    unsafe { kernel::wipe_on_fork(page, size_of::<AtomicUsize>()) };
+    unsafe { kernel::wipe_on_fork(page, size_of::<OwnToProcess>()) };
     let fresh = kernel::map(size_of::<Session>()).ok()?.cast::<Session>();
-    // SAFETY: fresh memory, long enough, zeroed, which is right for the two tables; the rest is
+    // SAFETY: fresh memory, long enough, zeroed, which is right for the tables; the rest is
     // written before anybody sees it.
     let session = unsafe {
         (&raw mut (*fresh).channel).write(channel);
         (&raw mut (*fresh).clock).write(Clock::new(start));
         (&raw mut (*fresh).threads).write(Threads::new(start));
-        (&raw mut (*fresh).process).write(&*page.cast::<AtomicUsize>());
+        (&raw mut (*fresh).own).write(&*page.cast::<OwnToProcess>());
         &*fresh
     };
     session.tell_process(host);
@@ -82,29 +91,54 @@ pub fn join(start: &AtStart, host: &impl Process) -> Option<()> {
     Some(())
 }
 
-/// Records one call of getenv in the channel.
-pub fn call(name: *const c_char, original: *const c_char, answer: *const c_char, caller: usize) {
+/// A call of a hooked function.
+pub struct Call {
+    /// What is asked for.
+    pub name: *const c_char,
+    /// What libc answers.
+    pub original: *const c_char,
+    /// What is answered.
+    pub answer: *const c_char,
+    /// The return address.
+    pub caller: usize,
+    /// The number of the [`Function`](opentelemetry_injector_policy::formats::trace_channel::Function).
+    pub function: u8,
+}
+
+/// Records one call in the channel.
+pub fn call(call: Call) {
     let Some(session) = session() else {
         return;
     };
-    let outcome = match (original.is_null(), ptr::eq(original, answer)) {
+    let outcome = match (call.original.is_null(), ptr::eq(call.original, call.answer)) {
         (_, false) => Outcome::Injected,
         (false, true) => Outcome::Hit,
         (true, true) => Outcome::Miss,
     };
     let process = session.process();
-    session.learn_place(caller);
-    let text = session.text(bytes(name), bytes(answer));
+    session.learn_place(call.caller);
+    let text = session.text(bytes(call.name), bytes(call.answer));
     let thread = session.threads.current();
+    session.tell_changes(thread);
     let time = session.clock.now();
     session.channel.append(Kind::Call, CALL, |record| {
         record.numbers(process, thread);
         record.put(&time.to_ne_bytes());
-        record.put(&caller.to_ne_bytes());
+        record.put(&call.caller.to_ne_bytes());
         record.put(&text.to_ne_bytes());
-        record.put(&[Function::Getenv as u8, outcome as u8]);
+        record.put(&[call.function, outcome as u8]);
     });
 }
+
+/// The injector itself has changed the environment; inside of an attempt.
+pub fn environment_was_added_to() {
+    if let Some(session) = session() {
+        session.tell_changes(INJECTOR);
+    }
+}
+
+/// In a thread's place.
+const INJECTOR: usize = 0;
 
 /// The length of a call's payload.
 const CALL: usize = 34;
@@ -130,10 +164,10 @@ fn bytes<'t>(text: *const c_char) -> &'t [u8] {
 impl Session {
     /// This process's number. A child of fork tells of itself when it asks for it.
     fn process(&self) -> usize {
-        match self.process.load(Ordering::Relaxed) {
+        match self.own.process.load(Ordering::Relaxed) {
             0 => {
                 let process = kernel::process_id();
-                self.process.store(process, Ordering::Relaxed);
+                self.own.process.store(process, Ordering::Relaxed);
                 let parent = kernel::parent_id();
                 let time = self.clock.now();
                 self.channel.append(Kind::Fork, 16, |record| {
@@ -158,7 +192,7 @@ impl Session {
 
     fn tell_process(&self, host: &impl Process) {
         let (process, parent) = (kernel::process_id(), kernel::parent_id());
-        self.process.store(process, Ordering::Relaxed);
+        self.own.process.store(process, Ordering::Relaxed);
         let time = self.clock.now();
         let (path, arguments) = (host.executable(), host.command_line());
         let length = arguments.iter().map(|text| text.len() + 1).sum::<usize>();
@@ -175,13 +209,35 @@ impl Session {
         });
     }
 
-    /// What the agents' settings and the activating variables are at the start.
+    /// What the environment is at the start.
     fn tell_variables(&self) {
-        environment::each(|entry| {
-            let begins = |name: &&str| entry.starts_with(name.as_bytes());
-            if variable::BEGINNINGS.iter().any(begins) {
-                self.tell(Kind::Variable, [entry]);
-            }
+        for (entry, text) in environment::current() {
+            let place = (entry as usize).to_ne_bytes();
+            self.tell(Kind::Variable, [&place, text.to_bytes()]);
+            self.entries.add(entry as usize);
+        }
+    }
+
+    /// Tells what has changed in the environment since the last call.
+    fn tell_changes(&self, thread: usize) {
+        if self.entries.are_current() {
+            return;
+        }
+        let process = self.process();
+        let time = self.clock.now();
+        self.own.turn.take(|| {
+            self.entries.update(|change| {
+                let (kind, entry, text) = match change {
+                    Change::Set(entry, text) => (Kind::Set, entry, text),
+                    Change::Unset(entry) => (Kind::Unset, entry, &b""[..]),
+                };
+                self.channel.append(kind, 24 + text.len(), |record| {
+                    record.numbers(process, thread);
+                    record.put(&time.to_ne_bytes());
+                    record.put(&entry.to_ne_bytes());
+                    record.put(text);
+                });
+            });
         });
     }
 

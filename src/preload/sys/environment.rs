@@ -258,19 +258,14 @@ pub fn restore(marker: &CStr) {
     }
 }
 
-/// Looks at every entry.
-pub fn each(mut look: impl FnMut(&[u8])) {
-    current().for_each(|(_, text)| look(text.to_bytes()));
-}
-
 /// The entries one after the other with their texts.
-fn current() -> impl Iterator<Item = (*const c_char, &'static CStr)> {
+pub fn current() -> impl Iterator<Item = (*const c_char, &'static CStr)> {
     // SAFETY: entries are C strings.
     entries().map(|entry| (entry, unsafe { CStr::from_ptr(entry) }))
 }
 
 /// The entries one after the other, as they are found when it is their turn.
-fn entries() -> impl Iterator<Item = *const c_char> {
+pub fn entries() -> impl Iterator<Item = *const c_char> {
     // SAFETY: reading one word that libc only ever replaces as a whole.
     let mut next = unsafe { ptr::read_volatile(&raw const __environ) };
     core::iter::from_fn(move || {

@@ -299,6 +299,15 @@ fn set_signals(how: c_int, signals: &Signals, before: *mut Signals) -> Result<us
     )
 }
 
+/// Whether 8 bytes from an address, rounded down to a multiple of 8, may be read: the kernel reads a set of
+/// signals before it refuses an operation that does not exist (rt_sigprocmask(2): EFAULT, else EINVAL).
+pub fn is_readable(address: usize) -> bool {
+    let (no_operation, size) = (usize::MAX, size_of::<Signals>());
+    let address = address & (size - 1).wrapping_neg();
+    let asked = [no_operation, address, 0, size, 0, 0];
+    call(libc::SYS_rt_sigprocmask, asked) == Err(libc::EINVAL)
+}
+
 /// The signal stack of this thread where it runs on it (sigaltstack(2)).
 pub fn signal_stack_in_use() -> Option<libc::stack_t> {
     let mut stack = MaybeUninit::<libc::stack_t>::uninit();

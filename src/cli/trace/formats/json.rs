@@ -1,6 +1,7 @@
 //! JSON lines; docs/trace.schema.json says what is in them.
 
 use crate::trace::callers::Caller;
+use crate::trace::changes::{Change, Event};
 use crate::trace::recording::{Call, Outcome, Program, Recording};
 use crate::trace::redaction;
 use crate::trace::report::Report;
@@ -21,6 +22,12 @@ pub fn lines(report: &mut Report<'_>) -> String {
         let caller = report.callers.of(recording, call);
         values.push(self::call(recording, call, &caller, start));
     }
+    values.extend(
+        report
+            .changes()
+            .into_iter()
+            .map(|change| self::change(recording, change, start)),
+    );
     values.extend(report.rows().iter().map(|row| {
         let [misses, hits, injected] = row.outcomes;
         json!({
@@ -57,9 +64,25 @@ fn call(recording: &Recording, call: &Call, caller: &Caller, start: u64) -> Valu
     let value = redaction::shown(&text.name, &text.value);
     json!({
         "type": "call", "pid": recording.programs[call.program].process, "thread": call.thread,
-        "time": seconds(call.time, start), "function": "getenv", "name": text.name,
+        "time": seconds(call.time, start), "function": call.function.name(),
+        "name": text.name,
         "result": call.outcome.name(),
         "value": (call.outcome != Outcome::Miss).then_some(value), "caller": place(caller),
+    })
+}
+
+fn change(recording: &Recording, change: &Change, start: u64) -> Value {
+    let shown = |value: &Option<String>| {
+        value
+            .as_ref()
+            .map(|value| redaction::shown(&change.name, value))
+    };
+    let name = (change.event != Event::Cleared).then_some(&change.name);
+    json!({
+        "type": "change", "event": change.event.name(),
+        "pid": recording.programs[change.program].process, "thread": change.thread,
+        "time": seconds(change.time, start), "name": name,
+        "old": shown(&change.old), "new": shown(&change.new),
     })
 }
 

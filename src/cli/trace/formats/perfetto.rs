@@ -29,9 +29,23 @@ pub fn text(report: &mut Report<'_>) -> String {
             "ts": call.time.saturating_sub(start) as f64 / 1e3,
             "pid": recording.programs[call.program].process, "tid": call.thread,
             "args": {
-                "result": call.outcome.name(), "caller": caller.to_string(),
+                "function": call.function.name(), "result": call.outcome.name(), "caller": caller.to_string(),
                 "value": (call.outcome != Outcome::Miss).then_some(value),
             },
+        }));
+    }
+    for change in report.changes() {
+        let shown = |value: &Option<String>| {
+            value
+                .as_ref()
+                .map(|value| redaction::shown(&change.name, value))
+        };
+        events.push(json!({
+            "ph": "i", "s": "t", "cat": change.event.name(),
+            "name": format!("{} {}", change.event.name(), change.name).trim_end(),
+            "ts": change.time.saturating_sub(start) as f64 / 1e3,
+            "pid": recording.programs[change.program].process, "tid": change.thread,
+            "args": {"old": shown(&change.old), "new": shown(&change.new)},
         }));
     }
     format!(
