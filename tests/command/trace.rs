@@ -9,10 +9,14 @@ use support::{Scene, has, root, skip};
 
 /// A program of tests/programs, compiled.
 fn compiled(scratch: &Scratch, name: &str) -> String {
+    compiled_with(scratch, name, &["-pthread"])
+}
+
+fn compiled_with(scratch: &Scratch, name: &str, arguments: &[&str]) -> String {
     let program = scratch.path().join(name.trim_start_matches("traps/"));
     let source = root().join(format!("tests/programs/{name}.c"));
     let mut compiler = Command::new("cc");
-    let compiler = compiler.arg("-o").arg(&program).arg(source).arg("-pthread");
+    let compiler = compiler.arg("-o").arg(&program).arg(source).args(arguments);
     assert!(compiler.status().unwrap().success());
     program.to_str().unwrap().to_owned()
 }
@@ -314,6 +318,119 @@ fn threads_may_ask_while_another_one_changes_the_environment() {
     assert!(changes.iter().any(|change| odd(&change)), "{changes:?}");
 }
 
+/// The functions of the stack of each call for a name, the caller first.
+fn stacks(text: &str, name: &str) -> Vec<Vec<String>> {
+    let calls = of_type(text, "call").into_iter();
+    let stacks = calls.filter(|call| call["name"] == name).map(|call| {
+        let frames = call["stack"].as_array().unwrap().iter();
+        frames
+            .map(|frame| frame["function"].as_str().unwrap_or("?").to_owned())
+            .collect()
+    });
+    stacks.collect()
+}
+
+#[test]
+fn whole_stacks_are_told_without_frame_pointers_in_programs_at_any_address() {
+    let scratch = Scratch::new();
+    let library = compiled_with(&scratch, "deep_stack_library", &["-shared", "-fPIC", "-O2"]);
+    for kind in ["-pie", "-no-pie"] {
+        let options = [
+            kind,
+            "-O2",
+            "-fomit-frame-pointer",
+            "-fasynchronous-unwind-tables",
+            "-pthread",
+        ];
+        let program = compiled_with(&scratch, "deep_stack", &options);
+        let options = ["--backtrace", "--format", "json", "-o", "out"];
+        let out = traced(&scratch, &options, &[], &[&program, &library]);
+        assert_eq!(out.code, 0, "{out:?}");
+        let text = fs::read_to_string(scratch.path().join("out")).unwrap();
+        let chain = ["innermost", "middle", "outer"];
+        for (name, next) in [
+            ("IN_MAIN", "main"),
+            ("THROUGH_LIBRARY", "pass_on"),
+            ("IN_THREAD", "in_thread"),
+            ("IN_CHILD", "main"),
+        ] {
+            let stacks = stacks(&text, name);
+            let wanted = [&chain[..], &[next]].concat();
+            assert_eq!(
+                stacks[0].get(..4).unwrap_or(&stacks[0]),
+                wanted,
+                "{kind} {name} {stacks:?}"
+            );
+        }
+        assert!(
+            stacks(&text, "THROUGH_LIBRARY")[0].contains(&"main".to_owned()),
+            "{text}"
+        );
+        assert_eq!(
+            stacks(&text, "IN_MAIN")[1][..3],
+            ["innermost", "middle", "main"]
+        );
+
+        let out = traced(
+            &scratch,
+            &["--backtrace=2", "--name", "IN_MAIN"],
+            &[],
+            &[&program],
+        );
+        let (_, told) = out.stderr.split_once("\nStacks\n").unwrap();
+        let told: Vec<_> = told
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .map(|line| line.split('+').next().unwrap())
+            .collect();
+        assert_eq!(
+            told,
+            ["  IN_MAIN, 2 times", "    innermost", "    middle"],
+            "{}",
+            out.stderr
+        );
+
+        let options = ["--tree", "--caller", "outer", "--name", "IN_*"];
+        let out = traced(&scratch, &options, &[], &[&program]);
+        let (_, tree) = out.stderr.split_once("\nTree\n").unwrap();
+        let line = |text: &str| tree.lines().any(|line| line.trim_start() == text);
+        assert!(
+            line("2 main (deep_stack)") && line("1 \"IN_THREAD\""),
+            "{tree}"
+        );
+        // The other call of IN_MAIN came not through `outer`.
+        assert!(out.stderr.starts_with("Trace: 3 of "), "{}", out.stderr);
+    }
+}
+
+#[test]
+fn nothing_is_read_behind_the_end_of_a_stack() {
+    let scratch = Scratch::new();
+    let program = compiled(&scratch, "traps/top_of_a_stack");
+    let options = ["--backtrace=256", "--format", "json", "-o", "out"];
+    let out = traced(&scratch, &options, &[("HOME", "/here")], &[&program]);
+    assert_eq!(
+        (out.code, out.stdout.as_str()),
+        (0, "asked 3 times\n"),
+        "{out:?}"
+    );
+    let text = fs::read_to_string(scratch.path().join("out")).unwrap();
+    let stacks = stacks(&text, "HOME");
+    assert_eq!(
+        (stacks.len(), stacks[0][0].as_str()),
+        (3, "ask"),
+        "{stacks:?}"
+    );
+    for (program, wanted) in [
+        ("traps/changes_environment_beside_askers", "right\n"),
+        ("ask_in_thread_and_child", ""),
+    ] {
+        let program = compiled(&scratch, program);
+        let out = traced(&scratch, &options, &[("HOME", "/here")], &[&program]);
+        assert_eq!((out.code, out.stdout.as_str()), (0, wanted), "{out:?}");
+    }
+}
+
 #[test]
 fn json_lines_are_as_their_schema_says() {
     let modules = root().join(".cache/kubernetes-validate");
@@ -331,7 +448,7 @@ fn json_lines_are_as_their_schema_says() {
     ];
     let out = traced(
         &scratch,
-        &["--format", "json", "-o", "lines"],
+        &["--backtrace", "--format", "json", "-o", "lines"],
         &variables,
         &line,
     );

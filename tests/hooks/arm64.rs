@@ -4,6 +4,10 @@
 //! qemu-user is not a kernel: it knows no `PR_SET_MDWE`, and before version 8.1 it does not notice
 //! that code which it has translated already is written through `/proc/self/mem`.
 
+use opentelemetry_injector_policy::formats::trace_channel::{self, Kind, Step};
+use std::fs::File;
+use std::os::fd::FromRawFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -256,6 +260,92 @@ fn a_trace_tells_the_call_sites() {
         let line = format!("getenv{call}, called from {}+0x", program.display());
         assert!(stderr(&output).contains(&line), "{}", stderr(&output));
     }
+}
+
+/// The channel of a trace session that records stacks of so many bytes, and its path.
+fn channel(stack: u64) -> (File, String) {
+    // SAFETY: the name is a C string.
+    let number = unsafe { libc::memfd_create(c"channel".as_ptr(), libc::MFD_ALLOW_SEALING) };
+    assert!(number >= 0);
+    // SAFETY: the descriptor is new and nobody else's.
+    let file = unsafe { File::from_raw_fd(number) };
+    let length = 8 << 20;
+    file.set_len(length).unwrap();
+    // SAFETY: fcntl(2) of this file.
+    assert_eq!(
+        unsafe { libc::fcntl(number, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) },
+        0
+    );
+    let words = [
+        (trace_channel::MAGIC_AT, trace_channel::MAGIC),
+        (trace_channel::LENGTH_AT, length),
+        (trace_channel::LIMIT_AT, length),
+        (trace_channel::STACK_AT, stack),
+        (trace_channel::NEXT_AT, trace_channel::HEADER as u64),
+    ];
+    for (place, word) in words {
+        file.write_all_at(&word.to_ne_bytes(), place as u64)
+            .unwrap();
+    }
+    (file, format!("/proc/{}/fd/{number}", std::process::id()))
+}
+
+/// The records of a channel.
+fn records(file: &File) -> Vec<(Kind, Vec<u8>)> {
+    let mut slots = vec![0; 8 << 20];
+    file.read_exact_at(&mut slots, 0).unwrap();
+    let mut rest = &slots[trace_channel::HEADER..];
+    let mut records = Vec::new();
+    while let Step::Record(kind, payload, count) = trace_channel::read(rest) {
+        records.push((kind, payload));
+        rest = &rest[count * trace_channel::SLOT..];
+    }
+    records
+}
+
+#[test]
+fn a_trace_session_tells_functions_and_stacks_as_far_as_they_go() {
+    let Some(arm64) = Arm64::new() else { return };
+    let traced = |name: &str, arguments: &[&str]| {
+        let program = arm64.compile(name);
+        let (file, path) = channel(8192);
+        let mut command = arm64.run(&program);
+        command.env("OPENTELEMETRY_INJECTOR_TRACE", path);
+        let printed = succeed(command.args(arguments));
+        (printed, records(&file))
+    };
+    let (printed, told) = traced("ask", &["HOME"]);
+    assert_eq!(printed, "HOME=/here\n");
+    let payloads = |kind| {
+        told.iter()
+            .filter(move |(other, _)| *other == kind)
+            .map(|(_, payload)| payload)
+    };
+    let functions: Vec<_> = payloads(Kind::Call).map(|payload| payload[32]).collect();
+    assert!(
+        functions.ends_with(&[0, 1]),
+        "getenv, secure_getenv: {functions:?}"
+    );
+    let word =
+        |payload: &[u8], at: usize| u64::from_ne_bytes(payload[at..at + 8].try_into().unwrap());
+    for (stack, call) in payloads(Kind::Stack).zip(payloads(Kind::Call)) {
+        assert_eq!(word(stack, 16), word(call, 16), "the caller");
+        // The frame record of the caller, or one above it, lies in the bytes.
+        let (start, frame) = (word(stack, 24), word(stack, 32));
+        assert!(
+            (start..start + 8192).contains(&frame),
+            "{start:x} {frame:x}"
+        );
+    }
+    assert_eq!(payloads(Kind::Stack).count(), functions.len());
+
+    let (printed, told) = traced("traps/top_of_a_stack", &[]);
+    assert_eq!(printed, "asked 3 times\n");
+    let lengths = told.iter().filter(|(kind, _)| *kind == Kind::Stack);
+    let lengths: Vec<_> = lengths
+        .map(|(_, payload)| payload.len() - trace_channel::BEFORE_STACK)
+        .collect();
+    assert!(lengths.iter().any(|length| *length < 1024), "{lengths:?}");
 }
 
 #[test]

@@ -25,9 +25,9 @@ int main(void) {
     putenv(token);
     ask();
     // The same texts in other places, and one more.
-    static char *entries[64];
+    static char *entries[1000];
     int count = 0;
-    for (; environ[count] && count < 60; count++) entries[count] = strdup(environ[count]);
+    for (; environ[count] && count < 990; count++) entries[count] = strdup(environ[count]);
     entries[count] = "DIRECT=here";
     environ = entries;
     ask();

@@ -22,6 +22,14 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The function and its file; the address where there is none.
+    pub fn function_name(&self) -> String {
+        match &self.function {
+            Some(function) => format!("{} ({})", function.name, self.module_name()),
+            None => self.to_string(),
+        }
+    }
+
     /// The file's name without its folder.
     pub fn module_name(&self) -> &str {
         let Some(path) = &self.module else {
@@ -72,14 +80,25 @@ impl Callers {
 
     /// Where a call of the recording comes from.
     pub fn of(&mut self, recording: &Recording, call: &Call) -> Caller {
-        let key = (call.program, call.caller);
+        self.at(recording, (call.program, call.caller))
+    }
+
+    /// The functions of a call's stack, the caller first; where no stack was recorded, that alone.
+    pub fn stack(&mut self, recording: &Recording, call: &Call) -> Vec<Caller> {
+        let addresses = recording.addresses(call).iter();
+        addresses
+            .map(|address| self.at(recording, (call.program, *address)))
+            .collect()
+    }
+
+    fn at(&mut self, recording: &Recording, key: Key) -> Caller {
         if !self.found.contains_key(&key) {
             self.find(recording);
         }
         self.found
             .get(&key)
             .cloned()
-            .unwrap_or_else(|| nowhere(call.caller))
+            .unwrap_or_else(|| nowhere(key.1))
     }
 
     /// Whether an executable has a getenv of its own, which is no hooked one.
@@ -95,21 +114,26 @@ impl Callers {
     /// Finds the callers of all new calls, for each file together.
     fn find(&mut self, recording: &Recording) {
         let mut in_files: HashMap<&str, Vec<(u64, Key)>> = HashMap::new();
-        for call in recording.calls.get(self.seen..).unwrap_or_default() {
-            let key = (call.program, call.caller);
+        let new = recording.calls.get(self.seen..).unwrap_or_default();
+        let places = new.iter().flat_map(|call| {
+            let addresses = recording.addresses(call).iter();
+            addresses.map(|address| (call.program, *address))
+        });
+        for key in places {
             if self.found.contains_key(&key) {
                 continue;
             }
+            let (program, back) = key;
             // The return address may be the next function's first.
-            let address = call.caller.wrapping_sub(1);
-            let mut caller = nowhere(call.caller);
-            match recording.module_at(call.program, address) {
+            let address = back.wrapping_sub(1);
+            let mut caller = nowhere(back);
+            match recording.module_at(program, address) {
                 Some(module) => {
                     let place = (address - module.start, key);
                     in_files.entry(&module.path).or_default().push(place);
                 }
                 None => {
-                    let process = recording.programs[call.program].process;
+                    let process = recording.programs[program].process;
                     caller.function = self.maps.function(process, address);
                 }
             }

@@ -16,6 +16,13 @@ const STEP: u64 = 4 << 20;
 /// How far ahead of the processes, in bytes: a quarter of a million calls.
 const AHEAD: u64 = 16 << 20;
 
+/// How far ahead of a program that has told little so far: memory takes time to be had.
+const LEAST_AHEAD: u64 = 8 << 20;
+
+/// The same two for calls with their stacks, which take more room than time.
+const AHEAD_WITH_STACKS: u64 = 64 << 20;
+const LEAST_AHEAD_WITH_STACKS: u64 = 16 << 20;
+
 /// How much is read at a time, in bytes.
 const CHUNK: u64 = 1 << 20;
 
@@ -24,6 +31,7 @@ pub struct Channel {
     file: File,
     length: u64,
     limit: u64,
+    has_stacks: bool,
 }
 
 /// What the processes' side has counted.
@@ -36,11 +44,11 @@ pub struct Counts {
 }
 
 impl Channel {
-    /// A channel that takes up to `length` bytes.
+    /// A channel that takes up to `length` bytes, for which each call records `stack` bytes of its stack.
     ///
     /// # Errors
     /// The system has no memory for it, or no such files.
-    pub fn new(length: u64) -> io::Result<Self> {
+    pub fn new(length: u64, stack: u64) -> io::Result<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let file = File::from(rustix::fs::memfd_create(
             "opentelemetry-injector trace",
@@ -55,8 +63,10 @@ impl Channel {
             file,
             length,
             limit: 0,
+            has_stacks: stack > 0,
         };
         channel.set(layout::LENGTH_AT, length)?;
+        channel.set(layout::STACK_AT, stack)?;
         channel.set(layout::NEXT_AT, HEADER as u64)?;
         channel.set(layout::MAGIC_AT, layout::MAGIC)?;
         channel.extend()?;
@@ -75,7 +85,13 @@ impl Channel {
     /// There is no more memory.
     pub fn make_room(&mut self) -> io::Result<()> {
         let next = self.next()?;
-        while self.limit < self.length && next + AHEAD > self.limit {
+        let (least, most) = if self.has_stacks {
+            (LEAST_AHEAD_WITH_STACKS, AHEAD_WITH_STACKS)
+        } else {
+            (LEAST_AHEAD, AHEAD)
+        };
+        let ahead = next.saturating_mul(4).clamp(least, most);
+        while self.limit < self.length && next + ahead > self.limit {
             self.extend()?;
         }
         Ok(())
@@ -147,7 +163,7 @@ impl Reader {
             channel.file.read_exact_at(&mut bytes, self.at)?;
             let used = self.take_from(&bytes, is_over, &mut take);
             self.at += used as u64;
-            if used < length.saturating_sub(layout::LONGEST * 2) || used == 0 {
+            if used < length.saturating_sub(layout::LONGEST_STACK * 2) || used == 0 {
                 break;
             }
         }
@@ -204,7 +220,7 @@ mod tests {
 
     #[test]
     fn records_are_read_in_order_and_what_was_killed_is_counted() {
-        let channel = Channel::new(8 << 20).unwrap();
+        let channel = Channel::new(8 << 20, 0).unwrap();
         append(&channel, Kind::Note, &[b'a'; 100], true);
         append(&channel, Kind::Note, &[b'b'; 100], false);
         append(&channel, Kind::Note, b"c", true);
@@ -220,7 +236,7 @@ mod tests {
 
     #[test]
     fn many_records_are_read_over_the_ends_of_chunks() {
-        let channel = Channel::new(8 << 20).unwrap();
+        let channel = Channel::new(8 << 20, 0).unwrap();
         let count = 3 * CHUNK as usize / (2 * SLOT);
         for _ in 0..count {
             append(&channel, Kind::Note, &[b'a'; 60], true);
@@ -232,11 +248,15 @@ mod tests {
 
     #[test]
     fn nobody_can_make_it_shorter_and_room_is_made_ahead() {
-        let mut channel = Channel::new(3 * AHEAD).unwrap();
+        let mut channel = Channel::new(3 * AHEAD, 0).unwrap();
         assert!(channel.file.set_len(100).is_err());
         assert_eq!(channel.word(layout::LIMIT_AT).unwrap(), STEP);
         channel.make_room().unwrap();
-        assert_eq!(channel.word(layout::LIMIT_AT).unwrap(), AHEAD + STEP);
+        let limit = |channel: &Channel| channel.word(layout::LIMIT_AT).unwrap();
+        assert_eq!(limit(&channel), LEAST_AHEAD + STEP);
+        channel.set(layout::NEXT_AT, 8 << 20).unwrap();
+        channel.make_room().unwrap();
+        assert_eq!(limit(&channel), AHEAD + (8 << 20));
         channel.set(layout::NEXT_AT, u64::MAX).unwrap();
         channel.make_room().unwrap();
         assert_eq!(channel.word(layout::LIMIT_AT).unwrap(), 3 * AHEAD);

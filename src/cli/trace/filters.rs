@@ -11,7 +11,8 @@ pub struct Filters {
     /// Only names that match, for example 'OTEL_*' (may be repeated)
     #[arg(long = "name", value_name = "PATTERN")]
     names: Vec<String>,
-    /// Only calls from files, or functions, that match: by name or path (may be repeated)
+    /// Only calls from files, or functions, that match: by name or path (may be repeated); with whole stacks, any
+    /// function of the stack counts
     #[arg(long = "caller", value_name = "PATTERN")]
     callers: Vec<String>,
     /// No calls from files, or functions, that match, for example 'libc.so*' (may be repeated)
@@ -69,21 +70,27 @@ impl Filters {
             && (!self.no_children || program.process == first)
     }
 
-    /// Whether a call passes by its caller.
-    pub fn accept_caller(&self, caller: &Caller) -> bool {
-        let path = caller.module.as_deref().unwrap_or_default();
-        let function = caller
-            .function
-            .as_ref()
-            .map_or("", |function| &function.name);
-        let texts = [caller.module_name(), path, function];
-        let matches = |pattern: &String| {
-            let mut texts = texts.iter();
-            texts.any(|text| glob::matches(pattern.as_bytes(), text.as_bytes()))
-        };
-        (self.callers.is_empty() || self.callers.iter().any(matches))
-            && !self.not_callers.iter().any(matches)
+    /// Whether a call passes by its stack, the caller first: one of all its functions is wanted, and the caller
+    /// is not unwanted. (What is unwanted at the root, libc above all, is in every stack.)
+    pub fn accept_stack(&self, stack: &[Caller]) -> bool {
+        let is_unwanted = |caller| matches(&self.not_callers, caller);
+        (self.callers.is_empty() || stack.iter().any(|caller| matches(&self.callers, caller)))
+            && !stack.first().is_some_and(is_unwanted)
     }
+}
+
+/// Whether a pattern matches a caller's file or function.
+fn matches(patterns: &[String], caller: &Caller) -> bool {
+    let path = caller.module.as_deref().unwrap_or_default();
+    let function = caller
+        .function
+        .as_ref()
+        .map_or("", |function| &function.name);
+    let texts = [caller.module_name(), path, function];
+    patterns.iter().any(|pattern| {
+        let mut texts = texts.iter();
+        texts.any(|text| glob::matches(pattern.as_bytes(), text.as_bytes()))
+    })
 }
 
 #[cfg(test)]
@@ -123,6 +130,12 @@ mod tests {
             }),
             line: None,
         };
+        let root = Caller {
+            module: Some("/lib/libroot.so".into()),
+            function: None,
+            ..caller.clone()
+        };
+        let stack = [caller, root];
         let with = |callers: &[&str], not_callers: &[&str]| {
             let owned = |patterns: &[&str]| patterns.iter().map(ToString::to_string).collect();
             let filters = Filters {
@@ -130,10 +143,11 @@ mod tests {
                 not_callers: owned(not_callers),
                 ..Filters::default()
             };
-            filters.accept_caller(&caller)
+            filters.accept_stack(&stack)
         };
         assert!(with(&["node"], &[]) && with(&["/usr/*"], &[]) && with(&["main"], &[]));
         assert!(!with(&["python*"], &[]) && !with(&[], &["n*"]) && !with(&["node"], &["main"]));
         assert!(with(&[], &["libc.so*"]));
+        assert!(with(&["libroot.so"], &[]) && with(&[], &["libroot.so"]));
     }
 }

@@ -50,7 +50,7 @@ impl Live {
             let name = &recording.text(call).name;
             if filters.accept(name, call.outcome, program, first) {
                 let caller = self.callers.of(recording, call);
-                if filters.accept_caller(&caller) {
+                if filters.accept_stack(&self.callers.stack(recording, call)) {
                     lines += &self.line(recording, call, &caller.to_string());
                 }
             }

@@ -12,9 +12,11 @@ mod recording;
 mod redaction;
 mod report;
 mod session;
+mod stacks;
 mod summary;
 mod symbol_tables;
 mod symbols;
+mod tree;
 
 use crate::complain;
 use crate::machine::default_agents;
@@ -25,7 +27,7 @@ use crate::trace::channel::Channel;
 use crate::trace::filters::Filters;
 use crate::trace::formats::{flamegraph, json, perfetto};
 use crate::trace::live::Live;
-use crate::trace::report::Report;
+use crate::trace::report::{Report, Stacks};
 use clap::ValueEnum;
 use opentelemetry_injector_policy::config::overrides;
 use std::collections::BTreeMap;
@@ -53,16 +55,22 @@ pub struct Arguments {
     /// Write the result to a file instead of stderr
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Record whole stacks, with at most N functions each (default 32)
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+          default_missing_value = "32", value_parser = clap::value_parser!(u16).range(1..=256))]
+    backtrace: Option<u16>,
+    /// Merge the stacks into one tree, from the first function on
+    #[arg(long)]
+    tree: bool,
     /// What the result is written as
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Draw who asks for what into a file (SVG)
     #[arg(long, value_name = "FILE")]
     flamegraph: Option<PathBuf>,
-    /// The most memory that the trace takes, in MiB; a million calls take 64
-    #[arg(long, value_name = "MIB", default_value_t = 256,
-          value_parser = clap::value_parser!(u64).range(16..=65536))]
-    buffer: u64,
+    /// The most memory that the trace takes, in MiB; a million calls take 64 (default 256; 2048 with stacks)
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(16..=65536))]
+    buffer: Option<u64>,
     /// Not available: hooks go in when a program starts
     #[arg(long, value_name = "PID", exclusive = true)]
     pid: Option<u32>,
@@ -81,6 +89,9 @@ enum Format {
     Perfetto,
 }
 
+/// How many functions of a stack are told of where nothing else is said.
+const FRAMES: usize = 32;
+
 const AFTER_HELP: &str = "\
 Exit status:
   that of the command (128 and the signal's number where a signal ended it), or
@@ -94,7 +105,8 @@ A running process cannot be traced: the hooks go in before its first thread. Sta
 Examples:
   opentelemetry-injector trace -- node app.js
   opentelemetry-injector trace --name 'OTEL_*' --only misses -- ./start-shop.sh
-  opentelemetry-injector trace --live --not-caller 'libc.so*' -o trace.txt -- python3 app.py";
+  opentelemetry-injector trace --live --not-caller 'libc.so*' -o trace.txt -- python3 app.py
+  opentelemetry-injector trace --name 'OTEL_*' --tree -- node app.js";
 
 /// Why there is no result.
 #[derive(Debug)]
@@ -122,7 +134,15 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     }
     let mut command = arguments.launch.prepare().map_err(TraceError::Launch)?;
     let mut output = Output::open(arguments.output.as_deref())?;
-    let mut channel = Channel::new(arguments.buffer << 20).map_err(TraceError::Channel)?;
+    let frames = match (arguments.backtrace, arguments.tree) {
+        (Some(frames), _) => frames.into(),
+        (None, true) => FRAMES,
+        (None, false) => 0,
+    };
+    let default = if frames > 0 { 2048 } else { 256 };
+    let length = arguments.buffer.unwrap_or(default) << 20;
+    let channel = Channel::new(length, stacks::length(frames));
+    let mut channel = channel.map_err(TraceError::Channel)?;
     command.env(overrides::TRACE, channel.path());
     let child = session::start(&mut command).map_err(|error| {
         let program = command.get_program().to_owned();
@@ -132,9 +152,8 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let _ = channel.make_room();
     let mut live = arguments.live.then(|| Live::new(output.style));
     let mut progress = Progress::new(&output);
-    let is_watched = live.is_some() || progress.is_shown;
     let filters = &arguments.filters;
-    let ended = session::run(child, &mut channel, is_watched, |recording, first| {
+    let ended = session::run(child, &mut channel, frames, |recording, first| {
         progress.show(recording.calls.len());
         if let Some(live) = &mut live {
             output.write(live.lines(recording, filters, first, false).as_bytes());
@@ -152,6 +171,11 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
         recording: &ended.recording,
         callers: Callers::new(arguments.format == Format::Json),
         filters,
+        stacks: match (arguments.tree, frames) {
+            (true, _) => Stacks::Tree,
+            (false, 0) => Stacks::None,
+            (false, _) => Stacks::ByName,
+        },
         first: ended.first,
         findings: findings::findings(&ended.recording, &configured(&command)),
         counts: channel.counts().map_err(TraceError::Channel)?,

@@ -1,6 +1,7 @@
 //! What traced processes have told, put together: processes, where their files are mapped, calls.
 
 use crate::trace::changes::{Change, Environment};
+use crate::trace::stacks::{Raw, Unwinding};
 use opentelemetry_injector_policy::formats::trace_channel::Kind;
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ pub struct Program {
     /// The environment at the start, in its order.
     pub variables: Vec<(String, String)>,
     environment: Environment,
+    /// How many of the parent's modules a child of fork has.
+    inherited: usize,
     /// What the object has decided.
     pub notes: Vec<String>,
 }
@@ -56,6 +59,8 @@ pub struct Call {
     pub function: Function,
     /// What it has led to.
     pub outcome: Outcome,
+    /// The number of its stack, where it was recorded.
+    pub stack: Option<usize>,
 }
 
 /// What was called.
@@ -120,9 +125,25 @@ pub struct Recording {
     texts: HashMap<u64, Text>,
     /// The newest program of each process.
     newest: HashMap<u32, usize>,
+    /// Different stacks: return addresses, from the call's on.
+    stacks: Vec<Vec<u64>>,
+    stack_numbers: HashMap<Vec<u64>, usize>,
+    /// Stacks whose calls have not come yet, by process and thread.
+    open_stacks: HashMap<(u32, u32), usize>,
+    unwinding: Unwinding,
+    /// How many functions a stack has at most.
+    frames: usize,
 }
 
 impl Recording {
+    /// One whose stacks have at most so many functions.
+    pub fn with_stacks(frames: usize) -> Self {
+        Self {
+            frames,
+            ..Self::default()
+        }
+    }
+
     /// Takes a record. What is too short for its kind is passed over.
     pub fn take(&mut self, kind: Kind, payload: &[u8]) {
         let mut fields = Fields(payload);
@@ -137,6 +158,7 @@ impl Recording {
             Kind::Note => self.note(&mut fields),
             Kind::Set => self.change(&mut fields, true),
             Kind::Unset => self.change(&mut fields, false),
+            Kind::Stack => self.stack_record(&mut fields),
         };
     }
 
@@ -177,6 +199,50 @@ impl Recording {
         own.or_else(|| self.module_at(program.forked_from?, address))
     }
 
+    /// Where files are mapped in a program, what was told last at the end: start, end, path.
+    fn modules(&self, program: usize) -> Vec<(u64, u64, &str)> {
+        let program = &self.programs[program];
+        let mut modules = program.forked_from.map_or_else(Vec::new, |from| {
+            // What the parent loads after that is not here.
+            let mut modules = self.modules(from);
+            modules.truncate(program.inherited);
+            modules
+        });
+        let own = program.modules.iter();
+        modules.extend(own.map(|module| (module.start, module.end, module.path.as_str())));
+        modules
+    }
+
+    /// The return addresses of a call, from its own on.
+    pub fn addresses<'r>(&'r self, call: &'r Call) -> &'r [u64] {
+        match call.stack.and_then(|stack| self.stacks.get(stack)) {
+            Some(stack) => stack,
+            None => core::slice::from_ref(&call.caller),
+        }
+    }
+
+    fn stack_record(&mut self, fields: &mut Fields<'_>) -> Option<()> {
+        let process = fields.number()?;
+        let program = *self.newest.get(&process)?;
+        let (thread, _time) = (fields.number()?, fields.long()?);
+        let raw = Raw {
+            caller: fields.long()?,
+            stack_pointer: fields.long()?,
+            frame_pointer: fields.long()?,
+            bytes: fields.0,
+        };
+        let mut unwinding = core::mem::take(&mut self.unwinding);
+        let stack = unwinding.unwind(program, &self.modules(program), &raw, self.frames);
+        self.unwinding = unwinding;
+        let next = self.stacks.len();
+        let number = *self.stack_numbers.entry(stack).or_insert_with_key(|stack| {
+            self.stacks.push(stack.clone());
+            next
+        });
+        self.open_stacks.insert((process, thread), number);
+        Some(())
+    }
+
     fn process(&mut self, fields: &mut Fields<'_>) -> Option<()> {
         let (process, parent, time) = (fields.number()?, fields.number()?, fields.long()?);
         let rest = fields.rest();
@@ -201,12 +267,14 @@ impl Recording {
             .map(|index| &self.programs[index])
             .map(|parent| (parent.executable.clone(), parent.environment.clone()))
             .unwrap_or_default();
+        let inherited = forked_from.map_or(0, |from| self.modules(from).len());
         self.begin(Program {
             process,
             parent,
             time,
             executable,
             environment,
+            inherited,
             forked_from,
             ..Program::default()
         });
@@ -253,6 +321,7 @@ impl Recording {
             text,
             function,
             outcome,
+            stack: self.open_stacks.remove(&(process, thread)),
         });
         Some(())
     }
@@ -455,6 +524,7 @@ mod tests {
             Kind::Note,
             Kind::Set,
             Kind::Unset,
+            Kind::Stack,
         ];
         for kind in kinds {
             recording.take(kind, &numbers(10, 0)[..7]);

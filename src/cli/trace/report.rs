@@ -9,9 +9,21 @@ use crate::trace::findings::Finding;
 use crate::trace::live;
 use crate::trace::recording::{Call, Function, Recording};
 use crate::trace::summary::{self, Row};
+use crate::trace::tree;
 use opentelemetry_injector_policy::runtimes::{boot, variable};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+
+/// How the table tells of stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stacks {
+    /// None were recorded.
+    None,
+    /// Each name's own.
+    ByName,
+    /// All as one tree.
+    Tree,
+}
 
 /// How many processes are named that have made the same change.
 const SHOWN: usize = 3;
@@ -22,6 +34,8 @@ pub struct Report<'s> {
     pub recording: &'s Recording,
     /// Who has called.
     pub callers: Callers,
+    /// How stacks are told of.
+    pub stacks: Stacks,
     /// What is told of.
     pub filters: &'s Filters,
     /// The command's own process.
@@ -62,7 +76,7 @@ impl<'s> Report<'s> {
                 && (!self.filters.need_callers()
                     || self
                         .filters
-                        .accept_caller(&self.callers.of(recording, call)))
+                        .accept_stack(&self.callers.stack(recording, call)))
             {
                 accepted.push(call);
             }
@@ -95,6 +109,11 @@ impl<'s> Report<'s> {
             text += &summary::shown(&rows, width, style);
         }
         let width = width.unwrap_or(100);
+        match self.stacks {
+            Stacks::None => {}
+            Stacks::ByName => text += &tree::stacks(self, style),
+            Stacks::Tree => text += &tree::tree(self, style),
+        }
         self.write_secure(&mut text, width);
         self.write_changes(&mut text, width, style);
         self.write_notes(&mut text, width, style);

@@ -36,22 +36,22 @@ pub fn start(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Waits for the command's end. `look` gets what has been told so far, from time to time, where
-/// `is_watched`.
+/// Waits for the command's end. `look` gets what has been told so far, from time to time.
+/// Stacks get at most so many `frames`.
 ///
 /// # Errors
 /// The channel cannot be read.
 pub fn run(
     mut child: Child,
     channel: &mut Channel,
-    is_watched: bool,
+    frames: usize,
     mut look: impl FnMut(&Recording, u32),
 ) -> io::Result<Ended> {
     let mut signals = Signals::new(signals_to_take())?;
     let first = child.id();
     let (ended, end) = mpsc::channel();
     thread::spawn(move || ended.send(child.wait()));
-    let (mut recording, mut reader) = (Recording::default(), Reader::new());
+    let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
     let take = |recording: &mut Recording, reader: &mut Reader, channel: &Channel, is_over| {
         reader.read(channel, is_over, |kind, payload| {
             recording.take(kind, payload)
@@ -68,10 +68,9 @@ pub fn run(
         // Without memory the processes drop what they have to say, and that is counted.
         let _ = channel.make_room();
         signals.pending().for_each(|signal| pass_on(signal, first));
-        if is_watched {
-            take(&mut recording, &mut reader, channel, false)?;
-            look(&recording, first);
-        }
+        // What is read now need not be read when the command has ended.
+        take(&mut recording, &mut reader, channel, false)?;
+        look(&recording, first);
     };
     take(&mut recording, &mut reader, channel, true)?;
     recording.finish();

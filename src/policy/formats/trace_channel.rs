@@ -23,8 +23,14 @@ pub const SLOT: usize = 64;
 /// How much of a slot is payload, behind its head.
 pub const PAYLOAD: usize = SLOT - 8;
 
-/// The longest payload of a record in bytes; what is longer is cut.
+/// The longest payload of a record in bytes; what is longer is cut. [`Kind::Stack`] has [`LONGEST_STACK`].
 pub const LONGEST: usize = 96 * PAYLOAD;
+
+/// The longest payload of a [`Kind::Stack`] in bytes: as many slots as a head can tell.
+pub const LONGEST_STACK: usize = 255 * PAYLOAD;
+
+/// The part of a [`Kind::Stack`] before the stack's bytes.
+pub const BEFORE_STACK: usize = 40;
 
 /// Where [`MAGIC`] stands.
 pub const MAGIC_AT: usize = 0;
@@ -32,6 +38,8 @@ pub const MAGIC_AT: usize = 0;
 pub const LENGTH_AT: usize = 8;
 /// How far processes may write: the command makes sure of memory before it moves this on.
 pub const LIMIT_AT: usize = 16;
+/// How many bytes of stack each call records; 0 for none. It is written before there is any process.
+pub const STACK_AT: usize = 24;
 /// Where the next record begins. In a line of the cache of its own, which is written all the time.
 pub const NEXT_AT: usize = 64;
 /// How many records found no room.
@@ -66,6 +74,19 @@ pub enum Kind {
     /// An entry that the environment has no more: process, thread, time, where it lay. What is told of one
     /// moment has the same thread and time.
     Unset = 9,
+    /// The stack of a call, right before that: process, thread, time, return address; stack pointer and frame
+    /// pointer after the return; the stack's bytes from the stack pointer on.
+    Stack = 10,
+}
+
+impl Kind {
+    /// The longest payload in bytes.
+    pub const fn longest(self) -> usize {
+        match self {
+            Self::Stack => LONGEST_STACK,
+            _ => LONGEST,
+        }
+    }
 }
 
 /// The head of a record's further slots.
@@ -128,6 +149,7 @@ pub fn read(slots: &[u8]) -> Step {
         7 => Kind::Note,
         8 => Kind::Set,
         9 => Kind::Unset,
+        10 => Kind::Stack,
         _ => return Step::Orphan,
     };
     let count = (head >> 8 & 0xff) as usize;

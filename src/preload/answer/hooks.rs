@@ -112,7 +112,7 @@ pub unsafe extern "C" fn answer_with_detour(
         name,
         original,
         answer,
-        caller,
+        frame,
         function: function as u8,
     });
     if TRACING.load(Ordering::Relaxed) {

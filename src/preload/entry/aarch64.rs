@@ -6,6 +6,7 @@ use crate::constructor::at_start::AtStart;
 use crate::entry::filter;
 use crate::sys::environment;
 use core::arch::{asm, global_asm};
+use core::ptr;
 
 /// A raw system call: unlike libc's wrappers it leaves `errno` alone, which belongs to the host.
 ///
@@ -202,7 +203,7 @@ global_asm!(
     ".cfi_rel_offset x29, 0",
     ".cfi_rel_offset x30, 8",
     "mov x29, sp",
-    "add x1, sp, #8",
+    "mov x1, sp",
     "bl {answer_with_detour}",
     "ldp x29, x30, [sp], #16",
     ".cfi_adjust_cfa_offset -16",
@@ -326,8 +327,22 @@ global_asm!(
 /// What the entry leaves on the stack for the detour.
 #[repr(C)]
 pub struct Frame {
+    /// x29 of the caller.
+    frame_pointer: usize,
     /// Where the call comes back to.
     pub return_address: usize,
+}
+
+impl Frame {
+    /// The caller's frame pointer.
+    pub fn frame_pointer(&self) -> usize {
+        self.frame_pointer
+    }
+
+    /// The stack pointer after the call: the entry keeps both registers right below.
+    pub fn stack_pointer(&self) -> usize {
+        ptr::from_ref(self) as usize + size_of::<Self>()
+    }
 }
 
 /// Bytes that a patch replaces.

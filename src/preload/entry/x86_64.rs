@@ -6,6 +6,7 @@ use crate::constructor::at_start::AtStart;
 use crate::entry::filter;
 use crate::sys::environment;
 use core::arch::{asm, global_asm};
+use core::ptr;
 
 /// A raw system call: unlike libc's wrappers it leaves `errno` alone, which belongs to the host.
 ///
@@ -390,6 +391,19 @@ pub struct Frame {
     pub kept: [usize; 6],
     /// Where the call comes back to.
     pub return_address: usize,
+}
+
+impl Frame {
+    /// The caller's frame pointer.
+    pub fn frame_pointer(&self) -> usize {
+        let [frame_pointer, ..] = self.kept;
+        frame_pointer
+    }
+
+    /// The stack pointer after the call, which takes the return address off.
+    pub fn stack_pointer(&self) -> usize {
+        ptr::from_ref(self) as usize + size_of::<Self>()
+    }
 }
 
 /// Bytes that a patch replaces: as many as one instruction stores, the last two with themselves.

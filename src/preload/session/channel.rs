@@ -5,7 +5,7 @@ use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use opentelemetry_injector_policy::formats::trace_channel::{
-    self as layout, CONTINUED, HEADER, Kind, LONGEST, PAYLOAD, SLOT,
+    self as layout, CONTINUED, HEADER, Kind, PAYLOAD, SLOT,
 };
 
 /// The channel as this process has it mapped.
@@ -61,10 +61,16 @@ impl Channel {
         (at < HEADER).then(|| unsafe { &*self.start.add(at).cast::<AtomicU64>() })
     }
 
+    /// How many bytes of stack each call is to record.
+    pub fn stack_length(&self) -> usize {
+        let word = self.word(layout::STACK_AT);
+        word.map_or(0, |word| word.load(Ordering::Relaxed) as usize)
+    }
+
     /// Appends a record of `length` bytes, which `write` puts; longer ones are cut. Where there is no
     /// room, that is counted.
     pub fn append(&self, kind: Kind, length: usize, write: impl FnOnce(&mut Record)) {
-        let length = length.min(LONGEST);
+        let length = length.min(kind.longest());
         let slots = length.div_ceil(PAYLOAD);
         let Some(start) = self.reserve(slots * SLOT) else {
             return;
@@ -118,24 +124,31 @@ impl Record {
 
     /// Puts bytes, as far as the record goes.
     pub fn put(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while self.written < self.length && !rest.is_empty() {
+        // SAFETY: a slice may be read.
+        unsafe { self.put_memory(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Puts what lies in memory, which others may write meanwhile, as far as the record goes.
+    ///
+    /// # Safety
+    /// The memory may be read.
+    pub unsafe fn put_memory(&mut self, start: *const u8, length: usize) {
+        let (mut from, mut left) = (start, length);
+        while self.written < self.length && left > 0 {
             let (slot, offset) = (self.written / PAYLOAD, self.written % PAYLOAD);
-            let count = rest
-                .len()
-                .min(PAYLOAD - offset)
-                .min(self.length - self.written);
-            // SAFETY: within the slots that were reserved, which nobody else writes.
+            let count = left.min(PAYLOAD - offset).min(self.length - self.written);
+            // SAFETY: within the slots that were reserved, which nobody else writes; the caller's promise.
             unsafe {
                 let slot_start = self.start.add(slot * SLOT);
                 if slot > 0 && offset == 0 {
                     slot_start.cast::<u64>().write(CONTINUED);
                 }
                 let to = slot_start.add(SLOT - PAYLOAD + offset);
-                ptr::copy_nonoverlapping(rest.as_ptr(), to, count);
+                ptr::copy_nonoverlapping(from, to, count);
+                from = from.add(count);
             }
             self.written += count;
-            rest = rest.get(count..).unwrap_or_default();
+            left -= count;
         }
     }
 }

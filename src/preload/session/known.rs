@@ -37,6 +37,15 @@ impl Places {
         count >= PLACES || self.places.iter().take(count).any(is_here)
     }
 
+    /// Whether exactly this stretch was added.
+    pub fn have(&self, start: usize, end: usize) -> bool {
+        let count = self.count.load(Ordering::Acquire);
+        let is_it = |place: &Place| {
+            place.start.load(Ordering::Acquire) == start && place.end.load(Ordering::Relaxed) == end
+        };
+        self.places.iter().take(count).any(is_it)
+    }
+
     /// Adds a place; false where there is no room.
     pub fn add(&self, start: usize, end: usize) -> bool {
         let index = self.count.fetch_add(1, Ordering::AcqRel);

@@ -4,7 +4,7 @@
 //! A traced call waits for nobody, allocates nothing, and makes no system call where the environment is as at the
 //! call before. Where files are mapped is read
 //! from /proc only once for each file: in the constructor, or, if the file is loaded later, in an attempt at
-//! its first call. Without a session, none of this memory is allocated.
+//! its first call. With stacks, it is read again from time to time, and each page of a stack is asked for. Without a session, none of this memory is allocated.
 //!
 //! Not to be confused with `answer::call_log`, which writes calls to the debug log.
 
@@ -12,14 +12,17 @@ mod channel;
 mod clock;
 mod entries;
 mod known;
+mod stack;
 mod thread;
 
 use crate::attempt::attempt;
 use crate::constructor::at_start::AtStart;
+use crate::entry::machine::Frame;
 use crate::session::channel::Channel;
 use crate::session::clock::Clock;
 use crate::session::entries::{Change, Entries, Turn};
 use crate::session::known::{Places, Texts};
+use crate::session::stack::Stacks;
 use crate::session::thread::Threads;
 use crate::sys::auxiliary::SMALLEST_PAGE;
 use crate::sys::{environment, kernel, memory_map};
@@ -31,7 +34,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::Process;
 use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::formats::mappings::{self, Mapped};
-use opentelemetry_injector_policy::formats::trace_channel::{Kind, LONGEST, Outcome};
+use opentelemetry_injector_policy::formats::trace_channel::{BEFORE_STACK, Kind, LONGEST, Outcome};
 
 /// What one process knows of its session. Lives as long as the process, and in its children of fork.
 struct Session {
@@ -42,6 +45,7 @@ struct Session {
     places: Places,
     texts: Texts,
     entries: Entries,
+    stacks: Stacks,
 }
 
 /// What a child of fork does not inherit: it has zeroes.
@@ -74,6 +78,7 @@ pub fn join(start: &AtStart, host: &impl Process) -> Option<()> {
     // SAFETY: fresh memory, long enough, zeroed, which is right for the tables; the rest is
     // written before anybody sees it.
     let session = unsafe {
+        (&raw mut (*fresh).stacks).write(Stacks::new(channel.stack_length()));
         (&raw mut (*fresh).channel).write(channel);
         (&raw mut (*fresh).clock).write(Clock::new(start));
         (&raw mut (*fresh).threads).write(Threads::new(start));
@@ -83,30 +88,27 @@ pub fn join(start: &AtStart, host: &impl Process) -> Option<()> {
     session.tell_process(host);
     session.tell_variables();
     // What is loaded already; nothing is accepted, so all are looked at.
-    mappings::find(&memory_map::content(), |mapped| {
-        session.tell_module(mapped);
-        false
-    });
+    session.tell_modules(&memory_map::content());
     SESSION.store(fresh, Ordering::Release);
     Some(())
 }
 
 /// A call of a hooked function.
-pub struct Call {
+pub struct Call<'f> {
     /// What is asked for.
     pub name: *const c_char,
     /// What libc answers.
     pub original: *const c_char,
     /// What is answered.
     pub answer: *const c_char,
-    /// The return address.
-    pub caller: usize,
+    /// Where it comes from.
+    pub frame: &'f Frame,
     /// The number of the [`Function`](opentelemetry_injector_policy::formats::trace_channel::Function).
     pub function: u8,
 }
 
 /// Records one call in the channel.
-pub fn call(call: Call) {
+pub fn call(call: Call<'_>) {
     let Some(session) = session() else {
         return;
     };
@@ -116,15 +118,20 @@ pub fn call(call: Call) {
         (true, true) => Outcome::Miss,
     };
     let process = session.process();
-    session.learn_place(call.caller);
+    let caller = call.frame.return_address;
+    session.learn_place(caller);
     let text = session.text(bytes(call.name), bytes(call.answer));
     let thread = session.threads.current();
     session.tell_changes(thread);
     let time = session.clock.now();
+    if session.stacks.are_on() {
+        session.learn_late_places(time);
+        session.tell_stack([process, thread], time, call.frame);
+    }
     session.channel.append(Kind::Call, CALL, |record| {
         record.numbers(process, thread);
         record.put(&time.to_ne_bytes());
-        record.put(&call.caller.to_ne_bytes());
+        record.put(&caller.to_ne_bytes());
         record.put(&text.to_ne_bytes());
         record.put(&[call.function, outcome as u8]);
     });
@@ -241,6 +248,41 @@ impl Session {
         });
     }
 
+    /// Tells all mapped files that are not known yet.
+    fn tell_modules(&self, mappings: &[u8]) {
+        // Nothing is accepted, so all are looked at.
+        mappings::find(mappings, |mapped| {
+            if !self.places.have(mapped.start, mapped.end) {
+                self.tell_module(mapped);
+            }
+            false
+        });
+    }
+
+    /// With stacks, files between the caller and the stack's end count as well, and those may be loaded at any
+    /// time. The loader's list may only be walked in the constructor.
+    fn learn_late_places(&self, time: u64) {
+        if self.stacks.begin_look(time) {
+            attempt(|| self.tell_modules(&memory_map::content()));
+            self.stacks.end_look(time, self.clock.now());
+        }
+    }
+
+    fn tell_stack(&self, [process, thread]: [usize; 2], time: u64, frame: &Frame) {
+        let start = frame.stack_pointer();
+        let length = self.stacks.readable(start);
+        self.channel
+            .append(Kind::Stack, BEFORE_STACK + length, |record| {
+                record.numbers(process, thread);
+                record.put(&time.to_ne_bytes());
+                record.put(&frame.return_address.to_ne_bytes());
+                record.put(&start.to_ne_bytes());
+                record.put(&frame.frame_pointer().to_ne_bytes());
+                // SAFETY: `readable` has asked for each page.
+                unsafe { record.put_memory(start as *const u8, length) };
+            });
+    }
+
     fn tell_module(&self, mapped: &Mapped) {
         if !self.places.add(mapped.start, mapped.end) {
             return;
@@ -261,7 +303,12 @@ impl Session {
             return;
         }
         attempt(|| match memory_map::at(address) {
-            Some(mapped) => self.tell_module(&mapped),
+            Some(mapped) => {
+                self.tell_module(&mapped);
+                if self.stacks.are_on() {
+                    self.tell_modules(&memory_map::content());
+                }
+            }
             // Code that was made while the program runs: its page is not asked for again.
             None => {
                 let page = address & SMALLEST_PAGE.wrapping_neg();

@@ -1,5 +1,6 @@
-//! Who asks for what, as a picture: process, file, function, name; as wide as there are calls.
+//! Who asks for what, as a picture: process, functions, name; as wide as there are calls.
 
+use crate::trace::callers::Caller;
 use crate::trace::report::Report;
 use inferno::flamegraph::{self, Options};
 use std::collections::BTreeMap;
@@ -13,17 +14,16 @@ pub fn svg(report: &mut Report<'_>) -> io::Result<Vec<u8>> {
     let recording = report.recording;
     let mut stacks: BTreeMap<String, usize> = BTreeMap::new();
     for call in report.calls() {
-        let caller = report.callers.of(recording, call);
+        let stack = report.callers.stack(recording, call);
         let program = &recording.programs[call.program];
         let process = format!("{} ({})", program.name(), program.process);
-        let function = caller
-            .function
-            .as_ref()
-            .map_or("(unknown function)", |f| &f.name);
         let name = format!("{} {}", recording.text(call).name, call.outcome.name());
-        let frames = [process.as_str(), caller.module_name(), function, &name];
+        let functions = stack.iter().rev().map(Caller::function_name);
+        let frames = [process].into_iter().chain(functions).chain([name]);
         // `;` stands between frames.
-        let stack = frames.map(|frame| frame.replace([';', '\n'], ","));
+        let stack: Vec<_> = frames
+            .map(|frame| frame.replace([';', '\n'], ","))
+            .collect();
         *stacks.entry(stack.join(";")).or_default() += 1;
     }
     let lines: Vec<_> = stacks

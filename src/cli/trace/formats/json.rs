@@ -19,8 +19,8 @@ pub fn lines(report: &mut Report<'_>) -> String {
             .map(|program| process(program, start)),
     );
     for call in report.calls() {
-        let caller = report.callers.of(recording, call);
-        values.push(self::call(recording, call, &caller, start));
+        let stack = report.callers.stack(recording, call);
+        values.push(self::call(recording, call, &stack, start));
     }
     values.extend(
         report
@@ -59,16 +59,21 @@ fn process(program: &Program, start: u64) -> Value {
     })
 }
 
-fn call(recording: &Recording, call: &Call, caller: &Caller, start: u64) -> Value {
+fn call(recording: &Recording, call: &Call, stack: &[Caller], start: u64) -> Value {
     let text = recording.text(call);
     let value = redaction::shown(&text.name, &text.value);
-    json!({
+    let mut line = json!({
         "type": "call", "pid": recording.programs[call.program].process, "thread": call.thread,
         "time": seconds(call.time, start), "function": call.function.name(),
         "name": text.name,
         "result": call.outcome.name(),
-        "value": (call.outcome != Outcome::Miss).then_some(value), "caller": place(caller),
-    })
+        "value": (call.outcome != Outcome::Miss).then_some(value),
+        "caller": stack.first().map(place),
+    });
+    if call.stack.is_some() {
+        line["stack"] = stack.iter().map(place).collect();
+    }
+    line
 }
 
 fn change(recording: &Recording, change: &Change, start: u64) -> Value {

@@ -1,0 +1,202 @@
+//! Whole stacks: the bytes that processes have copied, unwound by the tables of the files that were mapped
+//! (`.eh_frame`), and by frame pointers in code that is in no file.
+
+use crate::trace::symbol_tables::{self, Headers};
+use framehop::MayAllocateDuringUnwind;
+use framehop::{CacheNative, ExplicitModuleSectionInfo, FrameAddress, UnwindRegsNative};
+use framehop::{Module as UnwindModule, Unwinder, UnwinderNative};
+use object::elf::FileHeader64;
+use object::read::elf::{FileHeader, SectionHeader};
+use object::{Endianness, ReadCache};
+use opentelemetry_injector_policy::formats::trace_channel as layout;
+use std::collections::HashMap;
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many bytes of stack are enough for so many functions in most programs; 0 for none.
+pub fn length(frames: usize) -> u64 {
+    const EACH: usize = 256;
+    (frames * EACH).min(layout::LONGEST_STACK - layout::BEFORE_STACK) as u64
+}
+
+/// Registers and bytes of one stack.
+pub struct Raw<'p> {
+    /// The call's return address.
+    pub caller: u64,
+    /// The stack pointer after the return.
+    pub stack_pointer: u64,
+    /// The frame pointer then.
+    pub frame_pointer: u64,
+    /// What lies from the stack pointer on.
+    pub bytes: &'p [u8],
+}
+
+impl Raw<'_> {
+    fn word(&self, address: u64) -> Result<u64, ()> {
+        let offset = address.checked_sub(self.stack_pointer).ok_or(())?;
+        let offset = usize::try_from(offset).map_err(|_| ())?;
+        let word = self.bytes.get(offset..).and_then(<[u8]>::first_chunk);
+        word.map(|word| u64::from_ne_bytes(*word)).ok_or(())
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn registers(&self) -> UnwindRegsNative {
+        UnwindRegsNative::new(self.caller, self.stack_pointer, self.frame_pointer)
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn registers(&self) -> UnwindRegsNative {
+        // Addresses have 48 bits, signatures stand above them.
+        let mask = framehop::aarch64::PtrAuthMask(u64::MAX >> 16);
+        UnwindRegsNative::new_with_ptr_auth_mask(
+            mask,
+            self.caller,
+            self.stack_pointer,
+            self.frame_pointer,
+        )
+    }
+}
+
+type Bytes = Arc<[u8]>;
+
+/// What unwinding needs of a file.
+#[derive(Clone, Default)]
+struct Tables {
+    /// The first segment's address.
+    base: u64,
+    text: Option<Range<u64>>,
+    frames: Option<(Range<u64>, Bytes)>,
+    index: Option<(Range<u64>, Bytes)>,
+}
+
+/// Unwinds stacks. Files are read once.
+#[derive(Default)]
+pub struct Unwinding {
+    files: HashMap<String, Tables>,
+    programs: HashMap<usize, (UnwinderNative<Bytes, MayAllocateDuringUnwind>, usize)>,
+    cache: CacheNative<MayAllocateDuringUnwind>,
+}
+
+impl Unwinding {
+    /// The return addresses from the call's on, at most `most` of them. `modules` are where files are mapped in the
+    /// program: start, end, path; those that were told later than at the last stack are at the end.
+    pub fn unwind(
+        &mut self,
+        program: usize,
+        modules: &[(u64, u64, &str)],
+        raw: &Raw<'_>,
+        most: usize,
+    ) -> Vec<u64> {
+        let (unwinder, known) = self
+            .programs
+            .entry(program)
+            .or_insert_with(|| (UnwinderNative::new(), 0));
+        for (start, end, path) in modules.get(*known..).unwrap_or_default() {
+            let read = || Tables::read(Path::new(path)).unwrap_or_default();
+            let tables = self.files.entry((*path).to_owned()).or_insert_with(read);
+            // What was there before is gone.
+            unwinder.remove_module(*start);
+            unwinder.add_module(tables.module(*start..*end));
+        }
+        *known = modules.len();
+        let mut addresses = vec![raw.caller];
+        let mut registers = raw.registers();
+        let mut read = |address| raw.word(address);
+        while addresses.len() < most {
+            let last = addresses.last().copied().unwrap_or(0);
+            let Some(frame) = FrameAddress::from_return_address(last) else {
+                break;
+            };
+            match unwinder.unwind_frame(frame, &mut registers, &mut self.cache, &mut read) {
+                Ok(Some(address)) => addresses.push(address),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        addresses
+    }
+}
+
+impl Tables {
+    fn read(path: &Path) -> Option<Self> {
+        let (Headers { base, .. }, _) = symbol_tables::read(path)?;
+        let file = File::open(path).ok()?;
+        let cache = ReadCache::new(&file);
+        let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
+        let endian = header.endian().ok()?;
+        let sections = header.sections(endian, &cache).ok()?;
+        let range = |name: &[u8]| {
+            let (_, section) = sections.section_by_name(endian, name)?;
+            let start = section.sh_addr(endian);
+            Some((start..start.checked_add(section.sh_size(endian))?, section))
+        };
+        let content = |name: &[u8]| {
+            let (range, section) = range(name)?;
+            Some((range, Bytes::from(section.data(endian, &cache).ok()?)))
+        };
+        Some(Self {
+            base,
+            text: range(b".text").map(|(range, _)| range),
+            frames: content(b".eh_frame"),
+            index: content(b".eh_frame_hdr"),
+        })
+    }
+
+    /// The file as it is mapped at these addresses.
+    fn module(&self, range: Range<u64>) -> UnwindModule<Bytes> {
+        let Self {
+            base,
+            text,
+            frames,
+            index,
+        } = self.clone();
+        let base = range.start.wrapping_sub(base);
+        let (eh_frame_svma, eh_frame) = frames.unzip();
+        let (eh_frame_hdr_svma, eh_frame_hdr) = index.unzip();
+        let sections = ExplicitModuleSectionInfo {
+            text_svma: text,
+            eh_frame_svma,
+            eh_frame,
+            eh_frame_hdr_svma,
+            eh_frame_hdr,
+            ..ExplicitModuleSectionInfo::default()
+        };
+        UnwindModule::new(String::new(), range, base, sections)
+    }
+}
+
+impl core::fmt::Debug for Unwinding {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Unwinding").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_in_no_file_is_unwound_by_frame_pointers_as_far_as_the_bytes_go() {
+        let start = 0x1000_u64;
+        // The first frame pointer, a return address, the second frame pointer, and so on.
+        let words = [0, 0, 0x1020, 0x5005, 0x1040, 0x6006, 0, 0, 0x9000, 0x7007];
+        let bytes: Vec<u8> = words
+            .iter()
+            .flat_map(|word: &u64| word.to_ne_bytes())
+            .collect();
+        let raw = Raw {
+            caller: 0x4004,
+            stack_pointer: start,
+            frame_pointer: 0x1010,
+            bytes: &bytes,
+        };
+        let mut unwinding = Unwinding::default();
+        let all = unwinding.unwind(0, &[], &raw, 32);
+        assert_eq!(all, [0x4004, 0x5005, 0x6006, 0x7007][..all.len()]);
+        assert!(all.len() >= 3, "{all:x?}");
+        assert_eq!(unwinding.unwind(0, &[], &raw, 2), [0x4004, 0x5005]);
+        let nothing = Raw { bytes: &[], ..raw };
+        assert_eq!(unwinding.unwind(0, &[], &nothing, 32), [0x4004]);
+    }
+}
