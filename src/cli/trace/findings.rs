@@ -3,6 +3,7 @@
 use crate::trace::changes::{Change, Event};
 use crate::trace::recording::{Call, Outcome, Recording};
 use crate::trace::redaction;
+use opentelemetry_injector_policy::runtimes::variable;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The prefix of the agents' settings.
@@ -49,6 +50,7 @@ pub fn findings(recording: &Recording, configured: &BTreeMap<String, String>) ->
             found.extend(overridden(name, values, configured));
         }
     }
+    found.extend(misspelt(&set, &asked));
     for finding in recording
         .changes
         .iter()
@@ -59,6 +61,30 @@ pub fn findings(recording: &Recording, configured: &BTreeMap<String, String>) ->
         }
     }
     found
+}
+
+/// Variables that nobody asked for and that look like one by which a runtime takes an agent, which was asked for and is not set.
+fn misspelt(
+    set: &BTreeMap<&str, Vec<&str>>,
+    asked: &BTreeMap<&str, bool>,
+) -> impl Iterator<Item = Finding> {
+    let is_watched = |name: &str| variable::watched(name.as_bytes()).is_some();
+    let others = set.keys().filter(move |name| {
+        !name.starts_with(SETTINGS) && !is_watched(name) && !asked.contains_key(**name)
+    });
+    others.filter_map(move |name| {
+        let missed = asked.iter().filter(|(_, was_there)| !**was_there);
+        let mut missed = missed.map(|(missed, _)| *missed);
+        let meant = missed.find(|missed| {
+            !missed.starts_with(SETTINGS)
+                && is_watched(missed)
+                && strsim::damerau_levenshtein(name, missed) <= SLIPS
+        })?;
+        Some(Finding {
+            name: (*name).into(),
+            text: format!("is set, and {meant} was asked for and is not: is that what was meant?"),
+        })
+    })
 }
 
 /// A setting that a program has changed itself, at a time when that was too late, or in the way.
@@ -202,6 +228,26 @@ fn overridden(name: &str, values: &[&str], configured: &str) -> Option<Finding> 
 mod tests {
     use super::*;
     use crate::trace::recording::fixture;
+
+    #[test]
+    fn misspelt_names_of_activating_variables_are_found() {
+        let mut recording = fixture::of(&[
+            (1, "NODE_OPTIONS", None, false),
+            (1, "ERL_AFLAGS", None, false),
+            (1, "ERL_ZFLAGS", Some("x"), false),
+        ]);
+        for entry in [
+            "NODE_OPTION=x",
+            "NODE=x",
+            "ERL_ZFLAGS=x",
+            "NODE_OPTIONS_OF_MINE=x",
+        ] {
+            fixture::set(&mut recording, 1, entry);
+        }
+        let found = findings(&recording, &BTreeMap::new());
+        let names: Vec<_> = found.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, ["NODE_OPTION"], "{found:?}");
+    }
 
     #[test]
     fn settings_that_a_program_changes_itself_are_found_where_that_may_be_in_the_way() {
