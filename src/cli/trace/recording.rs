@@ -24,9 +24,9 @@ pub struct Program {
     pub(super) modules: Vec<Module>,
     /// The environment at the start, in its order.
     pub variables: Vec<(String, String)>,
-    environment: Environment,
+    pub(super) environment: Environment,
     /// How many of the parent's modules a child of fork has.
-    inherited: usize,
+    pub(super) inherited: usize,
     /// What the object has decided.
     pub notes: Vec<String>,
 }
