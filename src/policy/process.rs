@@ -1,5 +1,6 @@
 //! The facts about a process on which decisions are based.
 
+use crate::matching::texts;
 use alloc::vec::Vec;
 use core::ffi::CStr;
 
@@ -75,8 +76,7 @@ pub trait Process {
 /// Whether a program is a dynamic loader (ld.so(8)), by its file name: glibc's or musl's, which may be
 /// called by name with a program.
 pub fn is_loader(name: &[u8]) -> bool {
-    ["ld-linux", "ld-musl-", "ld.so", "ld64.so"]
-        .iter()
+    texts::words("ld-linux ld-musl- ld.so ld64.so")
         .any(|beginning| name.starts_with(beginning.as_bytes()))
 }
 

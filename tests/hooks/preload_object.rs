@@ -6,6 +6,7 @@ use object::elf::{
 };
 use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader, Sym};
 use object::{Endianness, Object};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -127,6 +128,19 @@ fn it_is_mapped_in_three_pieces_at_most() {
         let count = loaded.count();
         assert!((1..=3).contains(&count), "{count}");
     });
+}
+
+/// The loader writes an address to each of these places, in every process of the machine, and each page that
+/// it writes to is copied. A table of strings is what brings many: `policy/matching/texts.rs`.
+#[test]
+fn all_that_is_relocated_is_on_one_page() {
+    let data = fs::read(support::object()).unwrap();
+    let elf = Elf::parse(data.as_slice()).unwrap();
+    let relocations = elf.dynamic_relocations().unwrap();
+    let places: Vec<u64> = relocations.map(|(place, _)| place).collect();
+    println!("{} relocations", places.len());
+    let pages: BTreeSet<u64> = places.iter().map(|place| place / 4096).collect();
+    assert_eq!(pages.len(), 1, "{pages:x?}");
 }
 
 #[test]

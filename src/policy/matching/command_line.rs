@@ -4,6 +4,7 @@
 //! the next argument, some bring the program along. Then comes the program, and all later arguments
 //! belong to it.
 
+use crate::matching::texts;
 use alloc::vec::Vec;
 
 /// What a launcher runs.
@@ -80,8 +81,8 @@ impl Grammar {
     pub fn each<'a>(&self, options: &'a [Vec<u8>], mut visit: impl FnMut(&[u8], Option<&'a [u8]>)) {
         let mut options = options.iter().map(Vec::as_slice);
         let has_value = |name: &[u8]| {
-            find(self.with_value, name)
-                .or(find(self.naming, name))
+            texts::find(self.with_value, name)
+                .or(texts::find(self.naming, name))
                 .is_some()
         };
         while let Some(option) = options.next() {
@@ -119,10 +120,10 @@ impl Grammar {
         }
         let end = argument.iter().position(|byte| *byte == b'=');
         let (name, value) = argument.split_at(end.unwrap_or(argument.len()));
-        if let Some(name) = find(self.naming, name) {
+        if let Some(name) = texts::find(self.naming, name) {
             return Found::Naming(name, value.get(1..));
         }
-        if find(self.with_value, argument).is_some() {
+        if texts::has(self.with_value, argument) {
             return Found::OptionWithValue;
         }
         match argument {
@@ -138,10 +139,10 @@ impl Grammar {
         for (index, letter) in letters.iter().enumerate() {
             let name = [b'-', *letter];
             let value = letters.get(index + 1..).filter(|value| !value.is_empty());
-            if let Some(name) = find(self.naming, &name) {
+            if let Some(name) = texts::find(self.naming, &name) {
                 return Found::Naming(name, value);
             }
-            if find(self.with_value, &name).is_some() {
+            if texts::has(self.with_value, &name) {
                 return value.map_or(Found::OptionWithValue, |_| Found::Option);
             }
         }
@@ -164,13 +165,6 @@ fn line<'a>(arguments: &'a [Vec<u8>], end: usize, runs: Runs<'a>, rest: usize) -
         runs,
         rest: arguments.get(rest..).unwrap_or_default(),
     }
-}
-
-/// The item of a table that is this word.
-pub fn find(table: &'static str, word: &[u8]) -> Option<&'static str> {
-    table
-        .split(' ')
-        .find(|item| !item.is_empty() && item.as_bytes() == word)
 }
 
 #[cfg(test)]

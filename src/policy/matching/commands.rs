@@ -4,142 +4,85 @@
 //! A row names the commands that end. What it does not name is an application: a project may add commands
 //! of its own, and those are often workers.
 
-use crate::matching::{command_line, glob, tools};
+use crate::matching::{glob, texts, tools};
 use crate::process::file_name;
 use crate::{Configuration, Reason, Runtime};
 use alloc::vec::Vec;
 
-/// What a program and its commands are called. Each list is one text with blanks between its items, which
-/// are patterns as [`glob`] reads them.
-struct Commands {
-    runtime: Runtime,
-    /// The program: a script's file name, or a module.
-    programs: &'static str,
-    /// Options in front of the command whose value is the next argument.
-    with_value: &'static str,
-    /// The commands that end, and options (with their dash) with which the program does.
-    ending: &'static str,
-    /// What they are, for the reason that is told.
-    kind: &'static str,
+/// The tables: rows of what the commands are, for the reason that is told, and of three lists with `|`
+/// between them. Sources: each program's own `--help`.
+///
+/// - the program: a script's file name, or a module;
+/// - options in front of the command whose value is the next argument;
+/// - the commands that end, and options (with their dash) with which the program does.
+///
+/// Their items are patterns as [`glob`] reads them.
+const fn table(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Python => concat!(
+            // Celery 5.5.
+            "a command of Celery: celery | -A --app -b --broker --result-backend --loader \
+             --config --workdir | --help --version amqp call control graph inspect list logtool \
+             migrate multi purge report result shell status upgrade\n",
+            // Django 5.2 and django-extensions 4.1. (A project's own commands are often workers.)
+            "a command of Django: manage.py django-admin django-admin.py django | --settings \
+             --pythonpath | --help --version changepassword check clearsessions collectstatic \
+             compilemessages createcachetable createsuperuser dbshell diffsettings dumpdata \
+             findstatic flush help inspectdb loaddata makemessages makemigrations migrate \
+             ogrinspect optimizemigration remove_stale_contenttypes sendtestemail shell \
+             shell_plus show_urls showmigrations sqlflush sqlmigrate sqlsequencereset \
+             squashmigrations startapp startproject test version\n",
+            // Flask 3.1 and Flask-Migrate 4.1.
+            "a command of Flask: flask | -A --app -e --env-file | --help --version db routes \
+             shell\n",
+            // Airflow 2.11 and 3.0.
+            "a command of Airflow: airflow | | --help assets backfill cheat-sheet config \
+             connections dags db db-manager info jobs plugins pools providers roles \
+             rotate-fernet-key sync-perm users variables version\n",
+            // RQ 2.3.
+            "a command of RQ: rq | | --help --version empty enqueue info requeue resume \
+             suspend\n",
+            // Servers: gunicorn 23, uvicorn 0.35, hypercorn 0.17, daphne 4.2, waitress 3.
+            "a server's check of itself: gunicorn uvicorn hypercorn daphne waitress-serve \
+             waitress | | --check-config --help --print-config --version\n",
+        ),
+        Runtime::Ruby => concat!(
+            // puma 6, unicorn 6, sidekiq 8, rackup 2, thin 2.
+            "a server's check of itself: puma unicorn sidekiq rackup thin | | --help --version \
+             -V\n",
+            // Passenger 6.
+            "a command of Passenger: passenger | | --help --version about config help \
+             package-debug status stop\n",
+        ),
+        Runtime::Php => concat!(
+            // Laravel 12.
+            "a command of Laravel: artisan | --env | --help --version about auth:* cache:* \
+             channel:* clear-compiled completion config:* db db:* docs down env env:* event:* \
+             help install:* key:* lang:* list make:* migrate migrate:* model:* optimize \
+             optimize:* package:* queue:clear queue:failed queue:flush queue:forget \
+             queue:prune-* queue:restart queue:retry route:* schedule:list schema:* storage:* \
+             stub:* test tinker up vendor:* view:*\n",
+            // Symfony 7 with its bundles for Doctrine and Twig.
+            "a command of Symfony: console | -e --env | --help --version about asset-map:* \
+             assets:* cache:* completion config:* dbal:* debug:* doctrine:* help importmap:* \
+             lint:* list make:* messenger:failed:* messenger:stats messenger:stop-workers \
+             router:* secrets:* security:* translation:*\n",
+            // Magento 2.4.
+            "a command of Magento: magento | | --help --version admin:* app:* cache:* catalog:* \
+             config:* deploy:* dev:* help i18n:* indexer:* info:* list maintenance:* module:* \
+             sampledata:* setup:* store:* theme:* varnish:*\n",
+        ),
+        Runtime::Nodejs => {
+            // Next.js 15, Nuxt 3, Astro 5, Remix 2, React Router 7, Gatsby 5.
+            "a framework's build: next nuxt nuxt.mjs nuxi nuxi.mjs astro astro.js remix \
+             react-router gatsby gatsby.js gatsby-cli.js | | --help --version add analyze build \
+             build-module check clean cleanup create-key devtools docs export generate info \
+             init lint module new plugin prepare preferences reveal routes sync telemetry test \
+             typecheck typegen upgrade"
+        }
+        Runtime::Jvm | Runtime::Dotnet | Runtime::Erlang => "",
+    }
 }
-
-/// The table. Sources: each program's own `--help`.
-const COMMANDS: &[Commands] = &[
-    // Celery 5.5.
-    Commands {
-        runtime: Runtime::Python,
-        programs: "celery",
-        with_value: "-A --app -b --broker --result-backend --loader --config --workdir",
-        ending: "--help --version amqp call control graph inspect list logtool migrate multi purge \
-                 report result shell status upgrade",
-        kind: "a command of Celery",
-    },
-    // Django 5.2 and django-extensions 4.1. (A project's own commands are often workers.)
-    Commands {
-        runtime: Runtime::Python,
-        programs: "manage.py django-admin django-admin.py django",
-        with_value: "--settings --pythonpath",
-        ending: "--help --version changepassword check clearsessions collectstatic compilemessages \
-                 createcachetable createsuperuser dbshell diffsettings dumpdata findstatic flush help \
-                 inspectdb loaddata makemessages makemigrations migrate ogrinspect optimizemigration \
-                 remove_stale_contenttypes sendtestemail shell shell_plus show_urls showmigrations \
-                 sqlflush sqlmigrate sqlsequencereset squashmigrations startapp startproject test \
-                 version",
-        kind: "a command of Django",
-    },
-    // Flask 3.1 and Flask-Migrate 4.1.
-    Commands {
-        runtime: Runtime::Python,
-        programs: "flask",
-        with_value: "-A --app -e --env-file",
-        ending: "--help --version db routes shell",
-        kind: "a command of Flask",
-    },
-    // Airflow 2.11 and 3.0.
-    Commands {
-        runtime: Runtime::Python,
-        programs: "airflow",
-        with_value: "",
-        ending: "--help assets backfill cheat-sheet config connections dags db db-manager info jobs \
-                 plugins pools providers roles rotate-fernet-key sync-perm users variables version",
-        kind: "a command of Airflow",
-    },
-    // RQ 2.3.
-    Commands {
-        runtime: Runtime::Python,
-        programs: "rq",
-        with_value: "",
-        ending: "--help --version empty enqueue info requeue resume suspend",
-        kind: "a command of RQ",
-    },
-    // Servers: gunicorn 23, uvicorn 0.35, hypercorn 0.17, daphne 4.2, waitress 3.
-    Commands {
-        runtime: Runtime::Python,
-        programs: "gunicorn uvicorn hypercorn daphne waitress-serve waitress",
-        with_value: "",
-        ending: "--check-config --help --print-config --version",
-        kind: "a server's check of itself",
-    },
-    // puma 6, unicorn 6, sidekiq 8, rackup 2, thin 2.
-    Commands {
-        runtime: Runtime::Ruby,
-        programs: "puma unicorn sidekiq rackup thin",
-        with_value: "",
-        ending: "--help --version -V",
-        kind: "a server's check of itself",
-    },
-    // Passenger 6.
-    Commands {
-        runtime: Runtime::Ruby,
-        programs: "passenger",
-        with_value: "",
-        ending: "--help --version about config help package-debug status stop",
-        kind: "a command of Passenger",
-    },
-    // Laravel 12.
-    Commands {
-        runtime: Runtime::Php,
-        programs: "artisan",
-        with_value: "--env",
-        ending: "--help --version about auth:* cache:* channel:* clear-compiled completion config:* db \
-                 db:* docs down env env:* event:* help install:* key:* lang:* list make:* migrate \
-                 migrate:* model:* optimize optimize:* package:* queue:clear queue:failed \
-                 queue:flush queue:forget queue:prune-* queue:restart queue:retry route:* \
-                 schedule:list schema:* storage:* stub:* test tinker up vendor:* view:*",
-        kind: "a command of Laravel",
-    },
-    // Symfony 7 with its bundles for Doctrine and Twig.
-    Commands {
-        runtime: Runtime::Php,
-        programs: "console",
-        with_value: "-e --env",
-        ending: "--help --version about asset-map:* assets:* cache:* completion config:* dbal:* debug:* \
-                 doctrine:* help importmap:* lint:* list make:* messenger:failed:* messenger:stats \
-                 messenger:stop-workers router:* secrets:* security:* translation:*",
-        kind: "a command of Symfony",
-    },
-    // Magento 2.4.
-    Commands {
-        runtime: Runtime::Php,
-        programs: "magento",
-        with_value: "",
-        ending: "--help --version admin:* app:* cache:* catalog:* config:* deploy:* dev:* help i18n:* \
-                 indexer:* info:* list maintenance:* module:* sampledata:* setup:* store:* theme:* \
-                 varnish:*",
-        kind: "a command of Magento",
-    },
-    // Next.js 15, Nuxt 3, Astro 5, Remix 2, React Router 7, Gatsby 5.
-    Commands {
-        runtime: Runtime::Nodejs,
-        programs: "next nuxt nuxt.mjs nuxi nuxi.mjs astro astro.js remix react-router gatsby gatsby.js \
-                   gatsby-cli.js",
-        with_value: "",
-        ending: "--help --version add analyze build build-module check clean cleanup create-key \
-                 devtools docs export generate info init lint module new plugin prepare preferences \
-                 reveal routes sync telemetry test typecheck typegen upgrade",
-        kind: "a framework's build",
-    },
-];
 
 /// What every program's call for its version or its help is.
 const INFORMATION: &str = "a call for the version or the help";
@@ -165,20 +108,40 @@ fn kind(runtime: Runtime, program: &[u8], arguments: &[Vec<u8>]) -> Option<&'sta
     {
         return Some(INFORMATION);
     }
-    let mut rows = COMMANDS.iter();
-    let row = rows.find(|row| row.runtime == runtime && lists(row.programs, file_name(program)))?;
-    row.ends(arguments).then_some(row.kind)
+    let mut rows = texts::rows(table(runtime)).filter_map(|(kind, lists)| {
+        let commands = Commands::of(lists)?;
+        has(commands.programs, file_name(program)).then_some((kind, commands))
+    });
+    let (kind, commands) = rows.next()?;
+    commands.ends(arguments).then_some(kind)
+}
+
+/// A row's lists.
+struct Commands {
+    programs: &'static str,
+    with_value: &'static str,
+    ending: &'static str,
 }
 
 impl Commands {
+    fn of(lists: &'static str) -> Option<Self> {
+        let (programs, rest) = lists.split_once('|')?;
+        let (with_value, ending) = rest.split_once('|')?;
+        Some(Self {
+            programs,
+            with_value,
+            ending,
+        })
+    }
+
     /// Whether one of the options in front of the command, or the command, ends by itself.
     fn ends(&self, arguments: &[Vec<u8>]) -> bool {
         let mut words = arguments.iter().map(Vec::as_slice);
         while let Some(word) = words.next() {
-            if lists(self.ending, word) {
+            if has(self.ending, word) {
                 return true;
             }
-            if command_line::find(self.with_value, word).is_some() {
+            if texts::has(self.with_value, word) {
                 words.next();
             } else if !word.starts_with(b"-") {
                 return false;
@@ -188,8 +151,8 @@ impl Commands {
     }
 }
 
-fn lists(patterns: &'static str, word: &[u8]) -> bool {
-    let mut patterns = patterns.split_ascii_whitespace();
+fn has(patterns: &'static str, word: &[u8]) -> bool {
+    let mut patterns = texts::words(patterns);
     patterns.any(|pattern| glob::matches(pattern.as_bytes(), word))
 }
 

@@ -112,13 +112,6 @@ fn part_of_path<'p>(pattern: &[u8], path: &'p [u8]) -> &'p [u8] {
     }
 }
 
-/// What stands beside the first pattern that matches a path.
-pub fn find(table: &[(&str, &'static str)], path: &[u8]) -> Option<&'static str> {
-    let mut rows = table.iter();
-    let row = rows.find(|(pattern, _)| matches_path(pattern.as_bytes(), path));
-    row.map(|(_, found)| *found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

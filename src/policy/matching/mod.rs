@@ -4,4 +4,5 @@ pub mod command_line;
 pub mod commands;
 pub mod glob;
 pub mod other_injectors;
+pub mod texts;
 pub mod tools;

@@ -3,111 +3,58 @@
 //! Two injectors in one process would both add an agent. This table is the only place that knows the other
 //! injectors. `install`, `status`, `explain` and the decision all use it.
 
-use crate::matching::glob;
+use crate::matching::{glob, texts};
 use crate::process::directory;
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
 
-/// One injector.
-struct Rival {
-    vendor: &'static str,
-    /// Patterns of its objects' paths, as [`glob::matches_path`] reads them.
-    objects: &'static [&'static str],
-    /// Variables that it sets when it has injected something. Empty, `0` and `false` count as not set.
-    marks: &'static [&'static str],
-}
-
-/// Sources: what each vendor's installation writes into `/etc/ld.so.preload`, `LD_PRELOAD` or a pod.
-const RIVALS: &[Rival] = &[
+/// Patterns of objects' paths, as [`glob::matches_path`] reads them. Sources: what each vendor's installation
+/// writes into `/etc/ld.so.preload`, `LD_PRELOAD` or a pod.
+const OBJECTS: &str = concat!(
     // github.com/grafana/beyla, pkg/webhook: libotelinject.so with a mark of its own. First, so that it is
     // told by its own name.
-    Rival {
-        vendor: "Grafana Beyla",
-        objects: &["*/__otel_sdk_auto_instrumentation__/*.so"],
-        marks: &["BEYLA_INJECTOR_SDK_PKG_VERSION"],
-    },
+    "Grafana Beyla: */__otel_sdk_auto_instrumentation__/*.so\n",
     // github.com/open-telemetry/opentelemetry-injector: packages and the operator's injector mode.
-    Rival {
-        vendor: "OpenTelemetry (libotelinject.so)",
-        objects: &["libotelinject*.so*"],
-        marks: &[],
-    },
+    "OpenTelemetry (libotelinject.so): libotelinject*.so*\n",
     // docs.datadoghq.com, "Understanding Injector Behavior with Single Step Instrumentation";
-    // github.com/DataDog/datadog-agent, pkg/fleet/installer. The mark is its tracers' sign that they
-    // were injected.
-    Rival {
-        vendor: "Datadog",
-        objects: &["launcher.preload*.so", "*/datadog*/*inject*.so"],
-        marks: &["DD_INJECTION_ENABLED"],
-    },
+    // github.com/DataDog/datadog-agent, pkg/fleet/installer.
+    "Datadog: launcher.preload*.so */datadog*/*inject*.so\n",
     // docs.dynatrace.com, "Application observability with Pod runtime injection".
-    Rival {
-        vendor: "Dynatrace",
-        objects: &["liboneagentproc.so", "liboneagentloader.so"],
-        marks: &[],
-    },
+    "Dynatrace: liboneagentproc.so liboneagentloader.so\n",
     // github.com/signalfx/splunk-otel-collector, instrumentation: before it used libotelinject.so.
-    Rival {
-        vendor: "Splunk",
-        objects: &["libsplunk.so", "*/splunk-instrumentation/*.so"],
-        marks: &[],
-    },
+    "Splunk: libsplunk.so */splunk-instrumentation/*.so\n",
     // No object of theirs is published; a preload object in one of their folders is one.
-    Rival {
-        vendor: "New Relic",
-        objects: &["*/newrelic*/*preload*.so", "*/newrelic*/*inject*.so"],
-        marks: &[],
-    },
-    Rival {
-        vendor: "Elastic",
-        objects: &["*/elastic*/*preload*.so", "*/elastic*/*inject*.so"],
-        marks: &[],
-    },
+    "New Relic: */newrelic*/*preload*.so */newrelic*/*inject*.so\n",
+    "Elastic: */elastic*/*preload*.so */elastic*/*inject*.so\n",
     // github.com/instana/instana-autotrace-webhook: `libinstana_init/libinstana_init.so`.
-    Rival {
-        vendor: "Instana",
-        objects: &["libinstana_init*.so"],
-        marks: &[],
-    },
+    "Instana: libinstana_init*.so\n",
     // docs.appdynamics.com, "Zero Agent": `libpreload.so` in its folder.
-    Rival {
-        vendor: "AppDynamics",
-        objects: &["*/appdynamics*/libpreload.so", "*/zeroagent/*libpreload.so"],
-        marks: &[],
-    },
+    "AppDynamics: */appdynamics*/libpreload.so */zeroagent/*libpreload.so\n",
     // github.com/odigos-io/odigos, k8sutils and tests/e2e: `/var/odigos/loader/loader.so`.
-    Rival {
-        vendor: "Odigos",
-        objects: &["*/odigos/*loader*.so"],
-        marks: &["ODIGOS_DISTRO_NAME"],
-    },
+    "Odigos: */odigos/*loader*.so\n",
     // github.com/dash0hq/dash0-operator, images/instrumentation.
-    Rival {
-        vendor: "Dash0",
-        objects: &["*dash0*inject*.so"],
-        marks: &[],
-    },
-];
+    "Dash0: *dash0*inject*.so\n",
+);
+
+/// Variables that an injector sets, to anything but nothing, `0` or `false`, where it has injected.
+/// Datadog's is its tracers' sign that they were injected.
+const MARKS: &str = "
+    Grafana Beyla: BEYLA_INJECTOR_SDK_PKG_VERSION
+    Datadog: DD_INJECTION_ENABLED
+    Odigos: ODIGOS_DISTRO_NAME
+";
 
 /// The vendor of the injector that an object belongs to, by its path, where it is a known one.
 pub fn vendor(object: &[u8]) -> Option<&'static str> {
-    let is_of = |rival: &&Rival| {
-        let mut objects = rival.objects.iter();
-        objects.any(|pattern| glob::matches_path(pattern.as_bytes(), object))
-    };
-    RIVALS.iter().find(is_of).map(|rival| rival.vendor)
+    texts::key(OBJECTS, |pattern| glob::matches_path(pattern, object))
 }
 
 /// The first mark in an environment, and whose it is; `value` gives a variable's value.
 pub fn mark(value: impl Fn(&str) -> Option<Vec<u8>>) -> Option<(&'static str, &'static str)> {
-    let marks = RIVALS.iter().flat_map(|rival| {
-        let marks = rival.marks.iter();
-        marks.map(|mark| (rival.vendor, *mark))
-    });
     let is_set = |name: &str| {
         value(name).is_some_and(|value| !matches!(value.as_slice(), b"" | b"0" | b"false"))
     };
-    marks.into_iter().find(|(_, name)| is_set(name))
+    texts::rows(MARKS).find(|(_, name)| is_set(name))
 }
 
 /// Whether a process that runs `runtime` has no other injector, or the configuration allows both. It

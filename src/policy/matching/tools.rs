@@ -5,7 +5,7 @@
 //! This is the one table for all runtimes. To instrument a tool, name it in `processes.include` if its
 //! executable identifies it, otherwise in `processes.include_arguments`.
 
-use crate::matching::glob;
+use crate::matching::{glob, texts};
 use crate::process::file_name;
 use crate::{Configuration, Reason, Runtime};
 
@@ -35,428 +35,244 @@ pub enum By {
 }
 
 impl By {
-    /// What stands between the patterns of a row: texts of these kinds have blanks.
+    /// What stands between the patterns of a row: those of some kinds have blanks inside.
     const fn separator(self) -> u8 {
         match self {
-            Self::Code | Self::Invocation => b'\n',
+            Self::Code | Self::Invocation => b'|',
             _ => b' ',
         }
     }
 }
 
-/// A row: what several tools of one kind are called.
-struct Tools {
-    runtime: Runtime,
-    by: By,
-    /// Patterns as [`glob`] reads them. One text, because each string of an array would cost a
-    /// relocation in every program.
-    names: &'static str,
-    /// What they are, for the reason that is told.
-    kind: &'static str,
-}
-
-const fn tools(runtime: Runtime, by: By, kind: &'static str, names: &'static str) -> Tools {
-    Tools {
-        runtime,
-        by,
-        names,
-        kind,
+/// The tables: rows of a kind, for the reason that is told, and of patterns as [`glob`] reads them.
+const fn table(runtime: Runtime, by: By) -> &'static str {
+    match (runtime, by) {
+        (Runtime::Jvm, By::Executable) => concat!(
+            // The `bin` folders of JDK 8 to 25, of what reads JAVA_TOOL_OPTIONS.
+            "a JDK tool: appletviewer extcheck idlj jaotc jar jarsigner javac javadoc \
+             javafxpackager javah javap javapackager jcmd jconsole jdb jdeprscan jdeps jfr jhat \
+             jhsdb jimage jinfo jjs jlink jmap jmc jmod jnativescan jpackage jps jrunscript \
+             jsadebugd jshell jstack jstat jstatd jvisualvm jwebserver keytool native2ascii orbd \
+             pack200 policytool rmic rmid rmiregistry schemagen serialver servertool tnameserv \
+             unpack200 wsgen wsimport xjc\n",
+            "a tool with Java inside: R eclipse octave octave-cli* octave-gui*\n",
+        ),
+        (Runtime::Jvm, By::MainClass) => concat!(
+            // The classes and modules of the same, as the agent tells them (`isJdkToolMainClass` in its
+            // AgentInitializer, 2.31): it refuses to start in them.
+            "a JDK tool: java.* jdk.* sun.* com.sun.tools.* com.sun.corba.se.* \
+             com.sun.javafx.tools.* com.sun.java.util.jar.pack.*\n",
+            "a build tool: org.apache.maven.* org.mvndaemon.mvnd.* org.gradle.launcher.* \
+             org.gradle.wrapper.* worker.org.gradle.process.* \
+             org.gradle.process.internal.worker.* org.apache.tools.ant.launch.Launcher \
+             org.apache.tools.ant.Main xsbt.boot.Boot sbt.* leiningen.core.main dev.jbang.Main \
+             coursier.*\n",
+            // `scala`, `groovy`, `kotlin` and their compilers: the scripts' main classes.
+            "a language's own launcher or compiler: scala.tools.nsc.* dotty.tools.* \
+             org.codehaus.groovy.tools.* groovy.ui.* org.apache.groovy.* org.jetbrains.kotlin.* \
+             org.eclipse.jdt.internal.compiler.batch.Main org.aspectj.tools.ajc.Main\n",
+            "a test runner: org.junit.runner.JUnitCore junit.textui.TestRunner \
+             org.junit.platform.console.* org.testng.TestNG com.intellij.rt.* \
+             org.eclipse.jdt.internal.junit*.runner.* io.cucumber.core.cli.Main \
+             cucumber.api.cli.Main org.scalatest.tools.Runner org.openjdk.jmh.Main \
+             org.openjdk.jmh.runner.ForkedMain org.spockframework.*\n",
+            "a linter or generator: com.puppycrawl.tools.checkstyle.Main \
+             org.sonarsource.scanner.cli.Main org.antlr.v4.Tool net.sourceforge.pmd.* \
+             edu.umd.cs.findbugs.*\n",
+            // Command-line programs of servers: probes and administrators run them beside the service.
+            "a server's command-line tool: org.apache.catalina.util.ServerInfo \
+             org.apache.catalina.startup.Tool org.apache.kafka.tools.* kafka.admin.* \
+             kafka.tools.* org.apache.zookeeper.ZooKeeperMain org.apache.cassandra.tools.* \
+             org.apache.solr.cli.* org.elasticsearch.launcher.CliToolLauncher \
+             org.elasticsearch.tools.launchers.* org.opensearch.tools.launchers.* \
+             org.apache.hadoop.fs.FsShell org.apache.hadoop.hdfs.tools.* \
+             org.apache.hive.beeline.* org.apache.karaf.client.Main\n",
+            // The start scripts of Spark and Flink run these for the command line of the service.
+            "a start script's helper: org.apache.spark.launcher.Main \
+             org.apache.flink.runtime.util.bash.*\n",
+            "a database's migration: org.flywaydb.commandline.* \
+             liquibase.integration.commandline.*\n",
+        ),
+        (Runtime::Jvm, By::Property) => {
+            // `mvn`, `mvnd`: their scripts. The class that Maven's script starts is others' as well.
+            "a build tool: maven.multiModuleProjectDirectory mvnd.home"
+        }
+        (Runtime::Jvm, By::Jar) => concat!(
+            "a build tool: maven-wrapper.jar gradle-wrapper.jar gradle-launcher-*.jar \
+             gradle-gradle-cli-main-*.jar gradle-daemon-main-*.jar ant-launcher.jar \
+             sbt-launch.jar sbt-launch-?.*.jar leiningen-*-standalone.jar jbang.jar A-server.jar \
+             coursier.jar\n",
+            "a test runner: surefirebooter*.jar junit-platform-console-standalone*.jar\n",
+            "a linter or generator: checkstyle-*-all.jar google-java-format-*.jar plantuml.jar \
+             plantuml-?.*.jar openapi-generator-cli.jar openapi-generator-cli-?.*.jar \
+             swagger-codegen-cli.jar swagger-codegen-cli-?.*.jar antlr-?.*-complete.jar \
+             sonar-scanner-cli-*.jar\n",
+        ),
+        (Runtime::Jvm, By::Invocation) => {
+            // What catalina.sh, jetty.sh and activemq start beside the server.
+            "a server's command-line tool: org.apache.catalina.startup.Bootstrap stop | \
+             org.apache.catalina.startup.Bootstrap * stop | \
+             org.apache.catalina.startup.Bootstrap configtest | \
+             org.apache.catalina.startup.Bootstrap * configtest | start.jar *--dry-run* | \
+             start.jar *--stop* | start.jar *--version* | start.jar *--list-* | \
+             start.jar *--create-startd* | start.jar *--add-module* | activemq.jar stop* | \
+             activemq.jar query*"
+        }
+        (Runtime::Python, By::Executable) => concat!(
+            // What runs Java and Python for its extensions. Source: Debian's packages that depend on
+            // libpython3.11 and on a Java runtime; `platform-python` is Red Hat's, for tools of its own.
+            "a tool with Python inside: gdb gdb-multiarch lldb perf vim vim.gtk3 vim.motif vim.nox \
+             gvim platform-python afl-fuzz blender caja calamares cantor claws-mail clingo dia eog \
+             fontforge freecad gedit gimp gimp-2.10 gnubg gnucash gnumeric gringo hexchat hugin \
+             inkscape kate kdevelop kicad kig kitty klayout kodi kodi.bin krita ledger nautilus \
+             nemo obs pluma profanity qgis qgis.bin remmina rhythmbox scribus sigil soffice.bin \
+             thunar totem weechat weechat-headless xed\n",
+            "a server with Python inside: ceph-mgr collectd freeradius innd kamailio nbdkit nnrpd \
+             postgres radiusd syslog-ng unbound znc\n",
+        ),
+        (Runtime::Python, By::Module) => concat!(
+            "a package manager: build ensurepip flit hatch pdm pip pip_tools pipenv pipx piptools \
+             poetry twine uv venv virtualenv\n",
+            "a test runner: behave coverage doctest nose nose2 nox pytest robot slipcover tox \
+             unittest\n",
+            "a tool written in Python: autopep8 bandit black compileall cython dis flake8 idlelib \
+             isort lib2to3 mypy pdb mkdocs pre_commit py_compile pycodestyle pydoc pydocstyle \
+             pyflakes pylint PyInstaller pyright ruff sphinx tabnanny timeit yapf zipapp zipfile\n",
+            // What Python 3.14's standard library runs by `-m` and what ends by itself, often in a pipe. Not
+            // `http`, `wsgiref` and `xmlrpc`, which serve, nor `cProfile` and `trace`, which run an application.
+            "a command of the standard library: ast asyncio base64 calendar fileinput ftplib gzip \
+             inspect json locale mimetypes nntplib pickle pickletools platform poplib quopri site \
+             sqlite3 symtable sysconfig tarfile telnetlib this tokenize turtledemo uuid \
+             webbrowser\n",
+        ),
+        (Runtime::Python, By::Script) => concat!(
+            // Package managers with their inner scripts.
+            "a package manager: __pip-runner__.py _in_process.py conda easy_install \
+             easy_install-* flit get-pip.py get_interpreter_info.py hatch mamba micromamba pdm \
+             pip pip-* pipenv pipx poetry py_info.py pyproject-build pyvenv setup.py twine uv \
+             virtualenv virtualenv-*\n",
+            "a test runner: behave coverage nose2 nosetests nox py.test pytest robot tox tox4\n",
+            "a tool written in Python: 2to3 alembic autopep8 bandit black bpython cookiecutter \
+             cython f2py fab flake8 http https idle inv invoke ipython isort jupyter-console \
+             jupyter-execute jupyter-kernelspec jupyter-migrate jupyter-nbconvert \
+             jupyter-troubleshoot jupyter-trust litecli mkdocs mycli mypy pgcli pre-commit \
+             ptpython pycodestyle pydoc pydocstyle pyflakes pyinstaller pylint pyright ruff \
+             sphinx-build yapf youtube-dl yt-dlp\n",
+            // Tools of Debian, Ubuntu and Red Hat, then of Google Cloud, which replace modules of the standard
+            // library by their own and must be first to import them.
+            "a tool of the system: add-apt-repository apt-add-repository apt-check \
+             apt-listchanges apt_check.py command-not-found dh_python* dnf dnf-* \
+             do-release-upgrade lsb_release py3clean py3compile py3versions pyclean pycompile \
+             pyversions software-properties-* unattended-upgrade unattended-upgrades \
+             unattended-upgrade-shutdown yum yum-* bq.py bootstrapping.py gcloud.py gsutil \
+             gsutil.py\n",
+            // Ansible starts a Python for each module on each host, from a file of such a name.
+            "a tool of administrators: AnsiballZ_*.py ansible ansible-* aws az certbot \
+             cloud-init docker-compose salt-call salt-ssh supervisorctl\n",
+        ),
+        (Runtime::Python, By::Code) => {
+            // How the standard library and pip start helpers of their own.
+            "a helper process of Python: *<pip-setuptools-caller>* | *runpy.run_module(\"pip\"* | \
+             from multiprocessing.resource_tracker import main;* | \
+             from multiprocessing.semaphore_tracker import main;*"
+        }
+        (Runtime::Php, By::Script) => concat!(
+            "a package manager: box box.phar composer composer.phar composer-*.phar pearcmd.php \
+             peclcmd.php phar phar.phar phive phive.phar pie pie.phar\n",
+            "a test runner: atoum behat behat.phar codecept codecept.phar infection \
+             infection.phar kahlan paratest pest phpbench phpbench.phar phpspec phpspec.phar \
+             phpunit phpunit.phar phpunit-*.phar run-tests.php simple-phpunit simple-phpunit.php\n",
+            "a tool written in PHP: captainhook churn composer-require-checker composer-unused \
+             dep deployer.phar deptrac deptrac.phar doctum.phar drush drush.php drush.phar ecs \
+             grumphp parallel-lint pdepend phan phan.phar phing phing.phar php-cs-fixer php-cs-fixer*.phar php-parse \
+             phpDocumentor.phar phpactor phpcbf phpcbf.phar phpcpd phpcs phpcs.phar phpdoc \
+             phpdoc.phar phplint phploc phpmd phpmd.phar phpmnd phpstan phpstan.phar pint psalm \
+             psalm.phar psalm-language-server psalter psysh rector robo robo.phar twig-cs-fixer \
+             twigcs var-dump-server wp wp-cli.phar yaml-lint\n",
+        ),
+        (Runtime::Dotnet, By::Assembly) => concat!(
+            // The `sdk` folders of .NET 6 to 10.
+            "the .NET SDK: */dotnet/sdk/* MSBuild NuGet.Build.Tasks.Console \
+             NuGet.CommandLine.XPlat VBCSCompiler csc datacollector dotnet dotnet-dev-certs \
+             dotnet-format dotnet-user-jwts dotnet-user-secrets dotnet-watch fsc fsi vbc\n",
+            "a test runner: Stryker.CLI coverlet.console dotnet-coverage dotnet-stryker \
+             nunit-agent* nunit-console nunit3-console testhost testhost.* vstest.console \
+             xunit.console xunit.v3.runner.console\n",
+            // Where the SDK installs tools: `dotnet tool install`, with and without `--global`.
+            "a .NET tool: */.dotnet/tools/* */.store/*/tools/* */.nuget/packages/*/tools/* Cake \
+             GitVersion Microsoft.CodeAnalysis.LanguageServer OmniSharp ReportGenerator \
+             SonarScanner.* csharpier docfx dotnet-cake dotnet-counters dotnet-csharpier \
+             dotnet-dump dotnet-ef dotnet-fantomas dotnet-gcdump dotnet-gitversion dotnet-grpc \
+             dotnet-outdated dotnet-script dotnet-sonarscanner dotnet-sos dotnet-stack \
+             dotnet-svcutil dotnet-swagger dotnet-symbol dotnet-trace ef fake fake-cli fantomas \
+             fsautocomplete gitversion husky minver minver-cli nbgv nuke paket pwsh \
+             reportgenerator\n",
+        ),
+        (Runtime::Ruby, By::Script) => concat!(
+            "a package manager: berks bundle bundle-audit bundler bundler-audit gem gem2deb pod\n",
+            "a test runner: cucumber guard kitchen m minitest parallel_cucumber parallel_rspec \
+             parallel_test rspec testrb turbo_tests\n",
+            "a tool written in Ruby: annotate apt-listbugs asciidoctor brakeman byebug cap \
+             chef-client chef-solo erb erb_lint erblint facter fastlane foreman fpm haml-lint \
+             hiera inspec irb jekyll knife kramdown nanoc ohai overcommit passenger-config \
+             passenger-memory-stats passenger-status pry pumactl puppet r10k racc rbs rdbg rdoc \
+             reek rerun ri ronn rougify rubocop ruby-lsp rubycritic sass sidekiqmon slimrb \
+             solargraph spring srb standardrb steep tapioca thor tilt typeprof vagrant whenever \
+             yard yardoc yri\n",
+        ),
+        (Runtime::Erlang, By::Invocation) => concat!(
+            // What `-s` and `-run` call, with the words behind it. Sources: OTP's `erlc.c`, `dialyzer.c`,
+            // `typer.c`, `ct_run.c` and `escript.c`; `edoc_generate`, `etop` and `cdv` of OTP 25; `ejabberdctl`
+            // 23.01; `yaws` 2.1.
+            "a tool of Erlang: erl_compile | erl_compile * | erl_compile2 * | dialyzer | \
+             dialyzer * | typer | typer * | ct_run | ct_run * | escript * | edoc_run * | etop | \
+             etop * | observer | observer * | debugger | debugger * | crashdump_viewer | \
+             crashdump_viewer * | snmpc *\n",
+            "a tool that serves a node: ejabberd_ctl | ejabberd_ctl * | yaws_ctl | yaws_ctl * | \
+             yaws printversion\n",
+            "a node that halts by itself: init stop | init stop * | erlang halt | erlang halt *\n",
+        ),
+        (Runtime::Nodejs, By::Script) => concat!(
+            // As they are installed, linked into `.bin`, or started by pnpm's shims.
+            "a package manager: npm npx np?-cli.js npm-prefix.js yarn yarnpkg yarn.js yarnpkg.js \
+             yarn-*.cjs pnpm pnpx pnp?.*js corepack corepack.js\n",
+            "a test runner: jest jest.js vitest vitest.mjs mocha mocha.js _mocha \
+             */mocha/lib/cli/cli.js ava */ava/entrypoints/cli.mjs c8 c8.js nyc nyc.js tap jasmine \
+             jasmine.js karma cypress playwright wdio wdio.js qunit qunit.js\n",
+            "a linter, compiler or bundler: eslint eslint.js eslint_d eslint_d.js prettier \
+             prettier.cjs stylelint stylelint.mjs tslint xo jshint tsc tsc.js _tsc.js tsserver \
+             tsserver.js babel */@babel/cli/bin/babel.js swc */@swc/cli/bin/swc.js webpack \
+             webpack.js webpack-cli */webpack-cli/bin/cli.js vite vite.js rollup \
+             */rollup/dist/bin/rollup parcel */parcel/lib/bin.js esbuild sass sass.js postcss \
+             tailwindcss typedoc gulp gulp.js grunt lerna nx turbo ng react-scripts \
+             react-scripts.js vue-cli-service vue-cli-service.js\n",
+            // What they start is a process of its own, which is asked for itself.
+            "a process manager or starter: pm2 pm2-runtime pm2-docker pm2-dev \
+             */pm2/lib/Daemon.js nodemon nodemon.js forever concurrently concurrently.js \
+             npm-run-all run-p run-s cross-env cross-env.js cross-env-shell dotenv dotenvx env-cmd \
+             node-dev nest nest.js ts-node-dev tsnd tsx */tsx/dist/cli.mjs start-server-and-test \
+             wait-on\n",
+            "a tool written in JavaScript: cdk changeset commitlint depcheck drizzle-kit firebase \
+             firebase.js husky knex lint-staged ncu netlify node-gyp node-gyp.js node-pre-gyp \
+             npm-check-updates patch-package prebuild-install prisma */prisma/build/index.js \
+             rimraf semantic-release sequelize sequelize-cli serverless sls storybook typeorm vc \
+             vercel wrangler\n",
+        ),
+        _ => "",
     }
 }
 
-/// The table.
-const TOOLS: &[Tools] = &[
-    // The `bin` folders of JDK 8 to 25, of what reads JAVA_TOOL_OPTIONS.
-    tools(
-        Runtime::Jvm,
-        By::Executable,
-        "a JDK tool",
-        "appletviewer extcheck idlj jaotc jar jarsigner javac javadoc javafxpackager javah javap \
-         javapackager jcmd jconsole jdb jdeprscan jdeps jfr jhat jhsdb jimage jinfo jjs jlink jmap jmc \
-         jmod jnativescan jpackage jps jrunscript jsadebugd jshell jstack jstat jstatd jvisualvm \
-         jwebserver keytool native2ascii orbd pack200 policytool rmic rmid rmiregistry schemagen \
-         serialver servertool tnameserv unpack200 wsgen wsimport xjc",
-    ),
-    // The classes and modules of the same, as the agent tells them (`isJdkToolMainClass` in its
-    // AgentInitializer, 2.31): it refuses to start in them.
-    tools(
-        Runtime::Jvm,
-        By::MainClass,
-        "a JDK tool",
-        "java.* jdk.* sun.* com.sun.tools.* com.sun.corba.se.* com.sun.javafx.tools.* \
-         com.sun.java.util.jar.pack.*",
-    ),
-    // `mvn`, `mvnd`: their scripts. The class that Maven's script starts is others' as well.
-    tools(
-        Runtime::Jvm,
-        By::Property,
-        "a build tool",
-        "maven.multiModuleProjectDirectory mvnd.home",
-    ),
-    tools(
-        Runtime::Jvm,
-        By::MainClass,
-        "a build tool",
-        "org.apache.maven.* org.mvndaemon.mvnd.* org.gradle.launcher.* org.gradle.wrapper.* \
-         worker.org.gradle.process.* org.gradle.process.internal.worker.* \
-         org.apache.tools.ant.launch.Launcher org.apache.tools.ant.Main xsbt.boot.Boot sbt.* \
-         leiningen.core.main dev.jbang.Main coursier.*",
-    ),
-    tools(
-        Runtime::Jvm,
-        By::Jar,
-        "a build tool",
-        "maven-wrapper.jar gradle-wrapper.jar gradle-launcher-*.jar gradle-gradle-cli-main-*.jar \
-         gradle-daemon-main-*.jar ant-launcher.jar sbt-launch.jar sbt-launch-?.*.jar \
-         leiningen-*-standalone.jar jbang.jar A-server.jar coursier.jar",
-    ),
-    // `scala`, `groovy`, `kotlin` and their compilers: the scripts' main classes.
-    tools(
-        Runtime::Jvm,
-        By::MainClass,
-        "a language's own launcher or compiler",
-        "scala.tools.nsc.* dotty.tools.* org.codehaus.groovy.tools.* groovy.ui.* \
-         org.apache.groovy.* org.jetbrains.kotlin.* org.eclipse.jdt.internal.compiler.batch.Main \
-         org.aspectj.tools.ajc.Main",
-    ),
-    tools(
-        Runtime::Jvm,
-        By::Jar,
-        "a test runner",
-        "surefirebooter*.jar junit-platform-console-standalone*.jar",
-    ),
-    tools(
-        Runtime::Jvm,
-        By::MainClass,
-        "a test runner",
-        "org.junit.runner.JUnitCore junit.textui.TestRunner org.junit.platform.console.* \
-         org.testng.TestNG com.intellij.rt.* org.eclipse.jdt.internal.junit*.runner.* \
-         io.cucumber.core.cli.Main cucumber.api.cli.Main org.scalatest.tools.Runner \
-         org.openjdk.jmh.Main org.openjdk.jmh.runner.ForkedMain org.spockframework.*",
-    ),
-    tools(
-        Runtime::Jvm,
-        By::Jar,
-        "a linter or generator",
-        "checkstyle-*-all.jar google-java-format-*.jar plantuml.jar plantuml-?.*.jar \
-         openapi-generator-cli.jar openapi-generator-cli-?.*.jar swagger-codegen-cli.jar \
-         swagger-codegen-cli-?.*.jar antlr-?.*-complete.jar sonar-scanner-cli-*.jar",
-    ),
-    tools(
-        Runtime::Jvm,
-        By::MainClass,
-        "a linter or generator",
-        "com.puppycrawl.tools.checkstyle.Main org.sonarsource.scanner.cli.Main org.antlr.v4.Tool \
-         net.sourceforge.pmd.* edu.umd.cs.findbugs.*",
-    ),
-    // Command-line programs of servers: probes and administrators run them beside the service.
-    tools(
-        Runtime::Jvm,
-        By::MainClass,
-        "a server's command-line tool",
-        "org.apache.catalina.util.ServerInfo org.apache.catalina.startup.Tool \
-         org.apache.kafka.tools.* kafka.admin.* kafka.tools.* \
-         org.apache.zookeeper.ZooKeeperMain org.apache.cassandra.tools.* org.apache.solr.cli.* \
-         org.elasticsearch.launcher.CliToolLauncher org.elasticsearch.tools.launchers.* \
-         org.opensearch.tools.launchers.* org.apache.hadoop.fs.FsShell org.apache.hadoop.hdfs.tools.* \
-         org.apache.hive.beeline.* org.apache.karaf.client.Main",
-    ),
-    // The start scripts of Spark and Flink run these for the command line of the service.
-    tools(
-        Runtime::Jvm,
-        By::MainClass,
-        "a start script's helper",
-        "org.apache.spark.launcher.Main org.apache.flink.runtime.util.bash.*",
-    ),
-    tools(
-        Runtime::Jvm,
-        By::MainClass,
-        "a database's migration",
-        "org.flywaydb.commandline.* liquibase.integration.commandline.*",
-    ),
-    // What catalina.sh, jetty.sh and activemq start beside the server.
-    tools(
-        Runtime::Jvm,
-        By::Invocation,
-        "a server's command-line tool",
-        "org.apache.catalina.startup.Bootstrap stop\n\
-         org.apache.catalina.startup.Bootstrap * stop\n\
-         org.apache.catalina.startup.Bootstrap configtest\n\
-         org.apache.catalina.startup.Bootstrap * configtest\n\
-         start.jar *--dry-run*\nstart.jar *--stop*\nstart.jar *--version*\nstart.jar *--list-*\n\
-         start.jar *--create-startd*\nstart.jar *--add-module*\nactivemq.jar stop*\nactivemq.jar query*",
-    ),
-    // What runs Java and Python for its extensions. Source: Debian's packages that depend on
-    // libpython3.11 and on a Java runtime; `platform-python` is Red Hat's, for tools of its own.
-    tools(
-        Runtime::Python,
-        By::Executable,
-        "a tool with Python inside",
-        "gdb gdb-multiarch lldb perf vim vim.gtk3 vim.motif vim.nox gvim platform-python afl-fuzz blender \
-         caja calamares cantor claws-mail clingo dia eog fontforge freecad gedit gimp gimp-2.10 gnubg \
-         gnucash gnumeric gringo hexchat hugin inkscape kate kdevelop kicad kig kitty klayout kodi \
-         kodi.bin krita ledger nautilus nemo obs pluma profanity qgis qgis.bin remmina rhythmbox \
-         scribus sigil soffice.bin thunar totem weechat weechat-headless xed",
-    ),
-    tools(
-        Runtime::Python,
-        By::Executable,
-        "a server with Python inside",
-        "ceph-mgr collectd freeradius innd kamailio nbdkit nnrpd postgres radiusd syslog-ng unbound znc",
-    ),
-    tools(
-        Runtime::Jvm,
-        By::Executable,
-        "a tool with Java inside",
-        "R eclipse octave octave-cli* octave-gui*",
-    ),
-    tools(
-        Runtime::Python,
-        By::Module,
-        "a package manager",
-        "build ensurepip flit hatch pdm pip pip_tools pipenv pipx piptools poetry twine uv venv \
-         virtualenv",
-    ),
-    tools(
-        Runtime::Python,
-        By::Module,
-        "a test runner",
-        "behave coverage doctest nose nose2 nox pytest robot slipcover tox unittest",
-    ),
-    tools(
-        Runtime::Python,
-        By::Module,
-        "a tool written in Python",
-        "autopep8 bandit black compileall cython dis flake8 idlelib isort lib2to3 mypy pdb \
-         mkdocs pre_commit py_compile pycodestyle pydoc pydocstyle pyflakes pylint PyInstaller pyright \
-         ruff sphinx tabnanny timeit yapf zipapp zipfile",
-    ),
-    // What Python 3.14's standard library runs by `-m` and what ends by itself, often in a pipe. Not
-    // `http`, `wsgiref` and `xmlrpc`, which serve, nor `cProfile` and `trace`, which run an application.
-    tools(
-        Runtime::Python,
-        By::Module,
-        "a command of the standard library",
-        "ast asyncio base64 calendar fileinput ftplib gzip inspect json locale \
-         mimetypes nntplib pickle pickletools platform poplib quopri site sqlite3 symtable \
-         sysconfig tarfile telnetlib this tokenize turtledemo uuid webbrowser",
-    ),
-    // Package managers with their inner scripts.
-    tools(
-        Runtime::Python,
-        By::Script,
-        "a package manager",
-        "__pip-runner__.py _in_process.py conda easy_install easy_install-* flit get-pip.py \
-         get_interpreter_info.py hatch mamba micromamba pdm pip pip-* pipenv pipx poetry py_info.py \
-         pyproject-build pyvenv setup.py twine uv virtualenv virtualenv-*",
-    ),
-    tools(
-        Runtime::Python,
-        By::Script,
-        "a test runner",
-        "behave coverage nose2 nosetests nox py.test pytest robot tox tox4",
-    ),
-    tools(
-        Runtime::Python,
-        By::Script,
-        "a tool written in Python",
-        "2to3 alembic autopep8 bandit black bpython cookiecutter cython f2py fab flake8 http https idle \
-         inv invoke ipython isort jupyter-console jupyter-execute jupyter-kernelspec jupyter-migrate \
-         jupyter-nbconvert jupyter-troubleshoot jupyter-trust litecli mkdocs mycli mypy pgcli \
-         pre-commit ptpython pycodestyle pydoc pydocstyle pyflakes pyinstaller pylint pyright ruff \
-         sphinx-build yapf youtube-dl yt-dlp",
-    ),
-    // Tools of Debian, Ubuntu and Red Hat, then of Google Cloud, which replace modules of the standard
-    // library by their own and must be first to import them.
-    tools(
-        Runtime::Python,
-        By::Script,
-        "a tool of the system",
-        "add-apt-repository apt-add-repository apt-check apt-listchanges apt_check.py \
-         command-not-found dh_python* dnf dnf-* do-release-upgrade lsb_release py3clean \
-         py3compile py3versions pyclean pycompile pyversions software-properties-* \
-         unattended-upgrade unattended-upgrades unattended-upgrade-shutdown yum yum-* bq.py \
-         bootstrapping.py gcloud.py gsutil gsutil.py",
-    ),
-    // Ansible starts a Python for each module on each host, from a file of such a name.
-    tools(
-        Runtime::Python,
-        By::Script,
-        "a tool of administrators",
-        "AnsiballZ_*.py ansible ansible-* aws az certbot cloud-init docker-compose salt-call salt-ssh \
-         supervisorctl",
-    ),
-    // How the standard library and pip start helpers of their own.
-    tools(
-        Runtime::Python,
-        By::Code,
-        "a helper process of Python",
-        "*<pip-setuptools-caller>*\n\
-         *runpy.run_module(\"pip\"*\n\
-         from multiprocessing.resource_tracker import main;*\n\
-         from multiprocessing.semaphore_tracker import main;*",
-    ),
-    tools(
-        Runtime::Php,
-        By::Script,
-        "a package manager",
-        "box box.phar composer composer.phar composer-*.phar pearcmd.php peclcmd.php phar phar.phar \
-         phive phive.phar pie pie.phar",
-    ),
-    tools(
-        Runtime::Php,
-        By::Script,
-        "a test runner",
-        "atoum behat behat.phar codecept codecept.phar infection infection.phar kahlan paratest pest \
-         phpbench phpbench.phar phpspec phpspec.phar phpunit phpunit.phar phpunit-*.phar \
-         run-tests.php simple-phpunit simple-phpunit.php",
-    ),
-    tools(
-        Runtime::Php,
-        By::Script,
-        "a tool written in PHP",
-        "captainhook churn composer-require-checker composer-unused dep deployer.phar deptrac \
-         deptrac.phar doctum.phar drush drush.php drush.phar ecs grumphp parallel-lint pdepend phan phan.phar phing phing.phar \
-         php-cs-fixer php-cs-fixer*.phar php-parse phpDocumentor.phar phpactor phpcbf phpcbf.phar \
-         phpcpd phpcs phpcs.phar phpdoc phpdoc.phar phplint phploc phpmd phpmd.phar phpmnd phpstan \
-         phpstan.phar pint psalm psalm.phar psalm-language-server psalter psysh rector robo robo.phar \
-         twig-cs-fixer twigcs var-dump-server wp wp-cli.phar yaml-lint",
-    ),
-    // The `sdk` folders of .NET 6 to 10.
-    tools(
-        Runtime::Dotnet,
-        By::Assembly,
-        "the .NET SDK",
-        "*/dotnet/sdk/* MSBuild NuGet.Build.Tasks.Console NuGet.CommandLine.XPlat VBCSCompiler csc \
-         datacollector dotnet dotnet-dev-certs dotnet-format dotnet-user-jwts dotnet-user-secrets \
-         dotnet-watch fsc fsi vbc",
-    ),
-    tools(
-        Runtime::Dotnet,
-        By::Assembly,
-        "a test runner",
-        "Stryker.CLI coverlet.console dotnet-coverage dotnet-stryker nunit-agent* nunit-console \
-         nunit3-console testhost testhost.* vstest.console xunit.console xunit.v3.runner.console",
-    ),
-    // Where the SDK installs tools: `dotnet tool install`, with and without `--global`.
-    tools(
-        Runtime::Dotnet,
-        By::Assembly,
-        "a .NET tool",
-        "*/.dotnet/tools/* */.store/*/tools/* */.nuget/packages/*/tools/* Cake GitVersion \
-         Microsoft.CodeAnalysis.LanguageServer OmniSharp ReportGenerator SonarScanner.* \
-         csharpier docfx dotnet-cake dotnet-counters dotnet-csharpier dotnet-dump dotnet-ef \
-         dotnet-fantomas dotnet-gcdump dotnet-gitversion dotnet-grpc dotnet-outdated dotnet-script \
-         dotnet-sonarscanner dotnet-sos dotnet-stack dotnet-svcutil dotnet-swagger dotnet-symbol \
-         dotnet-trace ef fake fake-cli fantomas fsautocomplete gitversion husky minver minver-cli nbgv \
-         nuke paket pwsh reportgenerator",
-    ),
-    tools(
-        Runtime::Ruby,
-        By::Script,
-        "a package manager",
-        "berks bundle bundle-audit bundler bundler-audit gem gem2deb pod",
-    ),
-    tools(
-        Runtime::Ruby,
-        By::Script,
-        "a test runner",
-        "cucumber guard kitchen m minitest parallel_cucumber parallel_rspec parallel_test rspec testrb \
-         turbo_tests",
-    ),
-    tools(
-        Runtime::Ruby,
-        By::Script,
-        "a tool written in Ruby",
-        "annotate apt-listbugs asciidoctor brakeman byebug cap chef-client chef-solo erb erb_lint \
-         erblint facter fastlane foreman fpm haml-lint hiera inspec irb jekyll knife kramdown nanoc \
-         ohai overcommit passenger-config passenger-memory-stats passenger-status pry pumactl puppet \
-         r10k racc rbs rdbg rdoc reek rerun ri ronn rougify rubocop ruby-lsp rubycritic sass sidekiqmon \
-         slimrb solargraph spring srb standardrb steep tapioca thor tilt typeprof vagrant whenever yard \
-         yardoc yri",
-    ),
-    // What `-s` and `-run` call, with the words behind it. Sources: OTP's `erlc.c`, `dialyzer.c`,
-    // `typer.c`, `ct_run.c` and `escript.c`; `edoc_generate`, `etop` and `cdv` of OTP 25; `ejabberdctl`
-    // 23.01; `yaws` 2.1.
-    tools(
-        Runtime::Erlang,
-        By::Invocation,
-        "a tool of Erlang",
-        "erl_compile\nerl_compile *\nerl_compile2 *\ndialyzer\ndialyzer *\ntyper\ntyper *\nct_run\n\
-         ct_run *\nescript *\nedoc_run *\netop\netop *\nobserver\nobserver *\ndebugger\ndebugger *\n\
-         crashdump_viewer\ncrashdump_viewer *\nsnmpc *",
-    ),
-    tools(
-        Runtime::Erlang,
-        By::Invocation,
-        "a tool that serves a node",
-        "ejabberd_ctl\nejabberd_ctl *\nyaws_ctl\nyaws_ctl *\nyaws printversion",
-    ),
-    tools(
-        Runtime::Erlang,
-        By::Invocation,
-        "a node that halts by itself",
-        "init stop\ninit stop *\nerlang halt\nerlang halt *",
-    ),
-    // As they are installed, linked into `.bin`, or started by pnpm's shims.
-    tools(
-        Runtime::Nodejs,
-        By::Script,
-        "a package manager",
-        "npm npx np?-cli.js npm-prefix.js yarn yarnpkg yarn.js yarnpkg.js yarn-*.cjs pnpm pnpx \
-         pnp?.*js corepack corepack.js",
-    ),
-    tools(
-        Runtime::Nodejs,
-        By::Script,
-        "a test runner",
-        "jest jest.js vitest vitest.mjs mocha mocha.js _mocha */mocha/lib/cli/cli.js ava \
-         */ava/entrypoints/cli.mjs c8 c8.js nyc nyc.js tap jasmine jasmine.js karma cypress \
-         playwright wdio wdio.js qunit qunit.js",
-    ),
-    tools(
-        Runtime::Nodejs,
-        By::Script,
-        "a linter, compiler or bundler",
-        "eslint eslint.js eslint_d eslint_d.js prettier prettier.cjs stylelint stylelint.mjs tslint \
-         xo jshint tsc tsc.js _tsc.js tsserver tsserver.js babel */@babel/cli/bin/babel.js swc \
-         */@swc/cli/bin/swc.js webpack webpack.js webpack-cli */webpack-cli/bin/cli.js vite vite.js \
-         rollup */rollup/dist/bin/rollup parcel */parcel/lib/bin.js esbuild sass sass.js postcss \
-         tailwindcss typedoc gulp gulp.js grunt lerna nx turbo ng react-scripts react-scripts.js \
-         vue-cli-service vue-cli-service.js",
-    ),
-    // What they start is a process of its own, which is asked for itself.
-    tools(
-        Runtime::Nodejs,
-        By::Script,
-        "a process manager or starter",
-        "pm2 pm2-runtime pm2-docker pm2-dev */pm2/lib/Daemon.js nodemon nodemon.js forever \
-         concurrently concurrently.js npm-run-all run-p run-s cross-env cross-env.js cross-env-shell \
-         dotenv dotenvx env-cmd node-dev nest nest.js ts-node-dev tsnd tsx */tsx/dist/cli.mjs \
-         start-server-and-test wait-on",
-    ),
-    tools(
-        Runtime::Nodejs,
-        By::Script,
-        "a tool written in JavaScript",
-        "cdk changeset commitlint depcheck drizzle-kit firebase firebase.js husky knex lint-staged \
-         ncu netlify node-gyp node-gyp.js node-pre-gyp npm-check-updates patch-package \
-         prebuild-install prisma */prisma/build/index.js rimraf semantic-release sequelize \
-         sequelize-cli serverless sls storybook typeorm vc vercel wrangler",
-    ),
-];
-
 /// What kind of tool a program is by one mark of it, where it is one.
 pub fn kind(runtime: Runtime, by: By, text: &[u8]) -> Option<&'static str> {
-    let mut rows = TOOLS.iter();
-    let row = rows.find(|row| row.runtime == runtime && row.by == by && names(row, text));
-    row.map(|row| row.kind)
+    let mut rows = texts::rows(table(runtime, by));
+    let row = rows.find(|(_, patterns)| names(by, patterns, text));
+    row.map(|(kind, _)| kind)
 }
 
 /// What kind of tool an executable is, by its path, whatever runtime is in it.
 pub fn executable(path: &[u8]) -> Option<&'static str> {
-    let mut rows = TOOLS.iter().filter(|row| row.by == By::Executable);
-    rows.find(|row| names(row, path)).map(|row| row.kind)
+    let mut runtimes = Runtime::ALL.into_iter();
+    runtimes.find_map(|runtime| kind(runtime, By::Executable, path))
 }
 
 /// Leaves a tool alone, unless the configuration itself says by `processes.include_arguments` which
@@ -488,28 +304,29 @@ pub fn deny(
     kind().map_or(Ok(()), |kind| Err(Reason::BuiltInArgumentDenial(kind)))
 }
 
-fn names(row: &Tools, text: &[u8]) -> bool {
-    let is_path = matches!(row.by, By::Executable | By::Script | By::Jar | By::Assembly);
-    let text = match row.by {
+fn names(by: By, patterns: &str, text: &[u8]) -> bool {
+    let is_path = matches!(by, By::Executable | By::Script | By::Jar | By::Assembly);
+    let text = match by {
         By::Module => text.split(|byte| *byte == b'.').next().unwrap_or(text),
         _ => text,
     };
     // A class with its module in front of it.
     let class = text.rsplit(|byte| *byte == b'/').next().unwrap_or(text);
     let file = file_name(text);
-    let separator = row.by.separator();
-    let mut patterns = row.names.as_bytes().split(|byte| *byte == separator);
+    let separator = by.separator();
+    let mut patterns = patterns.as_bytes().split(|byte| *byte == separator);
+    // Most patterns end here: every process looks through the tables.
+    let firsts = [text, class, file].map(|text| text.first().copied().unwrap_or_default());
     patterns.any(|pattern| {
-        // Most end here: every process looks through the table.
-        let first = pattern.first();
-        let begins = [text, class, file].iter().any(|text| text.first() == first);
-        if !begins && !matches!(first, Some(b'*' | b'?')) {
+        let pattern = pattern.trim_ascii();
+        let first = pattern.first().copied().unwrap_or_default();
+        if !firsts.contains(&first) && first != b'*' && first != b'?' {
             false
         } else if is_path {
             glob::matches_path(pattern, text)
-                || row.by == By::Script && glob::matches_path(pattern, without_version(text))
+                || by == By::Script && glob::matches_path(pattern, without_version(text))
         } else {
-            glob::matches(pattern, text) || row.by == By::MainClass && glob::matches(pattern, class)
+            glob::matches(pattern, text) || by == By::MainClass && glob::matches(pattern, class)
         }
     })
 }

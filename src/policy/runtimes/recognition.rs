@@ -3,7 +3,7 @@
 //! Other programs also read a runtime's variable, to pass it to their children: CMake, launchers written in C,
 //! or Node.js. They get the value of their environment.
 
-use crate::matching::glob;
+use crate::matching::{glob, texts};
 use crate::process::{Process, file_name, is_loader};
 use crate::{Configuration, Reason, Runtime};
 use alloc::string::String;
@@ -99,19 +99,17 @@ impl Runtime {
             .and_then(|name| name.strip_suffix(b"-wrapped"));
         let name = wrapped.unwrap_or(name);
         let is_version = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
-        let versions_of = |names: &[&str]| {
-            let mut rests = names
-                .iter()
-                .filter_map(|own| name.strip_prefix(own.as_bytes()));
+        let versions_of = |names: &'static str| {
+            let mut rests = texts::words(names).filter_map(|own| name.strip_prefix(own.as_bytes()));
             rests.any(|rest| is_version(rest.strip_prefix(b"-").unwrap_or(rest)))
         };
         match self {
             Self::Jvm => name == b"java",
-            Self::Nodejs => versions_of(&["node", "nodejs"]),
-            Self::Python => versions_of(&["python", "pypy", "pypy3-c", "pypy-c"]),
+            Self::Nodejs => versions_of("node nodejs"),
+            Self::Python => versions_of("python pypy pypy3-c pypy-c"),
             // Fedora's and openSUSE's names.
-            Self::Ruby => versions_of(&["ruby", "ruby-mri", "ruby.ruby"]),
-            Self::Php => versions_of(&["php", "php-cgi", "php-fpm", "phpdbg", "lsphp"]),
+            Self::Ruby => versions_of("ruby ruby-mri ruby.ruby"),
+            Self::Php => versions_of("php php-cgi php-fpm phpdbg lsphp"),
             Self::Erlang => {
                 name == b"erlexec" || name == b"beam" || {
                     name.starts_with(b"beam.") && name.ends_with(b"smp")
@@ -129,7 +127,7 @@ impl Runtime {
 
     /// Whether the runtime's library is mapped, or the executable brings it along.
     pub fn is_inside(self, process: &impl Process) -> bool {
-        let mut libraries = self.libraries().split(' ').filter(|name| !name.is_empty());
+        let mut libraries = texts::words(self.libraries());
         libraries.any(|name| process.loaded_library(name).is_some())
             || self.function().is_some_and(|name| process.exports(name))
     }

@@ -8,6 +8,7 @@ pub mod resource_attributes;
 
 use crate::config::rules::{Rule, SERVICE_NAME};
 use crate::config::{ServiceName, is_given};
+use crate::matching::texts;
 use crate::settings::resource_attributes::{has_key, merge, with_environment};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
@@ -41,13 +42,13 @@ pub fn default(name: &str, runtime: Runtime) -> Option<&'static str> {
 }
 
 /// The names that have a default for some runtime.
-pub const DEFAULTS: [&str; 5] = [
-    "OTEL_EXPORTER_OTLP_PROTOCOL",
-    "OTEL_EXPORTER_OTLP_TIMEOUT",
-    "OTEL_NODE_RESOURCE_DETECTORS",
-    "OTEL_PHP_AUTOLOAD_ENABLED",
-    "OTEL_PHP_LOG_DESTINATION",
-];
+pub const DEFAULTS: &str = "
+    OTEL_EXPORTER_OTLP_PROTOCOL
+    OTEL_EXPORTER_OTLP_TIMEOUT
+    OTEL_NODE_RESOURCE_DETECTORS
+    OTEL_PHP_AUTOLOAD_ENABLED
+    OTEL_PHP_LOG_DESTINATION
+";
 
 /// Names and values of `[environment]` that this process lacks.
 ///
@@ -153,7 +154,7 @@ pub fn entries(
     configuration: &Configuration,
 ) -> Vec<Vec<u8>> {
     let environment = &configuration.environment;
-    let others = DEFAULTS.into_iter().chain([resource_attributes::VARIABLE]);
+    let others = texts::words(DEFAULTS).chain([resource_attributes::VARIABLE]);
     let others = others.filter(|name| !environment.contains_key(*name));
     let names = environment.keys().map(String::as_str);
     let mut entries = Vec::new();

@@ -13,6 +13,7 @@
 
 use crate::config::ServiceName;
 use crate::config::rules::SERVICE_NAME;
+use crate::matching::texts;
 use crate::settings::ByName;
 use crate::settings::declarative;
 use crate::settings::identity::Identity;
@@ -30,23 +31,23 @@ pub const LIST_FROM_ENVIRONMENT: &str = "OTEL_INJECTOR_RESOURCE_ATTRIBUTES";
 /// downward API. A service's name comes from an annotation, then from the labels
 /// `app.kubernetes.io/instance` and `app.kubernetes.io/name` (semantic conventions, "Specify resource
 /// attributes using Kubernetes annotations").
-pub const FROM_ENVIRONMENT: [(&str, &str); 15] = [
-    ("OTEL_INJECTOR_K8S_NAMESPACE_NAME", "k8s.namespace.name"),
-    ("OTEL_INJECTOR_K8S_POD_NAME", "k8s.pod.name"),
-    ("OTEL_INJECTOR_K8S_POD_UID", "k8s.pod.uid"),
-    ("OTEL_INJECTOR_K8S_CONTAINER_NAME", "k8s.container.name"),
-    ("OTEL_INJECTOR_K8S_DEPLOYMENT_NAME", "k8s.deployment.name"),
-    ("OTEL_INJECTOR_K8S_REPLICASET_NAME", "k8s.replicaset.name"),
-    ("OTEL_INJECTOR_K8S_STATEFULSET_NAME", "k8s.statefulset.name"),
-    ("OTEL_INJECTOR_K8S_DAEMONSET_NAME", "k8s.daemonset.name"),
-    ("OTEL_INJECTOR_K8S_CRONJOB_NAME", "k8s.cronjob.name"),
-    ("OTEL_INJECTOR_K8S_JOB_NAME", "k8s.job.name"),
-    ("OTEL_INJECTOR_SERVICE_NAME", "service.name"),
-    ("OTEL_INJECTOR_K8S_APP_INSTANCE", "service.name"),
-    ("OTEL_INJECTOR_K8S_APP_NAME", "service.name"),
-    ("OTEL_INJECTOR_SERVICE_VERSION", "service.version"),
-    ("OTEL_INJECTOR_SERVICE_NAMESPACE", "service.namespace"),
-];
+pub const FROM_ENVIRONMENT: &str = "
+    OTEL_INJECTOR_K8S_NAMESPACE_NAME: k8s.namespace.name
+    OTEL_INJECTOR_K8S_POD_NAME: k8s.pod.name
+    OTEL_INJECTOR_K8S_POD_UID: k8s.pod.uid
+    OTEL_INJECTOR_K8S_CONTAINER_NAME: k8s.container.name
+    OTEL_INJECTOR_K8S_DEPLOYMENT_NAME: k8s.deployment.name
+    OTEL_INJECTOR_K8S_REPLICASET_NAME: k8s.replicaset.name
+    OTEL_INJECTOR_K8S_STATEFULSET_NAME: k8s.statefulset.name
+    OTEL_INJECTOR_K8S_DAEMONSET_NAME: k8s.daemonset.name
+    OTEL_INJECTOR_K8S_CRONJOB_NAME: k8s.cronjob.name
+    OTEL_INJECTOR_K8S_JOB_NAME: k8s.job.name
+    OTEL_INJECTOR_SERVICE_NAME: service.name
+    OTEL_INJECTOR_K8S_APP_INSTANCE: service.name
+    OTEL_INJECTOR_K8S_APP_NAME: service.name
+    OTEL_INJECTOR_SERVICE_VERSION: service.version
+    OTEL_INJECTOR_SERVICE_NAMESPACE: service.namespace
+";
 
 /// The attribute that tells what has injected a process, where `injector_version` is true.
 pub const INJECTOR_VERSION: &str = "opentelemetry.injector.version";
@@ -142,7 +143,7 @@ impl<'k> List<'k> {
     /// `added` is the list that the environment adds.
     fn add_environment(&mut self, added: &'k [u8], process: &impl Process) {
         self.add_list(added);
-        for (name, key) in FROM_ENVIRONMENT {
+        for (name, key) in texts::rows(FROM_ENVIRONMENT) {
             if let Some(value) = process.variable(name)
                 && !value.is_empty()
             {
@@ -320,7 +321,8 @@ mod tests {
 
     #[test]
     fn every_variable_of_the_environment_has_its_key() {
-        let variables = FROM_ENVIRONMENT.map(|(name, _)| (name, "x"));
+        let variables = texts::rows(FROM_ENVIRONMENT).map(|(name, _)| (name, "x"));
+        let variables: Vec<_> = variables.collect();
         assert_eq!(
             merged("", &variables, &Configuration::default()),
             "k8s.namespace.name=x,k8s.pod.name=x,k8s.pod.uid=x,k8s.container.name=x,\
@@ -360,8 +362,8 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_none() {
-        let variables =
-            [(LIST_FROM_ENVIRONMENT, ""), FROM_ENVIRONMENT[0]].map(|(name, _)| (name, ""));
+        let variables = [LIST_FROM_ENVIRONMENT, "OTEL_INJECTOR_K8S_NAMESPACE_NAME"];
+        let variables = variables.map(|name| (name, ""));
         assert_eq!(
             merged("a=1", &variables, &Configuration::default()),
             "(none)"

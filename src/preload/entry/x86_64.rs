@@ -459,18 +459,10 @@ pub fn landing_pad(code: &[u8]) -> usize {
 /// near and far, a register loaded to be jumped through, an address pushed to be returned to.
 /// No compiler begins `getenv` like that.
 pub fn is_patched(code: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 7] = [
-        &[0xff, 0x25],
-        &[0xe9],
-        &[0xeb],
-        &[0xcc],
-        &[0x68],
-        &[0x48, 0xb8],
-        &[0x49, 0xbb],
-    ];
-    BEGINNINGS
-        .iter()
-        .any(|beginning| code.starts_with(beginning))
+    matches!(
+        code,
+        [0xff, 0x25, ..] | [0xe9 | 0xeb | 0xcc | 0x68, ..] | [0x48, 0xb8, ..] | [0x49, 0xbb, ..]
+    )
 }
 
 /// Whether code that lies at `start` jumps to `target`, as a call in tail position does (`jmp rel32`). What

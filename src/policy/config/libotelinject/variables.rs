@@ -2,6 +2,7 @@
 
 use crate::config::Level;
 use crate::config::libotelinject::keys;
+use crate::matching::texts;
 use crate::{Configuration, Process};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,70 +14,53 @@ pub const CONFIG_DIR: &str = "OTEL_INJECTOR_CONFIG_DIR";
 /// How much it logs; only `debug` means anything here.
 pub const LOG_LEVEL: &str = "OTEL_INJECTOR_LOG_LEVEL";
 
-/// The variables and the keys of its file that they replace.
-const OVERRIDES: [(&str, &str); 10] = [
-    (
-        "JVM_AUTO_INSTRUMENTATION_AGENT_PATH",
-        "jvm_auto_instrumentation_agent_path",
-    ),
-    (
-        "NODEJS_AUTO_INSTRUMENTATION_AGENT_PATH",
-        "nodejs_auto_instrumentation_agent_path",
-    ),
-    (
-        "PYTHON_AUTO_INSTRUMENTATION_AGENT_PATH_PREFIX",
-        "python_auto_instrumentation_agent_path_prefix",
-    ),
-    (
-        "RUBY_AUTO_INSTRUMENTATION_AGENT_PATH_PREFIX",
-        "ruby_auto_instrumentation_agent_path_prefix",
-    ),
-    (
-        "DOTNET_AUTO_INSTRUMENTATION_AGENT_PATH_PREFIX",
-        "dotnet_auto_instrumentation_agent_path_prefix",
-    ),
-    (
-        "OTEL_INJECTOR_AUTO_INSTRUMENTATION_DISABLED",
-        "auto_instrumentation_disabled",
-    ),
-    ("OTEL_INJECTOR_INCLUDE_PATHS", "include_paths"),
-    ("OTEL_INJECTOR_EXCLUDE_PATHS", "exclude_paths"),
-    (
-        "OTEL_INJECTOR_INCLUDE_WITH_ARGUMENTS",
-        "include_with_arguments",
-    ),
-    (
-        "OTEL_INJECTOR_EXCLUDE_WITH_ARGUMENTS",
-        "exclude_with_arguments",
-    ),
-];
+/// The variables that replace keys of its file.
+const OVERRIDES: &str = "
+    JVM_AUTO_INSTRUMENTATION_AGENT_PATH
+    NODEJS_AUTO_INSTRUMENTATION_AGENT_PATH
+    PYTHON_AUTO_INSTRUMENTATION_AGENT_PATH_PREFIX
+    RUBY_AUTO_INSTRUMENTATION_AGENT_PATH_PREFIX
+    DOTNET_AUTO_INSTRUMENTATION_AGENT_PATH_PREFIX
+    OTEL_INJECTOR_AUTO_INSTRUMENTATION_DISABLED
+    OTEL_INJECTOR_INCLUDE_PATHS
+    OTEL_INJECTOR_EXCLUDE_PATHS
+    OTEL_INJECTOR_INCLUDE_WITH_ARGUMENTS
+    OTEL_INJECTOR_EXCLUDE_WITH_ARGUMENTS
+";
+
+/// The key that a variable replaces.
+fn key(variable: &str) -> String {
+    let name = variable.strip_prefix("OTEL_INJECTOR_").unwrap_or(variable);
+    name.to_ascii_lowercase()
+}
 
 /// Takes what the process's environment says into `configuration`; whether it says anything. A list
 /// replaces those of the files.
 pub fn take(process: &impl Process, configuration: &mut Configuration) -> bool {
     let mut is_given = false;
-    for (name, key) in OVERRIDES {
+    for name in texts::words(OVERRIDES) {
         let Some(value) = text(process, name) else {
             continue;
         };
+        let key = key(name);
         is_given = true;
         let processes = &mut configuration.processes;
-        match key {
+        match key.as_str() {
             "include_paths" => processes.include = None,
             "exclude_paths" => processes.exclude = Vec::new(),
             "include_with_arguments" => processes.include_arguments = None,
             "exclude_with_arguments" => processes.exclude_arguments = Vec::new(),
             _ => {}
         }
-        keys::take(configuration, key, &value);
+        keys::take(configuration, &key, &value);
     }
     is_given
 }
 
 /// Whether the process's environment has one of the overrides.
 pub fn is_given(process: &impl Process) -> bool {
-    let is_set = |(name, _): (&str, _)| process.variable(name).is_some();
-    OVERRIDES.into_iter().any(is_set)
+    let is_set = |name| process.variable(name).is_some();
+    texts::words(OVERRIDES).any(is_set)
 }
 
 /// A variable's text without blanks around it; `None` where it is not set or is not UTF-8.

@@ -5,8 +5,8 @@
 //! methods (Node.js with node-api-dotnet, Python with pythonnet). Such a hosted CLR runs no startup hooks
 //! (dotnet/runtime, docs/design/features/host-startup-hook.md).
 
-use crate::matching::commands;
 use crate::matching::tools::{self, By};
+use crate::matching::{commands, texts};
 use crate::process::file_name;
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
@@ -17,13 +17,8 @@ const OPTIONS: &[u8] = b"--additional-deps --additionalprobingpath --depsfile --
     --roll-forward --roll-forward-on-no-candidate-fx --runtimeconfig";
 
 /// Libraries by which a test project shows itself: the application is its own test runner.
-const TEST_RUNNERS: [&str; 5] = [
-    "Microsoft.NET.Test.Sdk",
-    "Microsoft.Testing.Platform",
-    "MSTest.TestFramework",
-    "TUnit.Engine",
-    "xunit.v3.core",
-];
+const TEST_RUNNERS: &str = "Microsoft.NET.Test.Sdk Microsoft.Testing.Platform MSTest.TestFramework \
+    TUnit.Engine xunit.v3.core";
 
 /// The SDK's package; `OpenTelemetry.Api` is what libraries have.
 const SDK: &str = "OpenTelemetry";
@@ -168,7 +163,7 @@ impl Application {
                 .is_some_and(|text| find(text, start.as_bytes()).is_some())
         };
         if configuration.processes.include_arguments.is_none()
-            && TEST_RUNNERS.iter().any(|library| has(library))
+            && texts::words(TEST_RUNNERS).any(has)
         {
             return Err(Reason::BuiltInArgumentDenial("a test runner"));
         }

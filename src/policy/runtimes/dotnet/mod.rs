@@ -9,6 +9,7 @@
 pub mod application;
 pub mod other_agents;
 
+use crate::matching::texts;
 use crate::settings;
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
@@ -29,12 +30,8 @@ const PROFILER_ID: &[u8] = b"{918728DD-259F-4A6A-AC2B-B85E1B658318}";
 
 /// What the CLR is told of a profiler by (Microsoft, "Runtime configuration options for debugging
 /// and profiling").
-const PROFILER_VARIABLES: [&str; 4] = [
-    "CORECLR_ENABLE_PROFILING",
-    "CORECLR_PROFILER",
-    "CORECLR_PROFILER_PATH",
-    "CORECLR_PROFILER_PATH_64",
-];
+const PROFILER_VARIABLES: &str = "CORECLR_ENABLE_PROFILING CORECLR_PROFILER CORECLR_PROFILER_PATH \
+    CORECLR_PROFILER_PATH_64";
 
 /// Where the agent's own code finds its folder.
 const HOME: &str = "OTEL_DOTNET_AUTO_HOME";
@@ -169,10 +166,7 @@ pub fn entries(process: &impl Process, configuration: &Configuration) -> Vec<Vec
 
 /// Whether [`entries`] can ever add a variable of this name.
 pub fn may_add(name: &[u8]) -> bool {
-    let is_for_profiler = PROFILER_VARIABLES
-        .iter()
-        .any(|variable| variable.as_bytes() == name);
-    is_for_profiler
+    texts::has(PROFILER_VARIABLES, name)
         || SETTINGS
             .iter()
             .any(|prefix| name.starts_with(prefix.as_bytes()))
@@ -215,11 +209,11 @@ fn add_profiler(home: &[u8], process: &impl Process, entries: &mut Vec<Vec<u8>>)
         None => FOR_GLIBC,
     };
     let library = [home, platform.as_bytes(), PROFILER].concat();
-    let is_users = |name: &&str| process.variable(name).is_some();
-    if PROFILER_VARIABLES.iter().any(is_users) || !process.is_readable_file(&library) {
+    let is_users = |name: &str| process.variable(name).is_some();
+    if texts::words(PROFILER_VARIABLES).any(is_users) || !process.is_readable_file(&library) {
         return;
     }
-    for (name, value) in PROFILER_VARIABLES.iter().zip([b"1", PROFILER_ID, &library]) {
+    for (name, value) in texts::words(PROFILER_VARIABLES).zip([b"1", PROFILER_ID, &library]) {
         entries.push([name.as_bytes(), b"=", value].concat());
     }
 }
@@ -392,7 +386,7 @@ mod tests {
         p.libraries.push(["/lib/", MUSL].concat());
         assert_eq!(texts(&p, &c), [TIMEOUT, home], "no profiler for musl");
         p.libraries.pop();
-        for name in PROFILER_VARIABLES {
+        for name in texts::words(PROFILER_VARIABLES) {
             p.variables = [(name.into(), String::new())].into();
             assert_eq!(texts(&p, &c), [TIMEOUT, home], "{name}");
         }

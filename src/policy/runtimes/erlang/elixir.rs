@@ -3,6 +3,7 @@
 //! Sources: `lib/elixir/lib/kernel/cli.ex` (Elixir 1.14) for the options, `bin/iex` and `bin/mix`,
 //! and the script of `mix release`.
 
+use crate::matching::texts;
 use crate::process::file_name;
 
 /// What the words start.
@@ -19,19 +20,10 @@ pub enum Started {
 }
 
 /// Options of `elixir` and `iex` whose value is the next word.
-const WITH_VALUE: [&[u8]; 8] = [
-    b"-e",
-    b"--eval",
-    b"-r",
-    b"-pr",
-    b"-pa",
-    b"-pz",
-    b"--app",
-    b"--dot-iex",
-];
+const WITH_VALUE: &str = "-e --eval -r -pr -pa -pz --app --dot-iex";
 
 /// Tasks that start an application's server. `mix run` does so with `--no-halt`.
-const SERVERS: [&[u8]; 2] = [b"phx.server", b"phoenix.server"];
+const SERVERS: &str = "phx.server phoenix.server";
 
 /// What the words behind `-extra` start.
 pub fn started(words: &[&[u8]]) -> Started {
@@ -49,7 +41,7 @@ pub fn started(words: &[&[u8]]) -> Started {
                 return Started::Tool;
             }
             b"-S" | b"--" => break after,
-            option if WITH_VALUE.contains(&option) => rest = after.get(1..).unwrap_or_default(),
+            option if texts::has(WITH_VALUE, option) => rest = after.get(1..).unwrap_or_default(),
             option if option.starts_with(b"-") => {}
             _ => {
                 break words
@@ -89,7 +81,7 @@ fn has_server(arguments: &[&[u8]]) -> bool {
 
 fn is_server<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
     let task = words.next().unwrap_or_default();
-    SERVERS.contains(&task) || (task == b"run" && words.any(|option| option == b"--no-halt"))
+    texts::has(SERVERS, task) || (task == b"run" && words.any(|option| option == b"--no-halt"))
 }
 
 #[cfg(test)]

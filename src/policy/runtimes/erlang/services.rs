@@ -2,6 +2,7 @@
 //! another node (probes start such tools every few seconds).
 
 use super::{elixir, expression};
+use crate::matching::texts;
 use crate::matching::tools::{self, By};
 use crate::process::file_name;
 use crate::{Reason, Runtime};
@@ -9,27 +10,14 @@ use alloc::vec::Vec;
 
 /// Options with which Erlang's launcher or its emulator prints something and ends (`erlexec.c` and
 /// `erl_init.c` of OTP 25), and those with which it compiles or shows a manual page.
-const INFORMATION: [(&[u8], &str); 6] = [
-    (b"+V", "+V"),
-    (b"-version", "-version"),
-    (b"-emu_args_exit", "-emu_args_exit"),
-    (b"-emu_name_exit", "-emu_name_exit"),
-    (b"-emu_qouted_cmd_exit", "-emu_qouted_cmd_exit"),
-    (b"-man", "-man"),
-];
+const INFORMATION: &str = "+V -version -emu_args_exit -emu_name_exit -emu_qouted_cmd_exit -man";
 
 /// Boot scripts that come with OTP: they start no application of anybody's.
-const OTPS_OWN_BOOT: [&[u8]; 6] = [
-    b"start",
-    b"start_clean",
-    b"start_none",
-    b"start_sasl",
-    b"no_dot_erlang",
-    b"start_all_example",
-];
+const OTPS_OWN_BOOT: &str =
+    "start start_clean start_none start_sasl no_dot_erlang start_all_example";
 
 /// Flags with which there is no shell, or not for a person.
-const WITHOUT_SHELL: [&[u8]; 4] = [b"-noshell", b"-noinput", b"-detached", b"-heart"];
+const WITHOUT_SHELL: &str = "-noshell -noinput -detached -heart";
 
 /// One flag of the command line with the words behind it.
 struct Flag<'a> {
@@ -65,11 +53,9 @@ pub fn values<'a>(words: &'a [Vec<u8>], name: &'static [u8]) -> impl Iterator<It
 /// # Errors
 /// The option.
 pub fn is_no_information(given: &[Vec<u8>]) -> Result<(), Reason> {
-    let mut rows = INFORMATION.iter();
-    let row = rows.find(|(option, _)| given.iter().any(|word| word == option));
-    row.map_or(Ok(()), |(_, name)| {
-        Err(Reason::InformationOnly((*name).into()))
-    })
+    let is_given = |option: &&str| given.iter().any(|word| word == option.as_bytes());
+    let option = texts::words(INFORMATION).find(is_given);
+    option.map_or(Ok(()), |option| Err(Reason::InformationOnly(option.into())))
 }
 
 /// Whether a command line starts something that lasts. `given` is what Erlang's launcher reads, without
@@ -104,7 +90,7 @@ pub fn is_service(given: &[Vec<u8>], extra: &[Vec<u8>]) -> Result<(), Reason> {
             }
             b"-boot" => starts_something |= is_of_a_release(flag.values),
             b"-eval" | b"-user" | b"-args_file" | b"-config" => starts_something = true,
-            name => has_shell &= !WITHOUT_SHELL.contains(&name),
+            name => has_shell &= !texts::has(WITHOUT_SHELL, name),
         }
     }
     if is_elixir {
@@ -132,7 +118,7 @@ fn is_of_a_release(values: &[Vec<u8>]) -> bool {
     values.first().is_some_and(|script| {
         let name = file_name(script);
         let is_start_of_a_release = name == b"start" && script.contains(&b'/');
-        is_start_of_a_release || !OTPS_OWN_BOOT.contains(&name)
+        is_start_of_a_release || !texts::has(OTPS_OWN_BOOT, name)
     })
 }
 

@@ -3,7 +3,8 @@
 //! Source: `args.c` and `java.c` of the launcher's library (libjli), JDK 8 to 26.
 
 use crate::Process;
-use crate::matching::command_line::{self, Grammar, Runs};
+use crate::matching::command_line::{Grammar, Runs};
+use crate::matching::texts;
 use crate::runtimes::jvm::option_files;
 use alloc::vec::Vec;
 
@@ -56,7 +57,7 @@ pub fn launch(process: &impl Process) -> Launch {
     let line = GRAMMAR.read(&arguments);
     let (mut information, mut is_jar, mut is_source) = (None, false, false);
     GRAMMAR.each(line.options, |name, _| {
-        if command_line::find(INFORMATION, name).is_some() {
+        if texts::has(INFORMATION, name) {
             information.get_or_insert_with(|| name.to_vec());
         }
         is_jar |= name == b"-jar";
@@ -133,7 +134,7 @@ impl Expansion {
     /// `checkArg`.
     fn push(&mut self, word: Vec<u8>) {
         if word.starts_with(b"-") {
-            self.has_option = command_line::find(WITH_VALUE, &word).is_some();
+            self.has_option = texts::has(WITH_VALUE, &word);
             self.is_over |= word == b"--disable-@files" || word.starts_with(b"--module=");
         } else {
             self.is_over |= !self.has_option;

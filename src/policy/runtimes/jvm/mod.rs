@@ -8,8 +8,8 @@ mod option_files;
 pub mod options;
 pub mod other_agents;
 
-use crate::matching::commands;
 use crate::matching::tools::{self, By};
+use crate::matching::{commands, texts};
 use crate::process::{directory, file_name};
 use crate::runtimes::dotnet;
 use crate::runtimes::jvm::launcher::{Launch, Main};
@@ -194,7 +194,7 @@ fn options_by_place(
 
 /// Options of the JVM itself, from whatever place, with which it prints something and ends before it loads
 /// an agent (HotSpot's `arguments.cpp`; seen with 17 and 25).
-const INFORMATION: [&[u8]; 2] = [b"-Xinternalversion", b"-XX:+PrintFlagsInitial"];
+const INFORMATION: &str = "-Xinternalversion -XX:+PrintFlagsInitial";
 
 /// Refuses the options of one place if one of them loads our agent already, forbids agents, only prints
 /// information, or loads another vendor's agent. (`place` is the variable or `command line`; the options in
@@ -212,7 +212,7 @@ fn refuse_unsuitable(
         if forbids_agents(option) {
             return Err(Reason::IncompatibleOption(shown(option)));
         }
-        if INFORMATION.contains(&option.as_slice()) {
+        if texts::has(INFORMATION, option) {
             return Err(Reason::InformationOnly(shown(option)));
         }
         if let (Some(vendor), false) = (other_agents::vendor(option), allow_others) {
@@ -323,7 +323,7 @@ fn compose(
             push_property(&mut value, &name, setting.as_bytes());
         }
     }
-    for name in settings::DEFAULTS {
+    for name in texts::words(settings::DEFAULTS) {
         if let Some(setting) = settings::default(name, Runtime::Jvm)
             && !is_decided(name, options, process, configuration)
         {
@@ -359,21 +359,20 @@ fn push_property(value: &mut Vec<u8>, name: &str, setting: &[u8]) {
 }
 
 /// Properties that the agent looks up by this very name, before anything reads `.` for `-`.
-const HYPHENATED: [&str; 5] = [
-    "otel.instrumentation.experimental.span-suppression-strategy",
-    "otel.javaagent.configuration-file",
-    "otel.javaagent.experimental.field-injection.enabled",
-    "otel.javaagent.logging.application.logs-buffer-max-records",
-    "otel.semconv-stability.opt-in",
-];
+const HYPHENATED: &str = "
+    otel.instrumentation.experimental.span-suppression-strategy
+    otel.javaagent.configuration-file
+    otel.javaagent.experimental.field-injection.enabled
+    otel.javaagent.logging.application.logs-buffer-max-records
+    otel.semconv-stability.opt-in
+";
 
 /// The property that the agent reads where the variable is not set: `OTEL_A_B` is `otel.a.b`.
 fn property_name(variable: &str) -> String {
     let name = variable.to_ascii_lowercase().replace('_', ".");
-    let hyphenated = HYPHENATED
-        .iter()
-        .find(|known| known.replace('-', ".") == name);
-    hyphenated.map_or(name, |known| String::from(*known))
+    let mut hyphenated = texts::words(HYPHENATED);
+    let hyphenated = hyphenated.find(|known| known.replace('-', ".") == name);
+    hyphenated.map_or(name, String::from)
 }
 
 /// The last value of a system property among the options. The agent takes `-` for `.` in names.

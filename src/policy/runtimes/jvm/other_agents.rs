@@ -1,92 +1,28 @@
 //! Agents of other vendors, by the files they are loaded from.
 
-use crate::matching::glob;
+use crate::matching::{glob, texts};
 
-struct Agent {
-    vendor: &'static str,
-    /// Patterns as [`glob::matches_path`] reads them, in lower case.
-    files: &'static [&'static str],
-}
-
-/// Names as each vendor's installation guide gives them for `-javaagent` or `-agentpath`.
-const AGENTS: &[Agent] = &[
-    Agent {
-        vendor: "OpenTelemetry",
-        files: &[
-            "*opentelemetry-javaagent*",
-            "*opentelemetry-agent*",
-            "elastic-otel-javaagent*",
-            "grafana-opentelemetry-java*",
-            "splunk-otel-javaagent*",
-            "hypertrace-agent*",
-            "solarwinds-apm-agent*",
-            // The OpenTelemetry operator's /otel-auto-instrumentation-java/javaagent.jar, and others'
-            // folders that tell what their file's name does not.
-            "*/*otel*/*agent*.jar",
-            "*/*opentelemetry*/*agent*.jar",
-        ],
-    },
-    Agent {
-        vendor: "Datadog",
-        files: &["dd-java-agent*", "*/*datadog*/*agent*.jar"],
-    },
-    Agent {
-        vendor: "New Relic",
-        files: &["newrelic*.jar", "*/*newrelic*/*agent*.jar"],
-    },
-    Agent {
-        vendor: "Elastic",
-        files: &[
-            "elastic-apm-agent*",
-            "apm-agent-attach*",
-            "*/elastic/apm/*agent*.jar",
-        ],
-    },
-    Agent {
-        vendor: "Application Insights",
-        files: &["applicationinsights-agent*"],
-    },
-    Agent {
-        vendor: "SkyWalking",
-        files: &["skywalking-agent*", "*/*skywalking*/*agent*.jar"],
-    },
-    Agent {
-        vendor: "Dynatrace",
-        files: &["liboneagent*", "oneagent*.jar", "*/dynatrace/*agent*"],
-    },
-    Agent {
-        vendor: "AppDynamics",
-        files: &[
-            "*/*appdynamics*/*agent*.jar",
-            "*/*appagent*/javaagent.jar",
-            "*/*appserveragent*/javaagent.jar",
-        ],
-    },
-    Agent {
-        vendor: "Instana",
-        files: &["instana*agent*", "libinstana*", "*/instana/*agent*"],
-    },
-    Agent {
-        vendor: "Pinpoint",
-        files: &["pinpoint-bootstrap*", "pinpoint-agent*"],
-    },
-    Agent {
-        vendor: "Glowroot",
-        files: &["glowroot*.jar"],
-    },
-    Agent {
-        vendor: "inspectIT",
-        files: &["inspectit-ocelot-agent*"],
-    },
-    Agent {
-        vendor: "Scouter",
-        files: &["scouter.agent*.jar"],
-    },
-    Agent {
-        vendor: "Stackify",
-        files: &["stackify-java-apm*.jar"],
-    },
-];
+/// Patterns as [`glob::matches_path`] reads them, in lower case. Names as each vendor's installation guide
+/// gives them for `-javaagent` or `-agentpath`. Folders tell what a file's name does not: the OpenTelemetry
+/// operator's is /otel-auto-instrumentation-java/javaagent.jar.
+const AGENTS: &str = "
+    OpenTelemetry: *opentelemetry-javaagent* *opentelemetry-agent* elastic-otel-javaagent* \
+        grafana-opentelemetry-java* splunk-otel-javaagent* hypertrace-agent* solarwinds-apm-agent* \
+        */*otel*/*agent*.jar */*opentelemetry*/*agent*.jar
+    Datadog: dd-java-agent* */*datadog*/*agent*.jar
+    New Relic: newrelic*.jar */*newrelic*/*agent*.jar
+    Elastic: elastic-apm-agent* apm-agent-attach* */elastic/apm/*agent*.jar
+    Application Insights: applicationinsights-agent*
+    SkyWalking: skywalking-agent* */*skywalking*/*agent*.jar
+    Dynatrace: liboneagent* oneagent*.jar */dynatrace/*agent*
+    AppDynamics: */*appdynamics*/*agent*.jar */*appagent*/javaagent.jar */*appserveragent*/javaagent.jar
+    Instana: instana*agent* libinstana* */instana/*agent*
+    Pinpoint: pinpoint-bootstrap* pinpoint-agent*
+    Glowroot: glowroot*.jar
+    inspectIT: inspectit-ocelot-agent*
+    Scouter: scouter.agent*.jar
+    Stackify: stackify-java-apm*.jar
+";
 
 /// The path that an option loads an agent from: `-javaagent:PATH[=…]`, `-agentpath:PATH[=…]`, or the
 /// name of a library, `-agentlib:NAME[=…]`.
@@ -104,11 +40,7 @@ pub fn vendor(option: &[u8]) -> Option<&'static str> {
     if option.starts_with(b"-agentlib:") {
         file = [b"lib", file.as_slice(), b".so"].concat();
     }
-    let is_of = |agent: &&Agent| {
-        let mut patterns = agent.files.iter();
-        patterns.any(|pattern| glob::matches_path(pattern.as_bytes(), &file))
-    };
-    AGENTS.iter().find(is_of).map(|agent| agent.vendor)
+    texts::key(AGENTS, |pattern| glob::matches_path(pattern, &file))
 }
 
 #[cfg(test)]

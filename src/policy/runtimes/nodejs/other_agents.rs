@@ -1,40 +1,39 @@
 //! Agents of other vendors for Node.js, by the modules they are loaded from.
 
+use crate::matching::texts;
+
 /// Vendors, and folders or packages as their installation guides give them for `--require` or
 /// `--import`; one that ends with `/` stands for every package in its scope.
-const AGENTS: &str = "\
-OpenTelemetry: @opentelemetry/ otel-auto-instrumentation-nodejs
-Splunk: @splunk/otel
-Elastic: elastic-apm-node @elastic/opentelemetry-node
-AWS: @aws/aws-distro-opentelemetry-node-autoinstrumentation
-Azure Monitor: @azure/monitor-opentelemetry applicationinsights
-Honeycomb: @honeycombio/opentelemetry-node
-Datadog: dd-trace
-New Relic: newrelic
-AppDynamics: appdynamics
-Instana: @instana/
-Dynatrace: @dynatrace/ oneagent
-Sentry: @sentry/
-SolarWinds: solarwinds-apm
-SkyWalking: skywalking-backend-js";
+const AGENTS: &str = "
+    OpenTelemetry: @opentelemetry/ otel-auto-instrumentation-nodejs
+    Splunk: @splunk/otel
+    Elastic: elastic-apm-node @elastic/opentelemetry-node
+    AWS: @aws/aws-distro-opentelemetry-node-autoinstrumentation
+    Azure Monitor: @azure/monitor-opentelemetry applicationinsights
+    Honeycomb: @honeycombio/opentelemetry-node
+    Datadog: dd-trace
+    New Relic: newrelic
+    AppDynamics: appdynamics
+    Instana: @instana/
+    Dynatrace: @dynatrace/ oneagent
+    Sentry: @sentry/
+    SolarWinds: solarwinds-apm
+    SkyWalking: skywalking-backend-js
+";
 
 /// The vendor of the agent that a module belongs to, where it is a known one. `module` is a
 /// package's name, a path or a `file:` address.
 pub fn vendor(module: &[u8]) -> Option<&'static str> {
-    AGENTS.split('\n').find_map(|line| {
-        let (vendor, names) = line.split_once(": ")?;
-        let mut names = names.split(' ');
-        names.any(|name| contains(module, name)).then_some(vendor)
-    })
+    texts::key(AGENTS, |name| contains(module, name))
 }
 
 /// Whether whole components of a path are `name`.
-fn contains(module: &[u8], name: &str) -> bool {
+fn contains(module: &[u8], name: &[u8]) -> bool {
     let mut rest = module;
     loop {
-        match rest.strip_prefix(name.as_bytes()) {
+        match rest.strip_prefix(name) {
             Some([] | [b'/', ..]) => return true,
-            Some(_) if name.ends_with('/') => return true,
+            Some(_) if name.ends_with(b"/") => return true,
             _ => {}
         }
         match rest.iter().position(|byte| *byte == b'/') {

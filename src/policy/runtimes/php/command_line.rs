@@ -5,6 +5,7 @@
 //! in the next argument, after `=`, or directly; long options take values in the same ways.
 
 use crate::Reason;
+use crate::matching::texts;
 use alloc::vec::Vec;
 
 /// What an option does to the decision.
@@ -22,109 +23,91 @@ enum Effect {
 
 use Effect::{Define, NoPrepend, Nothing, Script};
 
-/// One option. `letter` is 0 where it has a long name alone.
+impl Effect {
+    /// The effect of a row that begins with this word.
+    fn of(word: &str) -> Self {
+        match word {
+            "no prepend" => NoPrepend,
+            "script" => Script,
+            "define" => Define,
+            _ => Nothing,
+        }
+    }
+}
+
+/// One option.
 struct Known {
-    letter: u8,
-    names: &'static [&'static str],
-    takes_value: bool,
     effect: Effect,
+    takes_value: bool,
     /// How a reason tells it.
     shown: &'static str,
 }
 
-const fn flag(shown: &'static str, names: &'static [&'static str], effect: Effect) -> Known {
-    Known {
-        letter: letter(shown),
-        names,
-        takes_value: false,
-        effect,
-        shown,
-    }
-}
+/// What the command line's program and the CGI's have in common. Each row is an option: its effect, and its
+/// names; those of an option that takes a value end with `=`.
+const SHARED: &str = "
+    no prepend: -a --interactive
+    nothing: -C --no-chdir
+    nothing: -c= --php-ini=
+    define: -d= --define=
+    nothing: -e --profile-info
+    script: -f= --file=
+    no prepend: -h --help
+    no prepend: -i --info
+    no prepend: -l --syntax-check
+    no prepend: -m --modules
+    no prepend: -n --no-php-ini
+    nothing: -q --no-header
+    no prepend: -s --syntax-highlight --syntax-highlighting
+    no prepend: -w --strip
+    no prepend: -? --usage
+    no prepend: -v --version
+    nothing: -z= --zend-extension=
+";
 
-const fn value(shown: &'static str, names: &'static [&'static str], effect: Effect) -> Known {
-    Known {
-        takes_value: true,
-        ..flag(shown, names, effect)
-    }
-}
+const CLI: &str = "
+    no prepend: -B= --process-begin=
+    no prepend: -E= --process-end=
+    no prepend: -F= --process-file=
+    nothing: -g= --global=
+    no prepend: -R= --process-code=
+    nothing: -H --hide-args
+    no prepend: -r= --run=
+    nothing: -S= --server=
+    nothing: -t= --docroot=
+    no prepend: --rf= --rfunction=
+    no prepend: --rc= --rclass=
+    no prepend: --re= --rextension=
+    no prepend: --rz= --rzendextension=
+    no prepend: --ri= --rextinfo=
+    no prepend: --ini
+    nothing: --repeat=
+";
 
-/// The letter of `-x`; 0 for `--name`.
-const fn letter(shown: &str) -> u8 {
-    match shown.as_bytes() {
-        [b'-', letter] => *letter,
-        _ => 0,
-    }
-}
+const CGI: &str = "
+    nothing: -b= --bindpath=
+    nothing: -T= --timing=
+";
 
-/// What the command line's program and the CGI's have in common.
-const SHARED: &[Known] = &[
-    flag("-a", &["interactive"], NoPrepend),
-    flag("-C", &["no-chdir"], Nothing),
-    value("-c", &["php-ini"], Nothing),
-    value("-d", &["define"], Define),
-    flag("-e", &["profile-info"], Nothing),
-    value("-f", &["file"], Script),
-    flag("-h", &["help"], NoPrepend),
-    flag("-i", &["info"], NoPrepend),
-    flag("-l", &["syntax-check"], NoPrepend),
-    flag("-m", &["modules"], NoPrepend),
-    flag("-n", &["no-php-ini"], NoPrepend),
-    flag("-q", &["no-header"], Nothing),
-    flag(
-        "-s",
-        &["syntax-highlight", "syntax-highlighting"],
-        NoPrepend,
-    ),
-    flag("-w", &["strip"], NoPrepend),
-    flag("-?", &["usage"], NoPrepend),
-    flag("-v", &["version"], NoPrepend),
-    value("-z", &["zend-extension"], Nothing),
-];
-
-const CLI: &[Known] = &[
-    value("-B", &["process-begin"], NoPrepend),
-    value("-E", &["process-end"], NoPrepend),
-    value("-F", &["process-file"], NoPrepend),
-    value("-g", &["global"], Nothing),
-    value("-R", &["process-code"], NoPrepend),
-    flag("-H", &["hide-args"], Nothing),
-    value("-r", &["run"], NoPrepend),
-    value("-S", &["server"], Nothing),
-    value("-t", &["docroot"], Nothing),
-    value("--rf", &["rf", "rfunction"], NoPrepend),
-    value("--rc", &["rc", "rclass"], NoPrepend),
-    value("--re", &["re", "rextension"], NoPrepend),
-    value("--rz", &["rz", "rzendextension"], NoPrepend),
-    value("--ri", &["ri", "rextinfo"], NoPrepend),
-    flag("--ini", &["ini"], NoPrepend),
-    value("--repeat", &["repeat"], Nothing),
-];
-
-const CGI: &[Known] = &[
-    value("-b", &["bindpath"], Nothing),
-    value("-T", &["timing"], Nothing),
-];
-
-const FPM: &[Known] = &[
-    value("-c", &["php-ini"], Nothing),
-    flag("-n", &["no-php-ini"], NoPrepend),
-    value("-d", &["define"], Define),
-    flag("-e", &["profile-info"], Nothing),
-    flag("-h", &["help"], NoPrepend),
-    flag("-i", &["info"], NoPrepend),
-    flag("-m", &["modules"], NoPrepend),
-    value("-p", &["prefix"], Nothing),
-    flag("-t", &["test"], NoPrepend),
-    flag("-?", &["usage"], NoPrepend),
-    flag("-v", &["version"], NoPrepend),
-    flag("-D", &["daemonize"], Nothing),
-    flag("-F", &["nodaemonize"], Nothing),
-    value("-g", &["pid"], Nothing),
-    flag("-R", &["allow-to-run-as-root"], Nothing),
-    value("-y", &["fpm-config"], Nothing),
-    flag("-O", &["force-stderr"], Nothing),
-];
+const FPM: &str = "
+    nothing: -c= --php-ini=
+    no prepend: -n --no-php-ini
+    define: -d= --define=
+    nothing: -e --profile-info
+    no prepend: -h --help
+    no prepend: -i --info
+    no prepend: -m --modules
+    nothing: -p= --prefix=
+    no prepend: -t --test
+    no prepend: -? --usage
+    no prepend: -v --version
+    nothing: -D --daemonize
+    nothing: -F --nodaemonize
+    nothing: -g= --pid=
+    nothing: -R --allow-to-run-as-root
+    nothing: -y= --fpm-config=
+    nothing: -O --force-stderr
+";
 
 /// What a command line asks PHP to do.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -149,12 +132,12 @@ pub fn read<'a>(
     arguments: &'a [Vec<u8>],
 ) -> Result<Line<'a>, Reason> {
     let starts = |prefix: &str| program.starts_with(prefix.as_bytes());
-    let tables: &[_] = if starts("php-fpm") {
-        &[FPM]
+    let tables = if starts("php-fpm") {
+        [FPM, ""]
     } else if starts("php-cgi") {
-        &[SHARED, CGI]
+        [SHARED, CGI]
     } else if starts("php") || !is_library() {
-        &[SHARED, CLI]
+        [SHARED, CLI]
     } else {
         return Ok(Line::default());
     };
@@ -166,7 +149,7 @@ pub fn read<'a>(
 }
 
 struct Reader<'a> {
-    tables: &'static [&'static [Known]],
+    tables: [&'static str; 2],
     line: Line<'a>,
 }
 
@@ -177,7 +160,7 @@ impl<'a> Reader<'a> {
             match argument {
                 // What follows are arguments of a script from stdin, or of the one of -f.
                 b"--" => break,
-                [b'-', b'-', name @ ..] => self.long(name, &mut rest)?,
+                [b'-', b'-', ..] => self.long(argument, &mut rest)?,
                 [b'-', letters @ ..] if !letters.is_empty() => {
                     self.short(letters, &mut rest)?;
                 }
@@ -192,9 +175,20 @@ impl<'a> Reader<'a> {
         Ok(self.line)
     }
 
-    fn known(&self, is: impl Fn(&Known) -> bool) -> Option<&'static Known> {
-        let mut all = self.tables.iter().flat_map(|table| table.iter());
-        all.find(|known| is(known))
+    /// The option with a name, dashes in front.
+    fn known(&self, name: &[u8]) -> Option<Known> {
+        let mut rows = self.tables.into_iter().flat_map(texts::rows);
+        rows.find_map(|(effect, names)| {
+            let bare = |name: &'static str| name.strip_suffix('=').unwrap_or(name);
+            let mut all = texts::words(names).map(bare);
+            let shown = all.clone().next()?;
+            let known = Known {
+                effect: Effect::of(effect),
+                takes_value: names.ends_with('='),
+                shown,
+            };
+            all.any(|known| known.as_bytes() == name).then_some(known)
+        })
     }
 
     fn long(
@@ -204,13 +198,12 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Reason> {
         let end = text.iter().position(|byte| *byte == b'=');
         let (name, value) = text.split_at(end.unwrap_or(text.len()));
-        let is = |known: &Known| known.names.iter().any(|known| known.as_bytes() == name);
-        match self.known(is) {
+        match self.known(name) {
             Some(known) if known.takes_value => {
                 let value = value.strip_prefix(b"=").or_else(|| rest.next());
-                self.take(known, value)
+                self.take(&known, value)
             }
-            Some(known) => self.take(known, None),
+            Some(known) => self.take(&known, None),
             None => Ok(()),
         }
     }
@@ -222,18 +215,18 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Reason> {
         while let [letter, behind @ ..] = letters {
             letters = behind;
-            let Some(known) = self.known(|known| known.letter == *letter) else {
+            let Some(known) = self.known(&[b'-', *letter]) else {
                 continue;
             };
             if !known.takes_value {
-                self.take(known, None)?;
+                self.take(&known, None)?;
                 continue;
             }
             let value = match behind {
                 [] => rest.next(),
                 [b'=', value @ ..] | value => Some(value),
             };
-            return self.take(known, value);
+            return self.take(&known, value);
         }
         Ok(())
     }
@@ -267,8 +260,8 @@ pub fn defined<'a>(defines: &[&'a [u8]], name: &str) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use alloc::string::{String, ToString};
-    use alloc::{format, vec};
 
     fn outcome(command: &str) -> String {
         let words: Vec<_> = command.split(' ').map(Vec::from).collect();
@@ -344,16 +337,24 @@ mod tests {
     }
 
     #[test]
-    fn no_letter_stands_twice_in_a_table() {
-        for tables in [[SHARED, CLI], [SHARED, CGI], [FPM, &[]]] {
-            let all = tables.iter().flat_map(|table| table.iter());
-            let mut letters: Vec<_> = all.map(|known| known.letter).collect();
-            letters.retain(|letter| *letter != 0);
-            let count = letters.len();
-            letters.sort_unstable();
-            letters.dedup();
-            assert_eq!(letters.len(), count);
+    fn no_name_stands_twice_in_a_table() {
+        for tables in [[SHARED, CLI], [SHARED, CGI], [FPM, ""]] {
+            let rows = || tables.into_iter().flat_map(texts::rows);
+            let mut names: Vec<_> = rows().flat_map(|(_, names)| texts::words(names)).collect();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count);
+            for (effect, names) in rows() {
+                let is_known = effect == "nothing" || Effect::of(effect) != Nothing;
+                assert!(is_known, "{effect}");
+                let with_value = texts::words(names).filter(|name| name.ends_with('='));
+                let count = with_value.count();
+                assert!(
+                    count == 0 || count == texts::words(names).count(),
+                    "{names}"
+                );
+            }
         }
-        assert_eq!(vec![letter("-x"), letter("--rf")], [b'x', 0]);
     }
 }

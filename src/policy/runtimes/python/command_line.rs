@@ -3,7 +3,8 @@
 //! Source: "Command line and environment" in CPython's documentation, 2.7 to 3.13.
 
 use crate::Runtime;
-use crate::matching::command_line::{self, Grammar, Runs};
+use crate::matching::command_line::{Grammar, Runs};
+use crate::matching::texts;
 use crate::process::file_name;
 use alloc::vec::Vec;
 
@@ -76,7 +77,7 @@ const WITHOUT_BOOT: &str =
 fn opts_out(options: &[Vec<u8>]) -> Option<&'static str> {
     let mut found = None;
     GRAMMAR.each(options, |name, _| {
-        found = command_line::find(WITHOUT_BOOT, name).or(found);
+        found = texts::find(WITHOUT_BOOT, name).or(found);
     });
     found
 }

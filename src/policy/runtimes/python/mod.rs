@@ -7,8 +7,8 @@
 pub mod command_line;
 
 use crate::matching::commands;
-use crate::matching::glob;
 use crate::matching::tools::{self, By};
+use crate::matching::{glob, texts};
 use crate::process::{directory, file_name};
 use crate::reason::Lossy;
 use crate::runtimes::boot;
@@ -111,68 +111,35 @@ fn entries(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b':')
 }
 
-struct Agent {
-    vendor: &'static str,
-    /// Where its own `sitecustomize` is.
-    folder: &'static [u8],
-    /// The programs that put the folder on PYTHONPATH, blanks between them.
-    launchers: &'static str,
-}
-
-/// Names as in the packages on PyPI.
-const AGENTS: &[Agent] = &[
-    Agent {
-        vendor: "OpenTelemetry",
-        folder: b"*/opentelemetry/instrumentation/auto_instrumentation",
-        launchers: "opentelemetry-instrument splunk-py-trace splunk-run",
-    },
-    Agent {
-        vendor: "Datadog",
-        folder: b"*/ddtrace/bootstrap",
-        launchers: "ddtrace-run",
-    },
-    Agent {
-        vendor: "New Relic",
-        folder: b"*/newrelic/bootstrap",
-        launchers: "newrelic-admin",
-    },
-    Agent {
-        vendor: "Elastic",
-        folder: b"*/elasticapm/instrumentation/wrapper",
-        launchers: "elasticapm-run",
-    },
-    Agent {
-        vendor: "SkyWalking",
-        folder: b"*/skywalking/bootstrap/loader",
-        launchers: "sw-python",
-    },
-    Agent {
-        vendor: "AppDynamics",
-        folder: b"*/appdynamics/*",
-        launchers: "pyagent",
-    },
-];
+/// Where an agent's own `sitecustomize` is, and the programs that put that folder on PYTHONPATH. Names as in
+/// the packages on PyPI.
+const AGENTS: &str = "
+    OpenTelemetry: */opentelemetry/instrumentation/auto_instrumentation \
+        opentelemetry-instrument splunk-py-trace splunk-run
+    Datadog: */ddtrace/bootstrap ddtrace-run
+    New Relic: */newrelic/bootstrap newrelic-admin
+    Elastic: */elasticapm/instrumentation/wrapper elasticapm-run
+    SkyWalking: */skywalking/bootstrap/loader sw-python
+    AppDynamics: */appdynamics/* pyagent
+";
 
 fn no_other_agent(original: &[u8], program: &Program<'_>) -> Result<(), Reason> {
     let script = match program {
         Program::Script(path) => file_name(path),
         _ => b"",
     };
-    for agent in AGENTS {
-        let vendor = agent.vendor;
+    for (vendor, names) in texts::rows(AGENTS) {
+        let mut names = texts::words(names);
+        let folder = names.next().unwrap_or_default();
         let is_its = |entry: &[u8]| {
             let entry = entry.strip_suffix(b"/").unwrap_or(entry);
-            glob::matches(agent.folder, entry)
+            glob::matches(folder.as_bytes(), entry)
         };
         if entries(original).any(is_its) {
             let place = "PYTHONPATH";
             return Err(Reason::OtherAgent { vendor, place });
         }
-        if agent
-            .launchers
-            .split(' ')
-            .any(|name| name.as_bytes() == script)
-        {
+        if names.any(|launcher| launcher.as_bytes() == script) {
             let place = "command line";
             return Err(Reason::OtherAgent { vendor, place });
         }

@@ -1,24 +1,18 @@
 //! Whether a Ruby script is an application. Rails and Rake start servers and workers, but also
 //! everything else.
 
-use crate::matching::commands;
 use crate::matching::tools::{self, By};
+use crate::matching::{commands, texts};
 use crate::process::file_name;
 use crate::{Configuration, Reason, Runtime};
 use alloc::vec::Vec;
 
 /// Rails' command that starts a server, and its short form.
-const SERVERS: [&[u8]; 2] = [b"server", b"s"];
+const SERVERS: &str = "server s";
 
 /// Tasks of Rake that are workers: they last.
-const WORKERS: [&[u8]; 6] = [
-    b"jobs:work",
-    b"resque:work",
-    b"resque:workers",
-    b"resque:scheduler",
-    b"sneakers:run",
-    b"solid_queue:start",
-];
+const WORKERS: &str = "jobs:work resque:work resque:workers resque:scheduler sneakers:run \
+                       solid_queue:start";
 
 /// What a script and its arguments start.
 ///
@@ -33,7 +27,10 @@ pub fn is_application(script: &[Vec<u8>], configuration: &Configuration) -> Resu
     let mut words = arguments.iter().map(Vec::as_slice);
     let is_worker = |word: &[u8]| {
         let end = word.iter().position(|byte| *byte == b'[');
-        WORKERS.contains(&word.get(..end.unwrap_or(word.len())).unwrap_or(word))
+        texts::has(
+            WORKERS,
+            word.get(..end.unwrap_or(word.len())).unwrap_or(word),
+        )
     };
     match file_name(program) {
         b"bundle" | b"bundler" => match words.position(|word| word == b"exec") {
@@ -47,7 +44,7 @@ pub fn is_application(script: &[Vec<u8>], configuration: &Configuration) -> Resu
         },
         b"rails" => {
             let command = words.next().unwrap_or_default();
-            let lasts = SERVERS.contains(&command) || is_worker(command);
+            let lasts = texts::has(SERVERS, command) || is_worker(command);
             unless(lasts, "a task of Rails", configuration)
         }
         b"rake" => unless(words.any(is_worker), "a task of Rake", configuration),

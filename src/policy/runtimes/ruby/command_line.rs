@@ -1,5 +1,6 @@
 //! Ruby's command line, read as CRuby does (`proc_options` and `process_options` in ruby.c of 3.1 and 3.4).
 
+use crate::matching::texts;
 use alloc::vec::Vec;
 
 /// What the options say, and where the script stands.
@@ -17,21 +18,11 @@ pub struct CommandLine<'a> {
 
 /// Long options whose value may be the next argument (`is_option_with_arg` in ruby.c). `parser` is new in
 /// 3.3 and `crash-report` in 3.4; an older Ruby refuses them.
-const LONG_WITH_VALUE: [&[u8]; 10] = [
-    b"enable",
-    b"disable",
-    b"encoding",
-    b"external-encoding",
-    b"internal-encoding",
-    b"source-encoding",
-    b"dump",
-    b"backtrace-limit",
-    b"parser",
-    b"crash-report",
-];
+const LONG_WITH_VALUE: &str = "enable disable encoding external-encoding internal-encoding source-encoding \
+                               dump backtrace-limit parser crash-report";
 
 /// Long options that start no program.
-const LONG_INFORMATION: [&[u8]; 5] = [b"copyright", b"version", b"help", b"yydebug", b"dump"];
+const LONG_INFORMATION: &str = "copyright version help yydebug dump";
 
 /// Reads a command line, the program's own name first.
 pub fn read(arguments: &[Vec<u8>]) -> CommandLine<'_> {
@@ -137,10 +128,10 @@ impl<'a> Reader<'a> {
         if name == b"verbose" {
             self.without_script = Some(option);
         }
-        if LONG_INFORMATION.contains(&bare) {
+        if texts::has(LONG_INFORMATION, bare) {
             self.line.information = Some(option);
         }
-        if end.is_none() && LONG_WITH_VALUE.contains(&bare) {
+        if end.is_none() && texts::has(LONG_WITH_VALUE, bare) {
             self.next();
         }
     }

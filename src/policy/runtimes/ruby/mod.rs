@@ -9,7 +9,7 @@ pub mod command_line;
 mod own_sdk;
 
 use crate::config::libotelinject::keys::RUBY_GEMS;
-use crate::matching::glob;
+use crate::matching::{glob, texts};
 use crate::reason::Lossy;
 use crate::runtimes::boot;
 use crate::{Configuration, Process, Reason, Runtime};
@@ -18,21 +18,17 @@ use alloc::{string::ToString, vec::Vec};
 const VARIABLE: &str = "RUBYOPT";
 
 /// Features that start an agent of another vendor, as each vendor's guide gives them for `-r`.
-const AGENTS: &[(&str, &str)] = &[
-    ("ddtrace*", "Datadog"),
-    ("ddtrace/*", "Datadog"),
-    ("datadog/*", "Datadog"),
-    ("*/datadog/*", "Datadog"),
-    ("newrelic*", "New Relic"),
-    ("elastic?apm*", "Elastic"),
-    ("instana*", "Instana"),
-    ("appsignal*", "AppSignal"),
-    ("scout_apm*", "Scout"),
-    ("skylight*", "Skylight"),
-    ("solarwinds_apm*", "SolarWinds"),
-    ("opentelemetry-*", "OpenTelemetry"),
-    ("opentelemetry/*", "OpenTelemetry"),
-];
+const AGENTS: &str = "
+    Datadog: ddtrace* ddtrace/* datadog/* */datadog/*
+    New Relic: newrelic*
+    Elastic: elastic?apm*
+    Instana: instana*
+    AppSignal: appsignal*
+    Scout: scout_apm*
+    Skylight: skylight*
+    SolarWinds: solarwinds_apm*
+    OpenTelemetry: opentelemetry-* opentelemetry/*
+";
 
 /// The value of `RUBYOPT` for this process.
 ///
@@ -144,7 +140,8 @@ fn no_other_agent<'a>(
     mut features: impl Iterator<Item = &'a [u8]>,
     place: &'static str,
 ) -> Result<(), Reason> {
-    let vendor = features.find_map(|feature| glob::find(AGENTS, feature));
+    let vendor = features
+        .find_map(|feature| texts::key(AGENTS, |pattern| glob::matches_path(pattern, feature)));
     vendor.map_or(Ok(()), |vendor| Err(Reason::OtherAgent { vendor, place }))
 }
 

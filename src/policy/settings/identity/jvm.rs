@@ -7,35 +7,26 @@
 use super::servers::value_of;
 use super::{Told, names, paths};
 use crate::Process;
+use crate::matching::texts;
 use crate::runtimes::jvm::launcher::{Launch, Main, launch};
 use alloc::vec::Vec;
 
-/// Main classes of servers, and their names.
-const SERVERS: &[(&str, &str)] = &[
-    ("kafka.Kafka", "kafka"),
-    (
-        "org.apache.zookeeper.server.quorum.QuorumPeerMain",
-        "zookeeper",
-    ),
-    ("org.apache.cassandra.service.CassandraDaemon", "cassandra"),
-    ("org.elasticsearch.bootstrap.Elasticsearch", "elasticsearch"),
-    (
-        "org.elasticsearch.server/org.elasticsearch.bootstrap.Elasticsearch",
-        "elasticsearch",
-    ),
-    ("org.opensearch.bootstrap.OpenSearch", "opensearch"),
-    ("org.apache.activemq.artemis.boot.Artemis", "artemis"),
-    ("com.sun.enterprise.glassfish.bootstrap.ASMain", "glassfish"),
-];
+/// Names of servers, and their main classes.
+const SERVERS: &str = "
+    kafka: kafka.Kafka
+    zookeeper: org.apache.zookeeper.server.quorum.QuorumPeerMain
+    cassandra: org.apache.cassandra.service.CassandraDaemon
+    elasticsearch: org.elasticsearch.bootstrap.Elasticsearch \
+        org.elasticsearch.server/org.elasticsearch.bootstrap.Elasticsearch
+    opensearch: org.opensearch.bootstrap.OpenSearch
+    artemis: org.apache.activemq.artemis.boot.Artemis
+    glassfish: com.sun.enterprise.glassfish.bootstrap.ASMain
+";
 
 const TOMCAT: &[u8] = b"org.apache.catalina.startup.Bootstrap";
 
 /// Where Spring Boot has its settings, in a folder of the class path.
-const SPRING: [&str; 3] = [
-    "application.properties",
-    "application.yml",
-    "application.yaml",
-];
+const SPRING: &str = "application.properties application.yml application.yaml";
 
 /// How many folders of the class path are looked at.
 const MOST_FOLDERS: usize = 8;
@@ -63,8 +54,8 @@ pub fn name(process: &impl Process) -> Option<Told> {
     if main == TOMCAT {
         return tomcat(options);
     }
-    if let Some((_, name)) = SERVERS.iter().find(|(class, _)| class.as_bytes() == main) {
-        return Some(Told::new((*name).into(), "main class", main));
+    if let Some(name) = texts::key(SERVERS, |class| class == main) {
+        return Some(Told::new(name.into(), "main class", main));
     }
     // `shop/com.acme.shop.Main`: the module, then the class.
     let class = main.rsplit(|byte| *byte == b'/').next()?;
@@ -116,7 +107,7 @@ fn has_spring_settings(options: &[Vec<u8>], process: &impl Process) -> bool {
     if options.iter().any(is_named) || process.variable("SPRING_APPLICATION_NAME").is_some() {
         return true;
     }
-    let on_line = value_of(options, &["-cp", "-classpath", "--class-path"]).map(Vec::from);
+    let on_line = value_of(options, "-cp -classpath --class-path").map(Vec::from);
     let path = on_line
         .or_else(|| process.variable("CLASSPATH"))
         .unwrap_or_default();
@@ -124,6 +115,6 @@ fn has_spring_settings(options: &[Vec<u8>], process: &impl Process) -> bool {
     let folders = path.split(|byte| *byte == b':').filter(is_folder);
     folders.take(MOST_FOLDERS).any(|folder| {
         let has = |name: &str| process.is_readable_file(&[folder, b"/", name.as_bytes()].concat());
-        SPRING.into_iter().any(has)
+        texts::words(SPRING).any(has)
     })
 }

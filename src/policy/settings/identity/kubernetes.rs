@@ -6,6 +6,7 @@
 
 use super::{Identity, Told, names};
 use crate::Process;
+use crate::matching::texts;
 use alloc::string::String;
 
 const NAMESPACE: &str = "OTEL_INJECTOR_K8S_NAMESPACE_NAME";
@@ -13,14 +14,14 @@ const POD: &str = "OTEL_INJECTOR_K8S_POD_NAME";
 const CONTAINER: &str = "OTEL_INJECTOR_K8S_CONTAINER_NAME";
 
 /// The owners' names, in the order of the conventions.
-const OWNERS: [&str; 6] = [
-    "OTEL_INJECTOR_K8S_DEPLOYMENT_NAME",
-    "OTEL_INJECTOR_K8S_REPLICASET_NAME",
-    "OTEL_INJECTOR_K8S_STATEFULSET_NAME",
-    "OTEL_INJECTOR_K8S_DAEMONSET_NAME",
-    "OTEL_INJECTOR_K8S_CRONJOB_NAME",
-    "OTEL_INJECTOR_K8S_JOB_NAME",
-];
+const OWNERS: &str = "
+    OTEL_INJECTOR_K8S_DEPLOYMENT_NAME
+    OTEL_INJECTOR_K8S_REPLICASET_NAME
+    OTEL_INJECTOR_K8S_STATEFULSET_NAME
+    OTEL_INJECTOR_K8S_DAEMONSET_NAME
+    OTEL_INJECTOR_K8S_CRONJOB_NAME
+    OTEL_INJECTOR_K8S_JOB_NAME
+";
 
 /// What the variables tell.
 pub fn identity(process: &impl Process) -> Identity {
@@ -36,7 +37,7 @@ pub fn identity(process: &impl Process) -> Identity {
         Some(Told::new(parts.join("."), source, ""))
     };
     Identity {
-        name: OWNERS.into_iter().find_map(told).or_else(from_pod),
+        name: texts::words(OWNERS).find_map(told).or_else(from_pod),
         version: None,
         namespace: told(NAMESPACE),
         instance: instance(),

@@ -2,6 +2,7 @@
 
 use super::{Told, names};
 use crate::Process;
+use crate::matching::texts;
 use crate::process::{directory, file_name};
 use alloc::vec::Vec;
 
@@ -9,7 +10,7 @@ use alloc::vec::Vec;
 const MOST_FOLDERS: usize = 12;
 
 /// Folders that users' own folders are in: the name below is a user's.
-const HOMES: [&[u8]; 3] = [b"home", b"Users", b"homes"];
+const HOMES: &str = "home Users homes";
 
 /// A path without `.`, `..` and double slashes; relative ones from the working directory. Empty where
 /// that is not known.
@@ -43,7 +44,7 @@ pub fn folders(path: &[u8]) -> impl Iterator<Item = &[u8]> {
         path.split(|byte| *byte == b'/')
             .filter(|part| !part.is_empty())
     };
-    let is_home = parts().next().is_some_and(|first| HOMES.contains(&first));
+    let is_home = parts().next().is_some_and(|first| texts::has(HOMES, first));
     let skipped = if is_home { 2 } else { 0 };
     let parts: Vec<_> = parts().skip(skipped).collect();
     parts.into_iter().rev().take(MOST_FOLDERS)

@@ -5,6 +5,7 @@ use super::files::Reader;
 use super::servers::{application, value_of};
 use super::{Told, names, paths};
 use crate::Process;
+use crate::matching::texts;
 use crate::process::{directory, file_name};
 use crate::runtimes::python::command_line::{CommandLine, Program};
 use crate::runtimes::python::is_program;
@@ -15,25 +16,30 @@ const SERVERS: &str = "gunicorn uvicorn hypercorn daphne granian waitress-serve 
                        huey_consumer huey_consumer.py taskiq streamlit fastapi chainlit locust bokeh \
                        mod_wsgi-express nameko saq procrastinate";
 
-/// Programs that are given it by an option: the options, and the variable that stands for them.
-const BY_OPTION: &[(&str, &[&str], &str)] = &[
-    ("celery", &["-A", "--app"], "CELERY_APP"),
-    ("flask", &["-A", "--app"], "FLASK_APP"),
-    ("quart", &["-A", "--app"], "QUART_APP"),
-    ("faust", &["-A", "--app"], ""),
-    ("litestar", &["--app"], "LITESTAR_APP"),
-    (
-        "uwsgi",
-        &["--module", "-w", "--wsgi", "--wsgi-file", "--file"],
-        "UWSGI_MODULE",
-    ),
-];
+/// Programs that are given it by an option, and the options.
+const BY_OPTION: &str = "
+    celery: -A --app
+    flask: -A --app
+    quart: -A --app
+    faust: -A --app
+    litestar: --app
+    uwsgi: --module -w --wsgi --wsgi-file --file
+";
 
-/// Options by which a server is told its name, and which servers.
-const NAMES: &[(&str, &[&str])] = &[
-    ("gunicorn", &["-n", "--name"]),
-    ("uwsgi", &["--name", "--procname-prefix", "--procname"]),
-];
+/// The variables that stand for the options.
+const VARIABLES: &str = "
+    celery: CELERY_APP
+    flask: FLASK_APP
+    quart: QUART_APP
+    litestar: LITESTAR_APP
+    uwsgi: UWSGI_MODULE
+";
+
+/// Servers that are told their name, and the options by which they are.
+const NAMES: &str = "
+    gunicorn: -n --name
+    uwsgi: --name --procname-prefix --procname
+";
 
 const SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
 
@@ -81,32 +87,32 @@ fn is_uwsgi(arguments: &[Vec<u8>]) -> bool {
 }
 
 fn is_server(kind: &[u8]) -> bool {
-    let mut names = SERVERS.split_ascii_whitespace();
-    names.any(|name| name.as_bytes() == kind) || by_option(kind).is_some()
+    texts::has(SERVERS, kind) || of_program(BY_OPTION, kind).is_some()
 }
 
-fn by_option(kind: &[u8]) -> Option<(&'static [&'static str], &'static str)> {
+/// What stands in a program's row.
+fn of_program(table: &'static str, kind: &[u8]) -> Option<&'static str> {
     let is_its =
         |name: &str| name.as_bytes() == kind || name == "uwsgi" && kind.starts_with(b"uwsgi");
-    let row = BY_OPTION.iter().find(|(name, _, _)| is_its(name));
-    row.map(|(_, options, variable)| (*options, *variable))
+    let row = texts::rows(table).find(|(name, _)| is_its(name));
+    row.map(|(_, value)| value)
 }
 
 /// What a server's command line tells.
 fn of_server(kind: &[u8], rest: &[Vec<u8>], process: &impl Process) -> Option<Told> {
-    let own = NAMES
-        .iter()
-        .find(|(name, _)| kind.starts_with(name.as_bytes()));
+    let own = texts::rows(NAMES).find(|(name, _)| kind.starts_with(name.as_bytes()));
     if let Some((_, options)) = own
         && let Some(name) = value_of(rest, options)
         && let Some(usable) = names::usable(name)
     {
         return Some(Told::new(usable, "name of the server", name));
     }
-    let Some((options, variable)) = by_option(kind) else {
+    let Some(options) = of_program(BY_OPTION, kind) else {
         return of_application(application(rest)?, process);
     };
-    let from_variable = process.variable(variable).filter(|value| !value.is_empty());
+    let variable = of_program(VARIABLES, kind);
+    let from_variable = variable.and_then(|variable| process.variable(variable));
+    let from_variable = from_variable.filter(|value| !value.is_empty());
     let given = value_of(rest, options).map(Vec::from).or(from_variable);
     match given {
         Some(given) => of_application(&given, process),
@@ -160,7 +166,7 @@ fn of_module_named(
 
 /// Django's project: the package of its settings.
 fn django(program: &[u8], rest: &[Vec<u8>], process: &impl Process) -> Option<Told> {
-    let given = value_of(rest, &["--settings"]).map(Vec::from);
+    let given = value_of(rest, "--settings").map(Vec::from);
     let given = given.or_else(|| process.variable(SETTINGS));
     let path = paths::absolute(program, process);
     let module = given.or_else(|| settings_in(&Reader::new(process).read(&path)?));

@@ -4,6 +4,7 @@ use super::files::Reader;
 use super::servers::value_of;
 use super::{Told, names, paths};
 use crate::Process;
+use crate::matching::texts;
 use crate::process::{directory, file_name};
 use crate::runtimes::ruby::command_line;
 use alloc::string::String;
@@ -36,10 +37,10 @@ pub fn name(process: &impl Process) -> Option<Told> {
     if !is_server(kind) {
         return paths::of_program(program, process, "script");
     }
-    let tag_option: &[&str] = match kind {
-        b"puma" => &["--tag"],
-        b"sidekiq" => &["-g", "--tag"],
-        _ => &[],
+    let tag_option = match kind {
+        b"puma" => "--tag",
+        b"sidekiq" => "-g --tag",
+        _ => "",
     };
     if let Some(tag) = value_of(rest, tag_option)
         && let Some(name) = names::usable(tag)
@@ -57,14 +58,13 @@ pub fn name(process: &impl Process) -> Option<Told> {
 }
 
 fn is_server(name: &[u8]) -> bool {
-    let mut servers = SERVERS.split_ascii_whitespace();
-    servers.any(|server| server.as_bytes() == name)
+    texts::has(SERVERS, name)
 }
 
 /// `bin/rails` stands in its application; a server that is installed runs that of the working
 /// directory, or of the folder that it is given.
 fn application_folder(program: &[u8], rest: &[Vec<u8>], process: &impl Process) -> Vec<u8> {
-    if let Some(folder) = value_of(rest, &["--dir", "--directory"]) {
+    if let Some(folder) = value_of(rest, "--dir --directory") {
         return paths::absolute(folder, process);
     }
     if file_name(program) == b"rails" && matches!(file_name(directory(program)), b"bin" | b"script")

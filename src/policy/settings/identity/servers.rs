@@ -1,12 +1,13 @@
 //! Command lines of application servers: options and their values.
 
+use crate::matching::texts;
 use alloc::vec::Vec;
 
-/// The value of the last of these options: `--name shop`, `--name=shop`, `-n shop`, `-nshop`.
-pub fn value_of<'a>(arguments: &'a [Vec<u8>], options: &[&str]) -> Option<&'a [u8]> {
+/// The value of the last of these options, a text of words: `--name shop`, `--name=shop`, `-n shop`, `-nshop`.
+pub fn value_of<'a>(arguments: &'a [Vec<u8>], options: &'static str) -> Option<&'a [u8]> {
     let mut found = None;
     for (index, argument) in arguments.iter().enumerate() {
-        for option in options {
+        for option in texts::words(options) {
             let Some(rest) = argument.strip_prefix(option.as_bytes()) else {
                 continue;
             };
@@ -34,9 +35,7 @@ pub fn application(arguments: &[Vec<u8>]) -> Option<&[u8]> {
     let is_value = |index: usize| {
         let before = index.checked_sub(1).and_then(|index| arguments.get(index));
         before.is_some_and(|before| {
-            let is_flag = FLAGS
-                .split_ascii_whitespace()
-                .any(|flag| flag.as_bytes() == before.as_slice());
+            let is_flag = texts::has(FLAGS, before);
             before.starts_with(b"-") && before != b"-" && !before.contains(&b'=') && !is_flag
         })
     };

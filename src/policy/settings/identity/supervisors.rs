@@ -2,18 +2,12 @@
 
 use super::{Told, cgroup, names};
 use crate::Process;
+use crate::matching::texts;
 use crate::process::{directory, file_name};
 
 /// Folders that runit and s6 keep one folder for each service in; a service starts in its own.
-const SERVICE_FOLDERS: [&[u8]; 7] = [
-    b"/etc/sv",
-    b"/etc/service",
-    b"/service",
-    b"/var/service",
-    b"/run/service",
-    b"/run/s6/services",
-    b"/var/run/s6/services",
-];
+const SERVICE_FOLDERS: &str = "/etc/sv /etc/service /service /var/service /run/service \
+                               /run/s6/services /var/run/s6/services";
 
 /// The name that a supervisor or systemd gives.
 pub fn name(process: &impl Process) -> Option<Told> {
@@ -42,7 +36,7 @@ fn pm2(process: &impl Process) -> Option<Told> {
 
 fn service_folder(process: &impl Process) -> Option<Told> {
     let folder = process.working_directory();
-    let is_services = SERVICE_FOLDERS.contains(&directory(&folder));
+    let is_services = texts::has(SERVICE_FOLDERS, directory(&folder));
     is_services.then_some(())?;
     let name = names::usable(file_name(&folder))?;
     Some(Told::new(name, "service folder", folder))
