@@ -5,6 +5,7 @@ use opentelemetry_injector_policy::config::keys::{
     ConfigurationError, ConfigurationErrorKind, KEYS, RULE_KEYS, SECTIONS, line_and_column, meaning,
 };
 use opentelemetry_injector_policy::config::sources::FileProblem;
+use opentelemetry_injector_policy::matching::texts;
 
 /// The tables that have names of the user's own below them.
 const FREE_TABLES: [&str; 2] = ["environment", "resource_attributes"];
@@ -55,7 +56,7 @@ pub fn for_text(problem: &ConfigurationError, text: &str) -> String {
             wrong_type(key, expected, found, there)
         }
         ConfigurationErrorKind::NotOneOf(names) => {
-            match similar_names::name(unquoted(there), names) {
+            match similar_names::name(unquoted(there), texts::words(names)) {
                 Some(name) => format!("write `\"{name}\"`"),
                 None => "write one of these, or remove the key to use the default".into(),
             }
@@ -119,7 +120,7 @@ fn unknown_key(key: &str) -> String {
         };
     }
     let section = key.split('.').next().unwrap_or(key);
-    if SECTIONS.contains(&section) {
+    if texts::has(SECTIONS, section.as_bytes()) {
         format!("`[{section}]` takes {}", keys_of(section).join(", "))
     } else {
         format!("the sections are {}", sections().join(", "))
@@ -147,7 +148,7 @@ fn keys_of(section: &str) -> Vec<&'static str> {
 }
 
 fn sections() -> Vec<String> {
-    let names = SECTIONS.iter().chain(&FREE_TABLES);
+    let names = texts::words(SECTIONS).chain(FREE_TABLES);
     names.map(|name| format!("[{name}]")).collect()
 }
 

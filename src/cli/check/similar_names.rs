@@ -1,6 +1,7 @@
 //! What somebody meant who wrote a name that does not exist.
 
 use opentelemetry_injector_policy::config::keys::{KEYS, RULE_KEYS, SECTIONS};
+use opentelemetry_injector_policy::matching::texts;
 
 /// How alike two names are at least (Jaro-Winkler, from 0 to 1) where one is taken for the other.
 const ALIKE: f64 = 0.82;
@@ -12,7 +13,10 @@ pub fn key(unknown: &str) -> Option<&'static str> {
         let candidates = RULE_KEYS.into_iter().filter(|key| split(key).0 == section);
         return nearest(word, candidates, |key| split(key).1);
     }
-    let candidates = || KEYS.into_iter().chain(SECTIONS).chain(["rule"]);
+    let candidates = || {
+        let sections = texts::words(SECTIONS);
+        KEYS.into_iter().chain(sections).chain(["rule"])
+    };
     // A name that several sections have says nothing about a key of yet another section.
     let may_be_meant = |candidate: &&str| {
         let (its_section, its_name) = split(candidate);
@@ -23,8 +27,8 @@ pub fn key(unknown: &str) -> Option<&'static str> {
 }
 
 /// The one of `names` that a word was meant to be.
-pub fn name<'n>(word: &str, names: &[&'n str]) -> Option<&'n str> {
-    nearest(word, names.iter().copied(), |name| name)
+pub fn name<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    nearest(word, names.into_iter(), |name| name)
 }
 
 /// A key's section, which may be empty, and its name there.
@@ -109,8 +113,8 @@ mod tests {
     #[test]
     fn misspelled_names_are_recognised() {
         let levels = ["off", "debug", "trace"];
-        assert_eq!(name("DEBUG", &levels), Some("debug"));
-        assert_eq!(name("tracing", &levels), Some("trace"));
-        assert_eq!(name("info", &levels), None);
+        assert_eq!(name("DEBUG", levels), Some("debug"));
+        assert_eq!(name("tracing", levels), Some("trace"));
+        assert_eq!(name("info", levels), None);
     }
 }

@@ -172,6 +172,7 @@ fn example(key: &str) -> Value {
 mod tests {
     use super::*;
     use opentelemetry_injector_policy::config::keys::{SECTIONS, places, read};
+    use opentelemetry_injector_policy::matching::texts;
 
     #[test]
     fn as_it_is_it_says_nothing() {
@@ -196,7 +197,7 @@ mod tests {
             assert!(places.iter().any(is_it), "{key}");
             assert!(text.contains(&format!("# {}\n", meaning(key))), "{key}");
         }
-        for section in SECTIONS {
+        for section in texts::words(SECTIONS) {
             assert_eq!(
                 text.matches(&format!("\n[{section}]\n")).count(),
                 1,

@@ -2,6 +2,7 @@
 
 use opentelemetry_injector_policy::config::keys::KEYS;
 use opentelemetry_injector_policy::config::{Engine, Level};
+use opentelemetry_injector_policy::matching::texts;
 use opentelemetry_injector_policy::{Configuration, Runtime};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -98,12 +99,12 @@ pub fn of(key: &str, configuration: &Configuration) -> Option<Value> {
 
 fn engine(engine: Engine) -> &'static str {
     let named = |name: &&str| Engine::from_name(name.as_bytes()) == Some(engine);
-    Engine::NAMES.into_iter().find(named).unwrap_or_default()
+    texts::words(Engine::NAMES).find(named).unwrap_or_default()
 }
 
 fn level(level: Level) -> &'static str {
     let named = |name: &&str| Level::from_name(name.as_bytes()) == Some(level);
-    Level::NAMES.into_iter().find(named).unwrap_or_default()
+    texts::words(Level::NAMES).find(named).unwrap_or_default()
 }
 
 /// The section that a key stands under (empty: none), and its name there as TOML writes it.

@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use opentelemetry_injector_policy::Reason;
 use opentelemetry_injector_policy::config::Engine;
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, ENGINE};
+use opentelemetry_injector_policy::matching::texts;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{self, Path, PathBuf};
@@ -18,7 +19,7 @@ use std::{env, fmt, io};
 #[derive(clap::Args)]
 pub struct Launch {
     /// The hook engine, instead of the one that `hook.engine` names
-    #[arg(long, value_parser = PossibleValuesParser::new(Engine::NAMES))]
+    #[arg(long, value_parser = PossibleValuesParser::new(texts::words(Engine::NAMES)))]
     engine: Option<String>,
     /// Use this configuration file
     #[arg(long, value_name = "FILE")]

@@ -163,8 +163,8 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The names in the configuration.
-    pub const NAMES: [&str; 3] = ["auto", "direct", "gum"];
+    /// The names in the configuration, with blanks between them.
+    pub const NAMES: &str = "auto direct gum";
 
     /// The engine of that name.
     pub fn from_name(name: &[u8]) -> Option<Self> {
@@ -229,8 +229,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// The names in the configuration.
-    pub const NAMES: [&str; 3] = ["off", "debug", "trace"];
+    /// The names in the configuration, with blanks between them.
+    pub const NAMES: &str = "off debug trace";
 
     /// The level of that name.
     pub fn from_name(name: &[u8]) -> Option<Self> {

@@ -3,6 +3,7 @@
 
 use crate::config::libotelinject::keys::LIBC;
 use crate::config::libotelinject::libc_of;
+use crate::matching::texts;
 use crate::runtimes::{dotnet, erlang, nodejs, php, python};
 use crate::{Configuration, Process, Runtime};
 use alloc::borrow::Cow;
@@ -20,30 +21,32 @@ pub const fn language(runtime: Runtime) -> &'static str {
     }
 }
 
-/// The places of an agent in the folder of its language, the preferred one first: what `agent_path` would
-/// name, and the file below it that has to be there.
+/// The places of an agent in the folder of its language, with blanks between them, the preferred one first. One
+/// that ends with `/` is a folder, and has to hold [`file`].
 ///
 /// `current` is the link of `agent install`; it is switched. .NET loads files from the path that it was
 /// given as long as it runs, so `current` is no place for it.
-const fn places(runtime: Runtime) -> &'static [(&'static str, &'static str)] {
+const fn places(runtime: Runtime) -> &'static str {
     match runtime {
-        Runtime::Jvm => &[
-            ("/current/opentelemetry-javaagent.jar", ""),
-            ("/opentelemetry-javaagent.jar", ""),
-        ],
-        Runtime::Nodejs => &[
-            ("/current", nodejs::ENTRY),
-            ("/register.js", ""),
-            ("", nodejs::ENTRY),
-        ],
-        Runtime::Python => &[("/current/{version}", ""), ("/{libc}", python::MODULE)],
-        Runtime::Ruby => &[("/current/agent.rb", ""), ("/agent.rb", "")],
-        Runtime::Php => &[
-            ("/current/vendor", php::AUTOLOAD),
-            ("/vendor", php::AUTOLOAD),
-        ],
-        Runtime::Erlang => &[("/current", erlang::APPLICATION), ("", erlang::APPLICATION)],
-        Runtime::Dotnet => &[("/{libc}", dotnet::HOOK), ("", dotnet::HOOK)],
+        Runtime::Jvm => "/current/opentelemetry-javaagent.jar /opentelemetry-javaagent.jar",
+        Runtime::Nodejs => "/current/ /register.js /",
+        Runtime::Python => "/current/{version} /{libc}/",
+        Runtime::Ruby => "/current/agent.rb /agent.rb",
+        Runtime::Php => "/current/vendor/ /vendor/",
+        Runtime::Erlang => "/current/ /",
+        Runtime::Dotnet => "/{libc}/ /",
+    }
+}
+
+/// The file of an agent that is a folder, `/` in front.
+const fn file(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Nodejs => nodejs::ENTRY,
+        Runtime::Python => python::MODULE,
+        Runtime::Php => php::AUTOLOAD,
+        Runtime::Erlang => erlang::APPLICATION,
+        Runtime::Dotnet => dotnet::HOOK,
+        Runtime::Jvm | Runtime::Ruby => "",
     }
 }
 
@@ -53,16 +56,20 @@ pub fn find(runtime: Runtime, process: &impl Process) -> Option<String> {
     if !process.is_folder(folder.as_bytes()) {
         return None;
     }
-    let mut places = places(runtime).iter();
-    places.find_map(|(path, file)| {
-        let mut path = [&folder, *path].concat();
+    let mut places = texts::words(places(runtime));
+    places.find_map(|place| {
+        let (place, file) = match place.strip_suffix('/') {
+            Some(place) => (place, file(runtime)),
+            None => (place, ""),
+        };
+        let mut path = [&folder, place].concat();
         if path.contains(LIBC) {
             path = path.replace(LIBC, libc_of(process));
         }
         let is_there = match path.strip_suffix(python::VERSION) {
             // Which version is needed is known to the boot file.
             Some(before) => process.is_folder(before.trim_end_matches('/').as_bytes()),
-            None => process.is_readable_file([&path, *file].concat().as_bytes()),
+            None => process.is_readable_file([&path, file].concat().as_bytes()),
         };
         is_there.then_some(path)
     })

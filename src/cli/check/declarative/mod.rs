@@ -168,7 +168,7 @@ impl File<'_> {
 
     fn unknown(&self, key: &MarkedYaml<'_>, name: &str, kind: &Kind) -> Diagnostic {
         let keys = kind.keys();
-        let help = match similar_names::name(name, &keys) {
+        let help = match similar_names::name(name, keys.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None if keys.is_empty() => "nothing is to be told here".into(),
             None => format!("there are {}", keys.join(", ")),

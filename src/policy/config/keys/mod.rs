@@ -14,6 +14,7 @@ pub use text::{BYTES, EACH_FILE, MOST, VALUE_BYTES, Words, line_and_column};
 
 use crate::config::rules::{self, Rule};
 use crate::config::{Engine, Level, ServiceName};
+use crate::matching::texts;
 use crate::runtimes::dotnet;
 use crate::{Configuration, Runtime};
 use alloc::{format, string::String, string::ToString, vec::Vec};
@@ -150,7 +151,7 @@ fn each_key(prefix: &str, table: &DeTable<'_>, visit: &mut Visit<'_>) {
 /// A bare `service.name = "x"` in TOML is a table: below `resource_attributes` it is meant as
 /// one key.
 fn has_names_below(key: &str) -> bool {
-    SECTIONS.contains(&key)
+    texts::has(SECTIONS, key.as_bytes())
         || key == "environment"
         || key == "resource_attributes"
         || key.starts_with("resource_attributes.")
@@ -263,11 +264,9 @@ impl Reader<'_> {
                 list.extend(patterns(value)?);
             }
             "hook.engine" => {
-                configuration.engine = one_of(value, &Engine::NAMES, Engine::from_name)?;
+                configuration.engine = one_of(value, Engine::NAMES, Engine::from_name)?;
             }
-            "log.level" => {
-                configuration.log.level = one_of(value, &Level::NAMES, Level::from_name)?
-            }
+            "log.level" => configuration.log.level = one_of(value, Level::NAMES, Level::from_name)?,
             "log.file" => configuration.log.file = Some(absolute_path(value)?),
             "log.backtrace" => configuration.log.backtrace = boolean(value)?,
             "report.file" => configuration.report.file = Some(absolute_path(value)?),
@@ -320,7 +319,10 @@ impl Reader<'_> {
             attributes.insert(name.into(), text);
             return Ok(());
         }
-        if key == "environment" || key == "resource_attributes" || SECTIONS.contains(&key) {
+        if key == "environment"
+            || key == "resource_attributes"
+            || texts::has(SECTIONS, key.as_bytes())
+        {
             Err(wrong_type("a table", value))
         } else {
             Err(ConfigurationErrorKind::UnknownKey)
@@ -455,8 +457,8 @@ mod tests {
     #[test]
     fn every_key_has_a_meaning_and_no_other() {
         assert!(
-            KEYS.iter()
-                .chain(&SECTIONS)
+            KEYS.into_iter()
+                .chain(texts::words(SECTIONS))
                 .all(|key| !meaning(key).is_empty())
         );
         assert_eq!(meaning("jvm.agent"), "");

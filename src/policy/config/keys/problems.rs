@@ -1,6 +1,7 @@
 //! What is wrong with a text.
 
 use super::text::{BYTES, DEEPEST, EACH_FILE, MOST, TABLE};
+use crate::matching::texts;
 use crate::runtimes::dotnet;
 use alloc::string::String;
 use core::fmt;
@@ -39,8 +40,8 @@ pub enum ConfigurationErrorKind {
         /// What stands there.
         found: &'static str,
     },
-    /// None of the values that the key takes.
-    NotOneOf(&'static [&'static str]),
+    /// None of the values that the key takes, which are the words of a text.
+    NotOneOf(&'static str),
     /// A path that does not begin with `/` would mean another file in every working directory.
     NotAbsolute,
     /// No variable and no path can hold a NUL character.
@@ -100,7 +101,7 @@ impl fmt::Display for ConfigurationError {
             }
             ConfigurationErrorKind::NotOneOf(names) => {
                 write!(f, "`{key}` takes ")?;
-                for (index, name) in names.iter().enumerate() {
+                for (index, name) in texts::words(names).enumerate() {
                     let separator = if index == 0 { "" } else { ", " };
                     write!(f, "{separator}\"{name}\"")?;
                 }

@@ -78,20 +78,8 @@ pub const RULE_KEYS: [&str; 13] = [
     "rule.resource_attributes",
 ];
 
-/// The tables that hold them.
-pub const SECTIONS: [&str; 11] = [
-    "jvm",
-    "nodejs",
-    "python",
-    "ruby",
-    "php",
-    "erlang",
-    "dotnet",
-    "processes",
-    "hook",
-    "log",
-    "report",
-];
+/// The tables that hold them, with blanks between their names.
+pub const SECTIONS: &str = "jvm nodejs python ruby php erlang dotnet processes hook log report";
 
 /// What a key means, in one line; empty for a key that does not exist.
 pub fn meaning(key: &str) -> &'static str {

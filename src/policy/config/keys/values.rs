@@ -82,7 +82,7 @@ pub fn wrong_item(value: &Spanned<DeValue<'_>>) -> Option<Range<usize>> {
 
 pub fn one_of<T>(
     value: &DeValue<'_>,
-    names: &'static [&'static str],
+    names: &'static str,
     from_name: fn(&[u8]) -> Option<T>,
 ) -> Result<T, ConfigurationErrorKind> {
     let name = text(value)?;

@@ -7,31 +7,19 @@ use crate::config::keys::ConfigurationErrorKind;
 use crate::config::keys::values::{
     agent_path, boolean, is_outside_attribute_keys, one_or_more, spelled_name, text, wrong_type,
 };
+use crate::matching::texts;
 use alloc::vec::Vec;
 use toml::de::DeValue;
 
 /// The tables of a rule.
-const TABLES: [&str; 4] = [
-    "rule.match",
-    "rule.match.environment",
-    "rule.environment",
-    "rule.resource_attributes",
-];
+const TABLES: &str = "rule.match rule.match.environment rule.environment rule.resource_attributes";
 
 /// The names of runtimes' sections, for a message.
-const RUNTIMES: [&str; Runtime::ALL.len()] = {
-    let mut names = [""; Runtime::ALL.len()];
-    let mut index = 0;
-    while index < names.len() {
-        names[index] = Runtime::ALL[index].section();
-        index += 1;
-    }
-    names
-};
+const RUNTIMES: &str = "jvm nodejs python ruby php erlang dotnet";
 
 /// Whether a key of a rule is a table with names below it.
 pub fn table_names(key: &str) -> bool {
-    TABLES.contains(&key) || key.starts_with("rule.resource_attributes.")
+    texts::has(TABLES, key.as_bytes()) || key.starts_with("rule.resource_attributes.")
 }
 
 /// Reads one key of a rule, `rule.` in front.
@@ -73,7 +61,7 @@ fn read_below(
         rule.resource_attributes.insert(name.into(), text(value)?);
         return Ok(());
     }
-    if TABLES.contains(&key) {
+    if texts::has(TABLES, key.as_bytes()) {
         Err(wrong_type("a table", value))
     } else {
         Err(ConfigurationErrorKind::UnknownKey)
@@ -112,7 +100,18 @@ fn runtimes(value: &DeValue<'_>) -> Result<Vec<Runtime>, ConfigurationErrorKind>
     let of_name = |name: &alloc::string::String| {
         let mut runtimes = Runtime::ALL.into_iter();
         let runtime = runtimes.find(|runtime| runtime.section() == name);
-        runtime.ok_or(ConfigurationErrorKind::NotOneOf(&RUNTIMES))
+        runtime.ok_or(ConfigurationErrorKind::NotOneOf(RUNTIMES))
     };
     names.iter().map(of_name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_every_runtime() {
+        let sections = Runtime::ALL.map(Runtime::section);
+        assert!(texts::words(RUNTIMES).eq(sections));
+    }
 }
