@@ -25,9 +25,15 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg={argument}");
     }
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
-        println!("cargo:rerun-if-changed=without_unwind_tables.ld");
         let folder = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{folder}/without_unwind_tables.ld");
+        let mut scripts = vec!["without_unwind_tables.ld", "order_of_functions.ld"];
+        if links_with_rust_lld() {
+            scripts.push("whole_pages.ld");
+        }
+        for script in scripts {
+            println!("cargo:rerun-if-changed={script}");
+            println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{folder}/{script}");
+        }
         println!("cargo:rustc-cdylib-link-arg=-Wl,--no-eh-frame-hdr");
     }
     if links_with_rust_lld() {

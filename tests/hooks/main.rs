@@ -9,5 +9,6 @@ mod preload_object;
 mod processes;
 mod report;
 mod secure_execution;
+mod start;
 mod state;
 mod traps;

@@ -12,21 +12,14 @@ use crate::sys::file_system::FileSystem;
 use crate::sys::host::Host;
 use crate::sys::{auxiliary, environment, log};
 use alloc::boxed::Box;
-use core::arch::global_asm;
 use opentelemetry_injector_policy::config::{Level, Log, Report};
 use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{Configuration, Reason, decision};
 
-// What the loader relocates begins with a page, and is small enough to end on it: every process copies those
-// pages. The tests hold that.
-global_asm!(
-    ".pushsection .init_array, \"aw\", %init_array",
-    ".balign 4096",
-    ".quad {construct}",
-    ".popsection",
-    construct = sym construct,
-);
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn(usize, usize, usize) = construct;
 
 /// glibc's loader passes `main`'s arguments; musl's passes none, and the values are of no use.
 extern "C" fn construct(count: usize, arguments: usize, environment: usize) {

@@ -166,8 +166,12 @@ unsafe fn after_name(text: *const u8, name: *const u8) -> *const u8 {
 
 /// The value of a variable, as long as nobody changes it.
 pub fn value(name: &[u8]) -> Option<&'static CStr> {
+    let first = name.first()?;
+    // The cheapest look first: a start asks for many names.
     // SAFETY: entries are C strings; the same race with setenv(3) as in libc.
-    entries().find_map(|entry| unsafe { after_bytes(entry, name) })
+    let mut alike = entries().filter(|entry| unsafe { *entry.cast::<u8>() } == *first);
+    // SAFETY: as above.
+    alike.find_map(|entry| unsafe { after_bytes(entry, name) })
 }
 
 /// The rest of `text` behind `name` and `=`.
