@@ -66,7 +66,10 @@ pub fn compare(application: &Application, collector: Collector, verbose: bool) -
     if outcome.absent.is_empty() {
         run(application, collector, verbose, &mut outcome);
     }
-    keep(application, &outcome);
+    // The table tells of a collector that works.
+    if collector == Collector::Works {
+        keep(application, &outcome);
+    }
     outcome
 }
 
