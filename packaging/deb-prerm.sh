@@ -1,2 +1,3 @@
 # Runs for remove, upgrade, deconfigure and failed-upgrade: the entry is removed in each case.
 take_out
+[ "$1" != remove ] || stop_unit

@@ -2,13 +2,19 @@
 #
 # The entry is removed while a package's files are replaced or removed, so that no program loads an
 # object that is missing, from another build than its boot files, or not yet tried.
-# `opentelemetry-injector install` tries the object and adds the entry again.
+# `opentelemetry-injector install` tries the object and adds the entry again. After an upgrade of libc,
+# `install --retry` does the same.
 
 PRELOAD_FILE=/etc/ld.so.preload
 OBJECT=libopentelemetry_injector\\.so
 FOLDER=/usr/lib/opentelemetry/injector/
 # The entries to add again, one path per line.
 TAKEN_OUT=/var/lib/opentelemetry-injector/taken-out-of-ld.so.preload
+
+# What `install --at-boot` and `install --apparmor` write.
+UNIT=opentelemetry-injector.service
+UNITS=/etc/systemd/system
+APPARMOR=/etc/apparmor.d/abstractions/base.d/opentelemetry-injector
 
 TAB=$(printf '\t')
 CR=$(printf '\r')
@@ -25,7 +31,7 @@ take_out() {
     [ -n "$(entries)" ] || return 0
     mkdir -p "${TAKEN_OUT%/*}"
     entries | tr -d "$CR" >"$TAKEN_OUT"
-    opentelemetry-injector uninstall >/dev/null 2>&1 || true
+    opentelemetry-injector uninstall --keep-at-boot >/dev/null 2>&1 || true
     [ -z "$(entries)" ] || take_out_by_hand "([^ $TAB:#]*/)?"
     [ -z "$(entries)" ] && return 0
     echo "opentelemetry-injector: $PRELOAD_FILE still names the preload object: remove the entry" >&2
@@ -79,6 +85,38 @@ put_back() {
     forget
 }
 
+# Tries the object again after libc has changed, and says in a line what came of it. The command removes the
+# entry, and adds it again if the trial succeeds. Never fails: the package manager is in the middle of its work.
+retry() {
+    [ -n "$(entries)" ] || return 0
+    if opentelemetry-injector install --retry --accept-32-bit-errors --accept-other-injectors >/dev/null; then
+        echo "opentelemetry-injector: libc has changed; the object was tried again and stays in $PRELOAD_FILE"
+        return 0
+    fi
+    # Otherwise the command has said why it has removed the entry.
+    [ -n "$(entries)" ] || return 0
+    take_out_by_hand "([^ $TAB:#]*/)?" || true
+    if [ -z "$(entries)" ]; then
+        echo "opentelemetry-injector: libc has changed, and the object could not be tried: its entry was removed" \
+            "from $PRELOAD_FILE" >&2
+    else
+        echo "opentelemetry-injector: libc has changed, and $PRELOAD_FILE still names the preload object, which" \
+            "does not work or could not be tried: remove the entry" >&2
+    fi
+}
+
+# Ends the unit while its command is there.
+stop_unit() {
+    [ ! -d /run/systemd/system ] || systemctl stop "$UNIT" 2>/dev/null || true
+}
+
+# A unit that the command has written begins as the package's does.
+forget_unit() {
+    rm -f "$UNITS/basic.target.wants/$UNIT"
+    ! grep -qs '^# Of the OpenTelemetry injector:' "$UNITS/$UNIT" || rm -f "$UNITS/$UNIT"
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload || true
+}
+
 forget() {
     rm -f "$TAKEN_OUT"
     rmdir "${TAKEN_OUT%/*}" 2>/dev/null || true
@@ -87,5 +125,8 @@ forget() {
 # Runs when the files are gone: removes an entry that was added again in the time between.
 clean_up() {
     forget
-    [ -e "${FOLDER}libopentelemetry_injector.so" ] || take_out_by_hand "$FOLDER()"
+    [ ! -e "${FOLDER}libopentelemetry_injector.so" ] || return 0
+    take_out_by_hand "$FOLDER(\\\$LIB/)?"
+    forget_unit
+    rm -f "$APPARMOR"
 }

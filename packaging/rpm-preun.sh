@@ -1,2 +1,5 @@
 # 0: the last version is removed.
-[ "$1" -gt 0 ] || take_out
+if [ "$1" -eq 0 ]; then
+    take_out
+    stop_unit
+fi

@@ -74,13 +74,14 @@ impl Identity {
 
 /// What `$LIB` stands for to a loader of this machine's class (Debian; others with two classes;
 /// the rest), then to one of 32 bits (Debian's, Fedora's is in the list, Arch, x32).
-const LIB: [&str; 9] = [
+const LIB: [&str; 10] = [
     "lib/x86_64-linux-gnu",
     "lib/aarch64-linux-gnu",
     "lib64",
     "lib",
     "lib/i386-linux-gnu",
     "lib/arm-linux-gnueabihf",
+    "lib/arm-linux-gnueabi",
     "lib32",
     "libx32",
     "lib/x86_64-linux-gnux32",

@@ -1,0 +1,2 @@
+# Runs when glibc has been installed or upgraded.
+retry
