@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use support::machine;
@@ -265,7 +266,16 @@ fn signals_wait_for_a_file_that_is_as_it_was() {
                     *' /etc '*) ;; *libopentelemetry*) false ;; esac";
     fs::rename(machine.path("bin/sh"), machine.path("bin/real-sh")).unwrap();
     machine.write("usr/lib/armed", "yes");
-    for (signal, number) in [("TERM", 15), ("INT", 2), ("HUP", 1), ("QUIT", 3)] {
+    for (signal, number) in [
+        ("TERM", 15),
+        ("INT", 2),
+        ("HUP", 1),
+        ("QUIT", 3),
+        ("ABRT", 6),
+        ("USR1", 10),
+        ("ALRM", 14),
+        ("XFSZ", 25),
+    ] {
         for (is_quiet, told) in [
             (by_variable, format!("ended by SIG{signal}\n")),
             (
@@ -286,14 +296,121 @@ fn signals_wait_for_a_file_that_is_as_it_was() {
             machine.assert_no_litter();
         }
     }
+    let harmless = |signal: &str| {
+        let shell = format!(
+            "#!/usr/bin/real-sh\n{by_variable} || kill -{signal} $PPID 2>/dev/null\n\
+             exec /usr/bin/real-sh \"$@\"\n"
+        );
+        machine.write("bin/sh", shell);
+        machine.set_mode("bin/sh", 0o755);
+    };
+    // No name, but an end all the same.
+    harmless("35");
+    let outcome = machine.injector(&["install"]);
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert_eq!(machine.preload_file().unwrap(), "# foreign\n");
+    // One that is stopped would hold the lock.
+    harmless("TSTP");
+    assert_done(&machine.injector(&["install"]));
+    assert_done(&machine.injector(&["uninstall"]));
     // Those that are ignored stay ignored.
-    let shell = format!(
-        "#!/usr/bin/real-sh\n{by_variable} || kill -HUP $PPID 2>/dev/null\nexec /usr/bin/real-sh \"$@\"\n"
-    );
-    machine.write("bin/sh", shell);
-    machine.set_mode("bin/sh", 0o755);
+    harmless("HUP");
     let nohup = format!("trap '' HUP; exec {COMMAND} install");
     assert_done(&machine.run("", &["/usr/bin/real-sh", "-c", &nohup]));
+}
+
+#[test]
+fn what_chattr_has_fixed_is_told_before_anything_is_tried() {
+    let machine = machine!();
+    if !support::has("chattr") {
+        skip!("chattr is not installed (Debian: e2fsprogs)");
+    }
+    let chattr = |mode: &str, name: &str| {
+        let mut command = Command::new("chattr");
+        command.arg(mode).arg(machine.path(name));
+        command.output().unwrap().status.success()
+    };
+    for (name, set, clear) in [
+        ("etc/ld.so.preload", "+i", "-i"),
+        ("etc/ld.so.preload", "+a", "-a"),
+        ("etc", "+i", "-i"),
+        ("etc", "+a", "-a"),
+    ] {
+        for (content, words) in [
+            ("# foreign", &["install"][..]),
+            ("# foreign", &["install", "--dry-run"]),
+            (&format!("{OBJECT}\n"), &["uninstall"]),
+            (&format!("{OBJECT}\n"), &["install", "--retry"]),
+        ] {
+            machine.write("etc/ld.so.preload", content);
+            if !chattr(set, name) {
+                skip!("this file system has no attributes of chattr");
+            }
+            let outcome = machine.injector(words);
+            // Before anything fails: nobody could remove the machine otherwise.
+            assert!(chattr(clear, name));
+            assert_eq!(outcome.code, 1, "{name} {set} {words:?}: {outcome:?}");
+            let told = format!("/{name} is immutable or append-only");
+            assert!(outcome.stderr.contains(&told), "{told}: {outcome:?}");
+            assert_eq!(machine.preload_file().unwrap(), content);
+            machine.assert_no_litter();
+        }
+    }
+}
+
+#[test]
+fn what_is_no_file_is_left_as_it_is() {
+    let machine = machine!();
+    let file = machine.path("etc/ld.so.preload");
+    let set_up = |line: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).arg("sh").arg(&file);
+        support::succeed(&mut shell);
+    };
+    // Not a FIFO: no program starts where the loader waits for somebody to write to it.
+    for (line, told) in [
+        ("mkdir \"$1\"", "is not a regular file"),
+        ("ln -s /nowhere \"$1\"", "is a symbolic link to nothing"),
+        ("ln -s ld.so.preload \"$1\"", "symbolic link"),
+        ("ln -s /dev/null \"$1\"", "is not a regular file"),
+    ] {
+        set_up(line);
+        let before = fs::symlink_metadata(&file).unwrap();
+        for words in [
+            &["install"][..],
+            &["install", "--dry-run"],
+            &["install", "--retry"],
+            &["uninstall"],
+        ] {
+            let outcome = machine.injector(words);
+            assert_eq!(outcome.code, 1, "{line} {words:?}: {outcome:?}");
+            assert!(outcome.stderr.contains(told), "{line}: {outcome:?}");
+            let now = fs::symlink_metadata(&file).unwrap();
+            assert_eq!((now.ino(), now.mode()), (before.ino(), before.mode()));
+            machine.assert_no_litter();
+        }
+        set_up("rm -d \"$1\"");
+    }
+}
+
+#[test]
+fn limits_of_the_shell_change_nothing() {
+    let machine = machine!();
+    machine.write("etc/ld.so.preload", "# foreign");
+    for (limit, told) in [
+        ("-f 0", "SIGXFSZ"),
+        // Few open files, and little memory: nothing can be tried.
+        ("-n 6", "no program can be started for the trial"),
+        ("-v 20000", "no program can be started for the trial"),
+    ] {
+        let line = format!("ulimit {limit}; exec {COMMAND} install");
+        let outcome = machine.run("", &["/bin/sh", "-c", &line]);
+        assert_ne!(outcome.code, 0, "{limit}: {outcome:?}");
+        assert!(outcome.stderr.contains(told), "{limit}: {outcome:?}");
+        assert_eq!(machine.preload_file().unwrap(), "# foreign");
+        machine.assert_no_litter();
+        machine.assert_programs_start();
+    }
 }
 
 #[test]

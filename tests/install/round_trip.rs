@@ -9,6 +9,9 @@ use support::machine::{COMMAND, Machine, OBJECT, assert_done};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+const TO_RESTART: &str = "programs that already run load it when they are restarted: \
+                          `opentelemetry-injector ps --units` lists what to restart\n";
+
 const RUNNING: &str = "running processes keep the object until they are restarted\n";
 
 #[test]
@@ -19,7 +22,7 @@ fn it_is_installed_once_and_uninstalled_without_a_trace() {
     let said = format!(
         "as before with the object: sh, cat, ls, ldconfig (static), sh (as nobody), mount \
          (set-user-ID)\n{OBJECT} ({VERSION}) is in /etc/ld.so.preload: every new program loads it\n\
-         {RUNNING}"
+         {TO_RESTART}"
     );
     assert_eq!(first.stdout, said);
     assert_eq!(machine.preload_file().unwrap(), format!("{OBJECT}\n"));

@@ -4,6 +4,7 @@ use crate::agent::client;
 use crate::agent::error::AgentError;
 use crate::agent::files;
 use crate::agent::work::Work;
+use crate::machine::file_changes;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,7 @@ fn is_tar(file: &Path) -> bool {
 /// # Errors
 /// It is damaged, does not fit, or would leave the folder.
 pub fn unpack(file: &Path, folder: &Path, work: &mut Work) -> Result<PathBuf, AgentError> {
-    files::make_folder(folder)?;
+    file_changes::make_folder(folder)?;
     if is_zip(file) {
         let opened = File::open(file).map_err(AgentError::file("read it", file))?;
         let unpacked = zip::ZipArchive::new(opened).and_then(|mut zip| zip.extract(folder));

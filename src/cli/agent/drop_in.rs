@@ -1,9 +1,9 @@
 //! The drop-in that names an agent, and the configuration beside which it counts.
 
 use crate::agent::error::AgentError;
-use crate::agent::files;
 use crate::agent::places::{self, Places};
 use crate::config::init;
+use crate::machine::file_changes;
 use opentelemetry_injector_policy::Runtime;
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ const INTRODUCTION: &str = "\
 pub fn write(places: &Places, runtime: Runtime, agent: &Path) -> Result<Written, AgentError> {
     let configuration = places.configuration();
     if !configuration.exists() {
-        files::write(&configuration, &init::text())?;
+        file_changes::write(&configuration, &init::text())?;
     }
     let path = places.drop_in(runtime);
     let agent = agent.to_string_lossy();
@@ -40,18 +40,18 @@ pub fn write(places: &Places, runtime: Runtime, agent: &Path) -> Result<Written,
             Some(other) if other == agent => Written::Already,
             // Another version, where the path names it.
             Some(other) if content.contains(&line(&other)) && is_ours(places, runtime, &other) => {
-                files::write(&path, &content.replace(&line(&other), &line(&agent)))?;
+                file_changes::write(&path, &content.replace(&line(&other), &line(&agent)))?;
                 Written::Yes
             }
             Some(other) => Written::Kept(other),
             None => {
-                files::write(&path, &added(&content, runtime, &agent))?;
+                file_changes::write(&path, &added(&content, runtime, &agent))?;
                 Written::Yes
             }
         });
     }
     let content = format!("{INTRODUCTION}\n{}", section(runtime, &agent));
-    files::write(&path, &content)?;
+    file_changes::write(&path, &content)?;
     Ok(Written::Yes)
 }
 
@@ -68,7 +68,7 @@ pub fn remove(places: &Places, runtime: Runtime, agent: &Path) -> Result<bool, A
     if content != format!("{INTRODUCTION}\n{section}") {
         return Ok(false);
     }
-    files::remove(&path).map_err(AgentError::file("remove it", &path))?;
+    file_changes::remove(&path)?;
     Ok(true)
 }
 

@@ -1,6 +1,7 @@
 //! Why an agent is not installed, with what to do about it.
 
 use crate::agent::interrupt::Interrupted;
+use crate::machine::file_changes::FileError;
 use crate::output::printable;
 use std::fmt;
 use std::io;
@@ -15,8 +16,8 @@ pub enum AgentError {
     Root(PathBuf, io::Error),
     /// A link in the image leads out of it: the link, and the root.
     Leaves(PathBuf, PathBuf),
-    /// Work with a file or folder failed: what was done to it.
-    File(&'static str, PathBuf, io::Error),
+    /// Work with a file or folder failed.
+    File(FileError),
     /// Another command is at work in the folder.
     Busy(PathBuf),
     /// A program that is needed is not there: its name, and what it is needed for.
@@ -40,7 +41,14 @@ pub enum AgentError {
 impl AgentError {
     /// To be used with `map_err`.
     pub fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::File(what, path.into(), error)
+        let of = FileError::of(what, path);
+        move |error| Self::File(of(error))
+    }
+}
+
+impl From<FileError> for AgentError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
     }
 }
 
@@ -62,9 +70,9 @@ impl fmt::Display for AgentError {
                     "{link}: leads out of {root}; make the link a relative one"
                 )
             }
-            Self::File(what, path, error) => {
-                write!(f, "{}: cannot {what}: {error}", path.display())?;
-                match error.kind() {
+            Self::File(problem) => {
+                problem.fmt(f)?;
+                match problem.error.kind() {
                     io::ErrorKind::PermissionDenied => f.write_str("; run it as root"),
                     io::ErrorKind::StorageFull => f.write_str("; make room and run it again"),
                     _ => Ok(()),

@@ -1,72 +1,15 @@
-//! Work with files and folders.
+//! Work with the files and folders of agents.
 
 use crate::agent::error::AgentError;
 use crate::agent::interrupt::Interrupt;
-use std::fs::{self, DirBuilder, File, Permissions};
+use crate::machine::file_changes::make_folder;
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// How much is copied between two looks for a signal.
 const BLOCK: usize = 1 << 16;
-
-/// Makes a folder and those above it, for all to read whatever the caller's umask.
-///
-/// # Errors
-/// It cannot be made.
-pub fn make_folder(folder: &Path) -> Result<(), AgentError> {
-    let missing: Vec<_> = folder
-        .ancestors()
-        .take_while(|place| !place.exists())
-        .collect();
-    for place in missing.into_iter().rev() {
-        let made = DirBuilder::new().mode(0o755).create(place);
-        match made {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(AgentError::file("make it", place)(error));
-            }
-            _ => fs::set_permissions(place, Permissions::from_mode(0o755))
-                .map_err(AgentError::file("open it to all", place))?,
-        }
-    }
-    Ok(())
-}
-
-/// Writes a file in one step, for all to read.
-///
-/// # Errors
-/// It cannot be written; then the former one stays.
-pub fn write(path: &Path, content: &str) -> Result<(), AgentError> {
-    let failed = || AgentError::file("write it", path);
-    let folder = path.parent().unwrap_or(path);
-    make_folder(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed())?;
-    file.write_all(content.as_bytes()).map_err(failed())?;
-    let opened = file.as_file();
-    opened
-        .set_permissions(Permissions::from_mode(0o644))
-        .and_then(|()| opened.sync_all())
-        .map_err(failed())?;
-    file.persist(path)
-        .map_err(|problem| failed()(problem.error))?;
-    Ok(())
-}
-
-/// Removes a file, a link, or a folder with all that is in it; nothing where it is not there.
-///
-/// # Errors
-/// The system's.
-pub fn remove(path: &Path) -> io::Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
 
 /// Copies a file, or a folder with its files, folders and links.
 ///

@@ -11,6 +11,7 @@ use crate::agent::staging::{Staging, Workshop};
 use crate::agent::work::Work;
 use crate::agent::{EXIT_STATUS, NOT_DONE, Named, WRONG_USAGE, files, runtimes};
 use crate::install::image_root;
+use crate::machine::file_changes;
 use crate::machine::{preload_object, programs};
 use crate::output::{Style, names};
 use crate::status::findings::{self, Finding};
@@ -319,8 +320,8 @@ fn take(
     let staging = workshop.stage()?;
     let scratch = staging.path().join("scratch");
     let agent = staging.path().join("agent");
-    files::make_folder(&scratch)?;
-    files::make_folder(&agent)?;
+    file_changes::make_folder(&scratch)?;
+    file_changes::make_folder(&agent)?;
     let from = source.get(&scratch, work)?;
     recipe.take(&from, &agent, work)?;
     let named = match source {

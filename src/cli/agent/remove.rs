@@ -4,7 +4,8 @@ use crate::agent::drop_in;
 use crate::agent::error::AgentError;
 use crate::agent::places::{self, Places};
 use crate::agent::staging::Workshop;
-use crate::agent::{EXIT_STATUS, NOT_DONE, Named, WRONG_USAGE, files, install, runtimes};
+use crate::agent::{EXIT_STATUS, NOT_DONE, Named, WRONG_USAGE, install, runtimes};
+use crate::machine::file_changes;
 use crate::{complain, output};
 use opentelemetry_injector_policy::Runtime;
 use std::path::PathBuf;
@@ -107,7 +108,7 @@ fn remove_all(places: &Places, runtime: Runtime) -> Result<String, AgentError> {
         ));
     }
     let link = places.link(runtime);
-    files::remove(&link).map_err(AgentError::file("remove it", &link))?;
+    file_changes::remove(&link)?;
     for version in &versions {
         workshop.discard(version)?;
     }

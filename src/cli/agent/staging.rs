@@ -3,6 +3,7 @@
 use crate::agent::error::AgentError;
 use crate::agent::files;
 use crate::agent::places::{CURRENT, PARTIAL};
+use crate::machine::file_changes;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io;
@@ -28,7 +29,7 @@ impl Workshop {
     /// # Errors
     /// It cannot be made, or another command is at work.
     pub fn open(folder: &Path) -> Result<Self, AgentError> {
-        files::make_folder(folder)?;
+        file_changes::make_folder(folder)?;
         let opened = File::open(folder).map_err(AgentError::file("open it", folder))?;
         if flock(&opened, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(AgentError::Busy(folder.into()));
@@ -37,7 +38,7 @@ impl Workshop {
         for entry in entries.flatten() {
             if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
                 let path = entry.path();
-                files::remove(&path).map_err(AgentError::file("remove it", &path))?;
+                file_changes::remove(&path)?;
             }
         }
         Ok(Self {
@@ -52,7 +53,7 @@ impl Workshop {
     /// It cannot be made.
     pub fn stage(&self) -> Result<Staging, AgentError> {
         let path = self.folder.join(format!("{PARTIAL}{}", process::id()));
-        files::make_folder(&path)?;
+        file_changes::make_folder(&path)?;
         Ok(Staging { path })
     }
 
@@ -77,9 +78,9 @@ impl Workshop {
     pub fn discard(&self, version: &str) -> Result<(), AgentError> {
         let place = self.folder.join(version);
         let gone = self.folder.join(format!("{PARTIAL}{version}"));
-        fs::rename(&place, &gone)
-            .and_then(|()| files::remove(&gone))
-            .map_err(AgentError::file("remove it", &place))
+        fs::rename(&place, &gone).map_err(AgentError::file("remove it", &place))?;
+        file_changes::remove(&gone)?;
+        Ok(())
     }
 
     /// Lets the link name a version, in one step.
@@ -114,6 +115,6 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         // What cannot be removed now, the next command removes.
-        let _ = files::remove(&self.path);
+        let _ = file_changes::remove(&self.path);
     }
 }

@@ -4,9 +4,9 @@
 //! `abstractions/base`, which nearly every profile includes, includes the files of
 //! `abstractions/base.d` since AppArmor 3.0.
 
+use crate::machine::file_changes::{self, FileError};
 use std::fmt;
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// The file with the rules.
@@ -28,7 +28,7 @@ pub enum AppArmorError {
     /// Its profiles include no such file.
     NotIncluded,
     /// The file could not be written or removed.
-    File(io::Error),
+    File(FileError),
 }
 
 /// Whether the rules are there.
@@ -45,10 +45,7 @@ pub fn allow(object: &Path) -> Result<(), AppArmorError> {
     if !base.contains("abstractions/base.d") {
         return Err(AppArmorError::NotIncluded);
     }
-    let path = Path::new(SNIPPET);
-    let folder = path.parent().unwrap_or(path);
-    let written = fs::create_dir_all(folder).and_then(|()| fs::write(path, rules(object)));
-    written.map_err(AppArmorError::File)
+    file_changes::write(Path::new(SNIPPET), &rules(object)).map_err(AppArmorError::File)
 }
 
 /// Removes the rules. Returns whether there were any.
@@ -56,11 +53,7 @@ pub fn allow(object: &Path) -> Result<(), AppArmorError> {
 /// # Errors
 /// The file is still there.
 pub fn forget() -> Result<bool, AppArmorError> {
-    match fs::remove_file(SNIPPET) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(AppArmorError::File(error)),
-    }
+    file_changes::remove(Path::new(SNIPPET)).map_err(AppArmorError::File)
 }
 
 /// AppArmor sees where a file really is, not the links that lead there.
@@ -105,7 +98,7 @@ impl fmt::Display for AppArmorError {
                 "--apparmor: {BASE} includes no abstractions/base.d (AppArmor 3.0 does): put the rules \
                  into the profiles themselves"
             ),
-            Self::File(error) => write!(f, "{SNIPPET}: {error}"),
+            Self::File(problem) => problem.fmt(f),
         }
     }
 }

@@ -5,10 +5,10 @@
 //! command writes one of its own. The unit is enabled by a link, as systemctl(1) makes it, so that an
 //! image needs no running systemd.
 
+use crate::machine::file_changes::{self, FileError};
 use std::fmt;
-use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -57,7 +57,7 @@ pub enum AtBootError {
     /// The image has no such command.
     NoCommand(PathBuf),
     /// A file could not be written or removed.
-    File(PathBuf, io::Error),
+    File(FileError),
     /// systemctl(1) has failed; what it said.
     Systemctl(String),
     /// The unit was started, and has failed.
@@ -127,13 +127,13 @@ impl Unit {
     /// A file could not be written; the unit is not enabled.
     pub fn enable(&self) -> Result<(), AtBootError> {
         if let Some(text) = &self.text {
-            write(&self.path, text).map_err(|error| failed(&self.path, error))?;
+            file_changes::write(&self.path, text)?;
         }
-        let folder = Path::new(LINK).parent().unwrap_or(Path::new("/"));
-        let linked = fs::create_dir_all(folder)
-            .and_then(|()| remove(Path::new(LINK)))
-            .and_then(|_| symlink(&self.path, LINK));
-        linked.map_err(|error| failed(Path::new(LINK), error))
+        let link = Path::new(LINK);
+        file_changes::make_folder(link.parent().unwrap_or(link))?;
+        file_changes::remove(link)?;
+        symlink(&self.path, link).map_err(FileError::of("make it", link))?;
+        Ok(())
     }
 }
 
@@ -154,13 +154,13 @@ pub fn start() -> Result<(), AtBootError> {
 /// # Errors
 /// A file could not be removed, or systemd does not stop the unit.
 pub fn disable(is_running: bool) -> Result<bool, AtBootError> {
-    let mut found = remove(Path::new(LINK)).map_err(|error| failed(Path::new(LINK), error))?;
+    let mut found = file_changes::remove(Path::new(LINK))?;
     // While the unit is there to say how it is stopped.
     if found && is_running {
         systemctl(&["stop", UNIT])?;
     }
     if fs::read(OWN).is_ok_and(|own| is_ours(&own)) {
-        found |= remove(Path::new(OWN)).map_err(|error| failed(Path::new(OWN), error))?;
+        found |= file_changes::remove(Path::new(OWN))?;
     }
     if found && is_running {
         systemctl(&["daemon-reload"])?;
@@ -200,25 +200,6 @@ fn shipped() -> Option<PathBuf> {
     places.into_iter().find(|place| place.is_file())
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut file = File::create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.set_permissions(Permissions::from_mode(0o644))?;
-    file.sync_all()
-}
-
-/// Whether there was such a file.
-fn remove(path: &Path) -> io::Result<bool> {
-    match fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 fn systemctl(arguments: &[&str]) -> Result<(), AtBootError> {
     let output = Command::new("systemctl").args(arguments).output();
     let output = output.map_err(|error| AtBootError::Systemctl(format!("systemctl: {error}")))?;
@@ -230,8 +211,10 @@ fn systemctl(arguments: &[&str]) -> Result<(), AtBootError> {
     Err(AtBootError::Systemctl(said.into()))
 }
 
-fn failed(path: &Path, error: io::Error) -> AtBootError {
-    AtBootError::File(path.into(), error)
+impl From<FileError> for AtBootError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
 }
 
 impl fmt::Display for AtBootError {
@@ -248,7 +231,7 @@ impl fmt::Display for AtBootError {
                 "--at-boot runs {}, which is not there: install the package",
                 path.display()
             ),
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::File(problem) => problem.fmt(f),
             Self::Systemctl(said) => f.write_str(said),
             Self::Failed => write!(
                 f,

@@ -37,6 +37,8 @@ pub enum InstallError {
     OtherInjector(&'static str, Vec<u8>),
     Trial(String, Difference),
     NotLoaded,
+    /// No program could be started without the object either.
+    NothingTried(String),
     PreloadFile(PreloadFileError),
     AtBoot(AtBootError),
     AppArmor(AppArmorError),
@@ -118,6 +120,9 @@ impl fmt::Display for InstallError {
                     f,
                     "{program} does not run as before if it loads the object: {difference}"
                 )
+            }
+            Self::NothingTried(what) => {
+                write!(f, "no program can be started for the trial: {what}")
             }
             Self::NotLoaded => f.write_str("new programs do not load the object, or print nothing"),
             Self::PreloadFile(problem) => problem.fmt(f),

@@ -5,9 +5,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What `install` and `uninstall` end with.
-pub const RUNNING_PROCESSES: &str = "running processes keep the object until they are restarted\n";
-
 /// Why the folder cannot be the root.
 #[derive(Debug)]
 pub struct RootError(PathBuf, io::Error);

@@ -7,7 +7,7 @@
 use crate::complain;
 use crate::install::lock::{Lock, LockError};
 use opentelemetry_injector_policy::formats::preload_file::PATH;
-use rustix::fs::{StatVfs, StatVfsMountFlags};
+use rustix::fs::{AtFlags, CWD, StatVfs, StatVfsMountFlags, StatxAttributes, StatxFlags};
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -30,8 +30,8 @@ pub struct PreloadFile {
     content: Option<Vec<u8>>,
     /// Whether it is root's and mode 0644.
     is_in_order: bool,
-    /// `None` where the file system is read-only, and nothing can be written anyway, or where this
-    /// process is not root's and only wants to look.
+    /// `None` where nothing can be written into the folder anyway, or where this process is not root's and only
+    /// wants to look.
     _lock: Option<Lock>,
 }
 
@@ -49,6 +49,8 @@ enum What {
     NotRegular,
     Dangling,
     Changed,
+    /// This file or folder has an attribute of chattr(1).
+    Fixed(PathBuf),
     Write(io::Error),
 }
 
@@ -59,7 +61,8 @@ impl PreloadFile {
     /// It cannot be locked or read.
     pub fn open() -> Result<Self, PreloadFileError> {
         let path = resolve(Path::new(PATH))?;
-        let locked = rustix::process::geteuid().is_root() && !is_read_only(folder(&path));
+        let can_be_made = obstacle(folder(&path)).is_none();
+        let locked = rustix::process::geteuid().is_root() && can_be_made;
         let lock = locked.then(|| Lock::take(folder(&path))).transpose();
         let lock = lock.map_err(|error| problem(&path, What::Lock(error)))?;
         // What it is now, not what it was before the lock was free.
@@ -91,13 +94,13 @@ impl PreloadFile {
     /// Looks whether the file could be written at all, and changes nothing.
     ///
     /// # Errors
-    /// Its file system is mounted read-only.
+    /// Its file system is mounted read-only, it is a mount of its own, or chattr(1) has made it or its folder
+    /// immutable or append-only.
     pub fn check_writable(&self) -> Result<(), PreloadFileError> {
-        if is_read_only(folder(&self.path)) {
-            let error = io::Error::from_raw_os_error(libc::EROFS);
-            Err(problem(&self.path, What::Write(error)))
-        } else {
-            Ok(())
+        let of_file = || obstacle(&self.path).or_else(|| mount(&self.path));
+        match obstacle(folder(&self.path)).or_else(of_file) {
+            Some(what) => Err(problem(&self.path, what)),
+            None => Ok(()),
         }
     }
 
@@ -122,6 +125,7 @@ impl PreloadFile {
     /// Replaces `old` by `new`. Other programs edit the file without our lock, so this fails if the file has another
     /// content than `old`, and never overwrites their changes.
     fn exchange(&self, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<(), PreloadFileError> {
+        self.check_writable()?;
         let failed = |error| problem(&self.path, What::Write(error));
         let now = read(&self.path).map_err(failed)?;
         if now.as_deref().unwrap_or_default() != old.unwrap_or_default() {
@@ -172,9 +176,28 @@ fn remove_left_over(folder: &Path) {
     }
 }
 
-fn is_read_only(folder: &Path) -> bool {
+/// Why nobody, not even root, can replace this file, or a file in this folder.
+fn obstacle(path: &Path) -> Option<What> {
     let is_read_only = |system: StatVfs| system.f_flag.contains(StatVfsMountFlags::RDONLY);
-    rustix::fs::statvfs(folder).is_ok_and(is_read_only)
+    if rustix::fs::statvfs(path).is_ok_and(is_read_only) {
+        return Some(What::Write(io::Error::from_raw_os_error(libc::EROFS)));
+    }
+    let fixed = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    (attributes(path).intersects(fixed)).then(|| What::Fixed(path.into()))
+}
+
+/// A mount cannot be replaced by rename(2).
+fn mount(path: &Path) -> Option<What> {
+    let is_mount = attributes(path).contains(StatxAttributes::MOUNT_ROOT);
+    is_mount.then(|| What::Write(io::Error::from_raw_os_error(libc::EBUSY)))
+}
+
+/// None where there is no such file, or where the kernel or the file system does not know them (statx(2)).
+fn attributes(path: &Path) -> StatxAttributes {
+    let found = rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::empty());
+    found.map_or(StatxAttributes::empty(), |found| {
+        found.stx_attributes & found.stx_attributes_mask
+    })
 }
 
 /// The file's content; `None` where there is no file.
@@ -248,16 +271,22 @@ impl fmt::Display for PreloadFileError {
                 f,
                 "{path} was changed by another program at the same time: run this again"
             ),
+            What::Fixed(fixed) => {
+                let fixed = fixed.display();
+                write!(
+                    f,
+                    "{path} was not changed: {fixed} is immutable or append-only (`chattr -i -a {fixed}` makes \
+                     it writable)"
+                )
+            }
             What::Write(error) if error.kind() == ErrorKind::ResourceBusy => write!(
                 f,
                 "{path} is a mount of its own and cannot be replaced: change the file that is \
                  mounted there"
             ),
-            What::Write(error) => write!(
-                f,
-                "{path} cannot be replaced and was not changed: \
-             {error}"
-            ),
+            What::Write(error) => {
+                write!(f, "{path} cannot be replaced and was not changed: {error}")
+            }
         }
     }
 }

@@ -72,6 +72,10 @@ pub struct Arguments {
     apparmor: bool,
 }
 
+/// What `install` ends with.
+const RUNNING_PROCESSES: &str = "programs that already run load it when they are restarted: \
+                                 `opentelemetry-injector ps --units` lists what to restart\n";
+
 const AFTER_HELP: &str = "\
 Exit status:
   0  every new program loads the object (with --dry-run: it would)
@@ -241,6 +245,9 @@ fn install_object(
     }
     file.check_writable().map_err(InstallError::PreloadFile)?;
     let mut trial = Trial::new(object, loaders, arguments.accept_32_bit_errors);
+    if arguments.root.is_none() {
+        unless_interrupted(trial.check_that_programs_start())?;
+    }
     unless_interrupted(trial.try_by_variable())?;
     if arguments.root.is_none() {
         let before = if is_there {
@@ -267,7 +274,9 @@ fn install_object(
         });
     }
     report += &format!("{place} ({version}) is in {PATH}: every new program loads it\n");
-    report += image_root::RUNNING_PROCESSES;
+    if arguments.root.is_none() {
+        report += RUNNING_PROCESSES;
+    }
     Ok(report)
 }
 
@@ -289,7 +298,7 @@ fn enable(unit: &at_boot::Unit, arguments: &Arguments) -> Result<String, Install
         });
     }
     report += &format!("{name} has added it to {PATH}: every new program loads it\n");
-    report += image_root::RUNNING_PROCESSES;
+    report += RUNNING_PROCESSES;
     Ok(report)
 }
 

@@ -1,28 +1,57 @@
-//! Signals that ask the command to end: they wait until what it does is done or undone. For `install`, the
+//! Signals that would end or stop the command: they wait until what it does is done or undone. For `install`, the
 //! preload file is then verified or is what it was.
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{
+    SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU,
+    SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
+};
 use signal_hook::{flag, low_level};
 use std::fs;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// The number of the last one that came; 0 for none.
+/// Those that end a process by default (signal(7)), but for those that tell of a fault in it and those that
+/// cannot be caught. Rust's runtime ignores SIGPIPE.
+const ENDING: [i32; 15] = [
+    SIGABRT,
+    SIGALRM,
+    SIGHUP,
+    SIGINT,
+    SIGIO,
+    SIGPROF,
+    libc::SIGPWR,
+    SIGQUIT,
+    libc::SIGSTKFLT,
+    SIGTERM,
+    SIGUSR1,
+    SIGUSR2,
+    SIGVTALRM,
+    SIGXCPU,
+    SIGXFSZ,
+];
+
+/// Those that stop one by default: a run that is stopped would hold the lock, perhaps for days.
+const STOPPING: [i32; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
+
+/// The number of the last one that came and would have ended the command; 0 for none.
 static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// From here on they end nothing by themselves: [`received`] tells of them. Those that are ignored
-/// (nohup(1)) stay ignored. The programs that are started get the defaults back (execve(2)).
+/// From here on they do nothing by themselves: [`received`] tells of those that would end the command. Those
+/// that are ignored (nohup(1)) stay ignored. The programs that are started get the defaults back (execve(2)).
 ///
 /// # Errors
 /// The kernel takes no handler.
 pub fn hold() -> io::Result<()> {
     let ignored = ignored();
-    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
-        if ignored & (1 << (signal - 1)) == 0 {
-            let number = usize::try_from(signal).unwrap_or_default();
-            flag::register_usize(signal, RECEIVED.clone(), number)?;
-        }
+    let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+    let of_real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
+    for signal in ENDING.into_iter().chain(of_real_time).filter(is_heard) {
+        let number = usize::try_from(signal).unwrap_or_default();
+        flag::register_usize(signal, RECEIVED.clone(), number)?;
+    }
+    for signal in STOPPING.into_iter().filter(is_heard) {
+        flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
     Ok(())
 }

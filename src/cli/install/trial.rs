@@ -42,6 +42,20 @@ impl<'t> Trial<'t> {
         }
     }
 
+    /// Fails where no program can be started: on the machine that this command runs on, it is short of memory, files
+    /// or processes (getrlimit(2)). (An image may be for another machine.)
+    ///
+    /// # Errors
+    /// Why the first one could not be.
+    pub fn check_that_programs_start(&self) -> Result<(), InstallError> {
+        match self.skipped.first() {
+            Some(skipped) if self.programs.is_empty() => {
+                Err(InstallError::NothingTried(skipped.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// By LD_PRELOAD, which reaches the programs that are started here and no others.
     ///
     /// # Errors

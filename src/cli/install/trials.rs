@@ -104,8 +104,16 @@ fn wait(mut child: Child, input: &str) -> io::Result<Outcome> {
         // It may have ended without reading, which its outcome tells.
         let _ = stdin.write_all(input.as_bytes());
     }
-    let stdout = child.stdout.take().map(read_all);
-    let stderr = child.stderr.take().map(read_all);
+    let stdout = child.stdout.take().map(read_all).transpose();
+    let stderr = child.stderr.take().map(read_all).transpose();
+    let (stdout, stderr) = match (stdout, stderr) {
+        (Ok(stdout), Ok(stderr)) => (stdout, stderr),
+        (Err(error), _) | (_, Err(error)) => {
+            signal_group(&child, Signal::KILL);
+            child.wait()?;
+            return Err(error);
+        }
+    };
     let end = Instant::now() + LONGEST;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -137,8 +145,9 @@ fn wait(mut child: Child, input: &str) -> io::Result<Outcome> {
     })
 }
 
-fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
+/// A limit on memory or processes may leave no room for a thread.
+fn read_all(mut pipe: impl Read + Send + 'static) -> io::Result<JoinHandle<Vec<u8>>> {
+    thread::Builder::new().spawn(move || {
         let mut content = Vec::new();
         let _ = pipe.read_to_end(&mut content);
         content

@@ -144,9 +144,9 @@ fn take_out(arguments: &Arguments, is_all: bool) -> Result<String, UninstallErro
     }
     let rest = Some(content.as_slice()).filter(|content| !content.is_empty());
     file.write(rest).map_err(UninstallError::PreloadFile)?;
-    let running = image_root::RUNNING_PROCESSES;
     Ok(format!(
-        "{entries} is no longer in {PATH}: no new program loads it\n{running}"
+        "{entries} is no longer in {PATH}: no new program loads it\n\
+         running processes keep the object until they are restarted\n"
     ))
 }
 

@@ -1,8 +1,9 @@
-//! What is read of the machine: processes, programs, loaders, and the preload object.
+//! What is read of the machine: processes, programs, loaders, and the preload object; and how files are changed.
 
 pub mod configuration_files;
 pub mod default_agents;
 pub mod environment;
+pub mod file_changes;
 pub mod getenv_hook;
 pub mod loaders;
 pub mod object_notes;

@@ -6,6 +6,7 @@ use crate::agent::error::AgentError;
 use crate::agent::files;
 use crate::agent::recipes::{Recipe, without};
 use crate::agent::work::Work;
+use crate::machine::file_changes;
 use crate::machine::loaders::Loaders;
 use std::env::consts::ARCH;
 use std::path::Path;
@@ -50,13 +51,14 @@ impl Recipe for Dotnet {
         let zip = folder.join(name);
         download::checked(&url, &zip, work)?;
         archive::unpack(&zip, &folder.join("unpacked"), work)?;
-        files::remove(&zip).map_err(AgentError::file("remove it", &zip))?;
+        file_changes::remove(&zip)?;
         let unpacked = folder.join("unpacked");
         for entry in files::entries(&unpacked)? {
             let place = folder.join(entry.file_name().unwrap_or_default());
             std::fs::rename(&entry, &place).map_err(AgentError::file("move it", &entry))?;
         }
-        files::remove(&unpacked).map_err(AgentError::file("remove it", &unpacked))
+        file_changes::remove(&unpacked)?;
+        Ok(())
     }
 
     /// From the unpacked release.

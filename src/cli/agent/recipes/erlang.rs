@@ -5,6 +5,7 @@ use crate::agent::error::AgentError;
 use crate::agent::files;
 use crate::agent::recipes::{Recipe, without};
 use crate::agent::work::Work;
+use crate::machine::file_changes;
 use std::fs;
 use std::path::Path;
 
@@ -31,7 +32,7 @@ impl Recipe for Erlang {
 
     fn fetch(&self, version: &str, folder: &Path, work: &mut Work) -> Result<(), AgentError> {
         let project = folder.join("project");
-        files::write(&project.join("mix.exs"), &mix_file(version))?;
+        file_changes::write(&project.join("mix.exs"), &mix_file(version))?;
         for task in [
             &["local.hex", "--force", "--if-missing"][..],
             &["deps.get"],
@@ -47,7 +48,8 @@ impl Recipe for Erlang {
                 take_application(&application, &folder.join(name), work)?;
             }
         }
-        files::remove(&project).map_err(AgentError::file("remove it", &project))
+        file_changes::remove(&project)?;
+        Ok(())
     }
 
     /// From a folder of compiled applications: each with its `ebin`.
@@ -79,7 +81,7 @@ fn take_application(from: &Path, to: &Path, work: &Work) -> Result<(), AgentErro
     for part in ["ebin", "priv", "include"] {
         let real = fs::canonicalize(from.join(part));
         if let Ok(real) = real {
-            files::make_folder(to)?;
+            file_changes::make_folder(to)?;
             files::copy(&real, &to.join(part), &work.interrupt)?;
         }
     }

@@ -7,6 +7,7 @@ use crate::agent::error::AgentError;
 use crate::agent::files;
 use crate::agent::recipes::Recipe;
 use crate::agent::work::Work;
+use crate::machine::file_changes;
 use crate::machine::programs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -99,5 +100,6 @@ fn by_maven(maven: &Path, version: &str, folder: &Path, work: &mut Work) -> Resu
     client::run(&mut command, work)?;
     let jar = fetched.join(format!("opentelemetry-javaagent-{version}.jar"));
     std::fs::rename(&jar, folder.join(JAR)).map_err(AgentError::file("move it", &jar))?;
-    files::remove(&fetched).map_err(AgentError::file("remove it", &fetched))
+    file_changes::remove(&fetched)?;
+    Ok(())
 }

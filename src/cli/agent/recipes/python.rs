@@ -9,6 +9,7 @@ use crate::agent::places::Places;
 use crate::agent::recipes::Recipe;
 use crate::agent::work::Work;
 use crate::complain;
+use crate::machine::file_changes;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -117,7 +118,7 @@ fn for_each(
             Err(interrupted @ AgentError::Interrupted(_)) => return Err(interrupted),
             Err(problem) => {
                 let partial = folder.join(&name);
-                files::remove(&partial).map_err(AgentError::file("remove it", &partial))?;
+                file_changes::remove(&partial)?;
                 work.progress.end();
                 complain(&format_args!("Python {name} gets no agent: {problem}"));
                 last = Some(problem);

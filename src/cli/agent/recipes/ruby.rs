@@ -5,6 +5,7 @@ use crate::agent::error::AgentError;
 use crate::agent::files;
 use crate::agent::recipes::{Recipe, without};
 use crate::agent::work::Work;
+use crate::machine::file_changes;
 use crate::machine::programs;
 use std::fs;
 use std::path::Path;
@@ -140,9 +141,10 @@ fn complete(folder: &Path) -> Result<(), AgentError> {
         floor = floor.max(needed(&text));
     }
     if let Some((major, minor)) = floor {
-        files::write(&folder.join(FLOOR), &format!("{major}.{minor}\n"))?;
+        file_changes::write(&folder.join(FLOOR), &format!("{major}.{minor}\n"))?;
     }
-    files::write(&folder.join(AGENT), SCRIPT)
+    file_changes::write(&folder.join(AGENT), SCRIPT)?;
+    Ok(())
 }
 
 /// The oldest version of Ruby that a gem's specification wants.
