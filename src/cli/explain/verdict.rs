@@ -58,9 +58,16 @@ pub fn of(process: &ExplainedProcess, steps: &[Step], changes: &[String]) -> Ver
         (_, Check::Engine) => !changes.is_empty(),
         _ => false,
     };
-    Verdict::NotInjected {
-        why,
-        after_restart: waits && stops.len() == 1,
+    match stops.get(1) {
+        // What a restart would bring to light is what there is to do.
+        Some(next) if waits => Verdict::NotInjected {
+            why: format!("{why}; a restart alone does not help: {}", next.what),
+            after_restart: false,
+        },
+        _ => Verdict::NotInjected {
+            why,
+            after_restart: waits,
+        },
     }
 }
 

@@ -40,8 +40,8 @@ pub struct Arguments {
 const AFTER_HELP: &str = "\
 The column OBJECT shows the version of the preload object that a process has loaded. A `*` means that the
 object, the configuration or the agent changed after the process started: restart such a process.
-`explain --pid` shows all details of one process. --units and --json show the
-command that restarts it, if there is one that does no harm.
+`explain --pid` shows all details of one process. --units shows the command that restarts it where a restart
+helps and there is a command that does no harm; --json always shows that command.
 
 Exit status:
   0  the list is complete
@@ -75,21 +75,34 @@ pub fn ps(arguments: &Arguments) -> ExitCode {
         complain(&proc_files::NOT_MOUNTED);
         return CANNOT_TELL.into();
     }
-    loop {
-        let outcome = list_once(arguments);
-        if !arguments.watch || outcome != ExitCode::SUCCESS {
-            return outcome;
-        }
+    let mut outcome = list_once(arguments, true);
+    while arguments.watch && outcome != Outcome::Failed {
         thread::sleep(PAUSE);
+        outcome = list_once(arguments, false);
+    }
+    match outcome {
+        Outcome::Complete => ExitCode::SUCCESS,
+        Outcome::Hidden | Outcome::Failed => CANNOT_TELL.into(),
     }
 }
 
-fn list_once(arguments: &Arguments) -> ExitCode {
+/// What became of one list.
+#[derive(PartialEq, Eq)]
+enum Outcome {
+    Complete,
+    /// This user may not look at every process.
+    Hidden,
+    /// There is none, or it could not be written.
+    Failed,
+}
+
+/// Writes one list; `is_first`: what is hidden is told once, and on a terminal below each list.
+fn list_once(arguments: &Arguments, is_first: bool) -> Outcome {
     let processes = match proc_files::processes() {
         Ok(processes) => processes,
         Err(error) => {
             complain(&format_args!("/proc: {error}"));
-            return CANNOT_TELL.into();
+            return Outcome::Failed;
         }
     };
     let mut found = Vec::new();
@@ -107,18 +120,19 @@ fn list_once(arguments: &Arguments) -> ExitCode {
             Err(Unreadable::Gone | Unreadable::NoProgram) => {}
         }
     }
-    let printed = show(arguments, &found, hidden);
-    if hidden > 0 {
+    if show(arguments, &found, hidden).is_err() {
+        return Outcome::Failed;
+    }
+    if hidden == 0 {
+        return Outcome::Complete;
+    }
+    if is_first || io::stdout().is_terminal() {
         let processes = if hidden == 1 { "process" } else { "processes" };
         complain(&format_args!(
             "{hidden} {processes} cannot be inspected by this user; {ASK_OTHERWISE}"
         ));
     }
-    if printed.is_err() || hidden > 0 {
-        CANNOT_TELL.into()
-    } else {
-        ExitCode::SUCCESS
-    }
+    Outcome::Hidden
 }
 
 fn show(arguments: &Arguments, found: &[Found], hidden: usize) -> io::Result<()> {

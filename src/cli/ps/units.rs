@@ -90,7 +90,12 @@ pub fn text(found: &[Found]) -> String {
     let mut rows = vec![HEADINGS.map(String::from).to_vec()];
     rows.extend(groups(found).iter().map(|group| {
         let restart = group.first.placement.restart.as_deref();
-        let is_pending = group.fate == Fate::AfterRestart || !group.why.is_empty();
+        // Of one that would not be injected either after a restart, a restart is no help.
+        let is_pending = match group.fate {
+            Fate::AfterRestart => true,
+            Fate::NotInjected => false,
+            Fate::Unknown | Fate::Injected => !group.why.is_empty(),
+        };
         vec![
             printable(&group.unit),
             group
