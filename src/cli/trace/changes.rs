@@ -1,6 +1,7 @@
 //! How programs change their own environment. A process tells, at a call, which entries have come and which have
 //! gone since the call before; all that it tells of one moment is one change for each name.
 
+use crate::trace::redaction;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A change that a program has made.
@@ -22,6 +23,16 @@ pub struct Change {
     pub old: Option<String>,
     /// The value now.
     pub new: Option<String>,
+}
+
+impl Change {
+    /// The values before and now as they may be shown.
+    pub fn shown(&self) -> [Option<String>; 2] {
+        [&self.old, &self.new].map(|value| {
+            let value = value.as_ref()?;
+            Some(redaction::shown(&self.name, value))
+        })
+    }
 }
 
 /// What has become of a variable.

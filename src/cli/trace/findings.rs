@@ -106,9 +106,7 @@ fn own(change: &Change, recording: &Recording) -> Option<Finding> {
         program.name(),
         program.process
     );
-    let shown = |value: &Option<String>| {
-        redaction::shown(&change.name, value.as_deref().unwrap_or_default())
-    };
+    let [_, new] = change.shown();
     let text = match change.event {
         Event::Cleared => format!("was cleared {by}; what comes later finds no setting"),
         Event::Unset if had_asked => return None,
@@ -120,7 +118,7 @@ fn own(change: &Change, recording: &Recording) -> Option<Finding> {
                 (false, true) => return None,
                 (false, false) => "and it was not asked for through getenv afterwards",
             };
-            format!("was set to \"{}\" {by}, {order}", shown(&change.new))
+            format!("was set to \"{}\" {by}, {order}", new.unwrap_or_default())
         }
     };
     let name = if is_all {

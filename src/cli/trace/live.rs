@@ -103,15 +103,8 @@ fn place(recording: &Recording, time: u64, program: usize, thread: u32) -> Strin
 
 /// What a program has changed, for people.
 pub fn sentence(change: &Change) -> String {
-    let shown = |value: &Option<String>| {
-        let value = redaction::shown(&change.name, value.as_deref().unwrap_or_default());
-        cut(&printable(&value), VALUE)
-    };
-    let (name, old, new) = (
-        printable(&change.name),
-        shown(&change.old),
-        shown(&change.new),
-    );
+    let cut = |value: Option<String>| cut(&printable(&value.unwrap_or_default()), VALUE);
+    let ([old, new], name) = (change.shown().map(cut), printable(&change.name));
     match change.event {
         Event::Set => format!("{name} set to \"{new}\""),
         Event::Changed => format!("{name} changed from \"{old}\" to \"{new}\""),

@@ -77,17 +77,13 @@ fn call(recording: &Recording, call: &Call, stack: &[Caller], start: u64) -> Val
 }
 
 fn change(recording: &Recording, change: &Change, start: u64) -> Value {
-    let shown = |value: &Option<String>| {
-        value
-            .as_ref()
-            .map(|value| redaction::shown(&change.name, value))
-    };
+    let [old, new] = change.shown();
     let name = (change.event != Event::Cleared).then_some(&change.name);
     json!({
         "type": "change", "event": change.event.name(),
         "pid": recording.programs[change.program].process, "thread": change.thread,
         "time": seconds(change.time, start), "name": name,
-        "old": shown(&change.old), "new": shown(&change.new),
+        "old": old, "new": new,
     })
 }
 

@@ -35,17 +35,13 @@ pub fn text(report: &mut Report<'_>) -> String {
         }));
     }
     for change in report.changes() {
-        let shown = |value: &Option<String>| {
-            value
-                .as_ref()
-                .map(|value| redaction::shown(&change.name, value))
-        };
+        let [old, new] = change.shown();
         events.push(json!({
             "ph": "i", "s": "t", "cat": change.event.name(),
             "name": format!("{} {}", change.event.name(), change.name).trim_end(),
             "ts": change.time.saturating_sub(start) as f64 / 1e3,
             "pid": recording.programs[change.program].process, "tid": change.thread,
-            "args": {"old": shown(&change.old), "new": shown(&change.new)},
+            "args": {"old": old, "new": new},
         }));
     }
     format!(
