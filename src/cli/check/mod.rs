@@ -5,14 +5,14 @@ pub mod agent_files;
 pub mod closed_files;
 pub mod declarative;
 pub mod diagnostics;
+pub mod findings;
 pub mod other_injector;
-pub mod report;
 pub mod report_file;
 pub mod rule_flaws;
 pub mod settings;
 pub mod similar_names;
 
-use crate::check::report::Report;
+use crate::check::findings::Findings;
 use crate::complain;
 use crate::machine::possible_process::PossibleProcess;
 use crate::output::{print, print_json};
@@ -57,7 +57,7 @@ pub fn check(arguments: &Arguments) -> ExitCode {
         Some(file) => file.as_os_str().as_bytes().to_vec(),
         None => overrides::configuration_path(&PossibleProcess::WithOwnEnvironment),
     };
-    let report = Report::of(&path);
+    let report = Findings::of(&path);
     let printed = if arguments.json {
         print_json(&report.json())
     } else {

@@ -1,6 +1,6 @@
 //! `opentelemetry-injector config show`: what all files together say, and where each key stands.
 
-use crate::check::report::{Origin, Report};
+use crate::check::findings::{Findings, Origin};
 use crate::config::rules;
 use crate::config::values::{Value, all, place};
 use crate::machine::possible_process::PossibleProcess;
@@ -56,7 +56,7 @@ pub fn show(arguments: &Arguments) -> ExitCode {
         Some(file) => file.as_os_str().as_bytes().to_vec(),
         None => overrides::configuration_path(&PossibleProcess::WithOwnEnvironment),
     };
-    let report = Report::of(&path);
+    let report = Findings::of(&path);
     for untold in &report.untold {
         complain(untold);
     }
@@ -86,7 +86,7 @@ pub fn show(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn shown(report: &Report) -> Vec<Shown> {
+fn shown(report: &Findings) -> Vec<Shown> {
     let values = all(&report.configuration).into_iter();
     let shown = values.map(|(key, value)| {
         let origin = report.origins.get(&key).cloned();
@@ -114,7 +114,7 @@ fn in_toml(shown: &[Shown], style: Style) -> String {
     text
 }
 
-fn in_json(report: &Report, shown: &[Shown]) -> Json {
+fn in_json(report: &Findings, shown: &[Shown]) -> Json {
     let path = |path: &[u8]| Json::from(String::from_utf8_lossy(path));
     let keys = shown.iter().map(|shown| {
         let origin = shown.origin.as_ref();

@@ -1,6 +1,6 @@
 //! `opentelemetry-injector explain --rules`: which running processes each rule matches.
 
-use crate::check::report::Report;
+use crate::check::findings::Findings;
 use crate::complain;
 use crate::config::rules::in_json;
 use crate::explain::explained_process::{ExplainedProcess, runtime};
@@ -26,7 +26,7 @@ type Found = (ExplainedProcess, Runtime);
 pub fn tell(config: Option<&Path>, as_json: bool) -> ExitCode {
     let own = || overrides::configuration_path(&PossibleProcess::WithOwnEnvironment);
     let path = config.map_or_else(own, |path| path.as_os_str().as_bytes().to_vec());
-    let report = Report::of(&path);
+    let report = Findings::of(&path);
     if report.is_unusable || !report.untold.is_empty() {
         complain(&format_args!(
             "run `opentelemetry-injector check` on {}",

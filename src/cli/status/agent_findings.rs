@@ -2,7 +2,7 @@
 
 use crate::check::agent_files;
 use crate::check::closed_files::Closed;
-use crate::check::report::Report;
+use crate::check::findings::Findings;
 use crate::install::trust;
 use crate::machine::configuration_files::as_path;
 use crate::machine::default_agents;
@@ -31,7 +31,7 @@ pub fn configuration() -> Result<Configuration, Reason> {
 /// All there is to say.
 pub fn findings() -> Vec<Finding> {
     let path = overrides::configuration_path(&PossibleProcess::WithOwnEnvironment);
-    let report = Report::of(&path);
+    let report = Findings::of(&path);
     if let Some(untold) = report.untold.first() {
         let finding = if untold.is_missing() {
             Finding::problem(CONFIGURATION, untold.to_string(), how_to_write(&path))
@@ -88,7 +88,7 @@ fn how_to_check(path: &[u8]) -> String {
     format!("opentelemetry-injector check {path}")
 }
 
-fn judged(path: &[u8], report: &Report) -> Finding {
+fn judged(path: &[u8], report: &Findings) -> Finding {
     let text = report.to_string();
     let summary = text.lines().last().unwrap_or_default();
     if report.has_problems() {

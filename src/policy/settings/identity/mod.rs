@@ -7,11 +7,11 @@
 //! At most [`MOST_FILES`] small files of the application are read ([`files`]), besides
 //! `/proc/self/cgroup`.
 
+pub mod application_files;
 pub mod cgroup;
 pub mod container;
 mod dotnet;
 mod erlang;
-pub mod files;
 pub mod json;
 mod jvm;
 mod kubernetes;
@@ -29,8 +29,8 @@ mod table;
 
 use crate::{Process, Runtime};
 use alloc::{string::String, vec::Vec};
+pub use application_files::MOST_FILES;
 use core::fmt;
-pub use files::MOST_FILES;
 
 /// A value and what told it.
 #[derive(Clone, Debug, PartialEq, Eq)]

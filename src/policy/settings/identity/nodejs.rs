@@ -1,6 +1,6 @@
 //! Node.js: `package.json` above the script.
 
-use super::files::Reader;
+use super::application_files::Reader;
 use super::{Named, Told, names, paths};
 use crate::Process;
 use crate::process::directory;

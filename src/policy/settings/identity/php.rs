@@ -1,6 +1,6 @@
 //! PHP: FPM's pool, `composer.json` above a script, the script's folder.
 
-use super::files::Reader;
+use super::application_files::Reader;
 use super::{Named, Told, names, paths};
 use crate::Process;
 use crate::process::{directory, file_name};

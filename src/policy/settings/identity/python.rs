@@ -1,7 +1,7 @@
 //! Python: the application that a server is given, the module behind `-m`, Django's project, the
 //! script.
 
-use super::files::Reader;
+use super::application_files::Reader;
 use super::servers::{application, value_of};
 use super::{Told, names, paths};
 use crate::Process;

@@ -1,6 +1,6 @@
 //! Ruby: the application's folder, Rails' module, the tag of puma or sidekiq.
 
-use super::files::Reader;
+use super::application_files::Reader;
 use super::servers::value_of;
 use super::{Told, names, paths};
 use crate::Process;

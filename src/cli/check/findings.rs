@@ -18,7 +18,7 @@ use std::{fmt, io};
 
 /// What there is to say of a configuration. `Display` gives all of it but what is untold.
 #[derive(Default)]
-pub struct Report {
+pub struct Findings {
     path: Vec<u8>,
     /// The files that it is made of.
     pub files: Vec<Vec<u8>>,
@@ -54,42 +54,42 @@ pub struct Origin {
 #[derive(Debug)]
 pub struct Untold(Reason);
 
-impl Report {
+impl Findings {
     /// Reads the configuration that begins with the file `path`.
     pub fn of(path: &[u8]) -> Self {
-        let mut report = Self {
+        let mut findings = Self {
             path: path.to_vec(),
             ..Self::default()
         };
-        let others = other_injector::read(path, &mut report.configuration, &mut report.words);
+        let others = other_injector::read(path, &mut findings.configuration, &mut findings.words);
         let is_configured_elsewhere = !others.files.is_empty();
-        report.take(others);
-        report.read(path);
-        if report.untold.iter().all(Untold::is_missing) {
-            report.read_drop_ins();
+        findings.take(others);
+        findings.read(path);
+        if findings.untold.iter().all(Untold::is_missing) {
+            findings.read_drop_ins();
             // Another injector's configuration is enough, and so is an agent where one is looked for.
             if is_configured_elsewhere
-                || default_agents::may_lack_its_file(path, &report.configuration)
+                || default_agents::may_lack_its_file(path, &findings.configuration)
             {
-                report.forget_missing(path);
+                findings.forget_missing(path);
             }
         }
         // Without its first file there is no configuration to judge.
-        if report.untold.is_empty() {
-            default_agents::name(&mut report.configuration);
-            report.judge_agents();
-            report.judge_report();
-            report
+        if findings.untold.is_empty() {
+            default_agents::name(&mut findings.configuration);
+            findings.judge_agents();
+            findings.judge_report();
+            findings
                 .diagnostics
-                .extend(rule_flaws::find(&report.configuration));
-            report
+                .extend(rule_flaws::find(&findings.configuration));
+            findings
                 .diagnostics
-                .extend(declarative::diagnostics(&report.configuration));
-            report.closed = closed_files::find(&report.files);
-            let closed = report.closed.iter().map(Closed::diagnostic);
-            report.diagnostics.extend(closed);
+                .extend(declarative::diagnostics(&findings.configuration));
+            findings.closed = closed_files::find(&findings.files);
+            let closed = findings.closed.iter().map(Closed::diagnostic);
+            findings.diagnostics.extend(closed);
         }
-        report
+        findings
     }
 
     /// Takes the first file, which is missing, for one that need not be there.
@@ -261,7 +261,7 @@ fn of_file(path: &[u8], problem: &FileProblem, content: &[u8]) -> Diagnostic {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for diagnostic in &self.diagnostics {
             writeln!(f, "{diagnostic}")?;
