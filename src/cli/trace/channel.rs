@@ -39,6 +39,8 @@ pub struct Channel {
 pub struct Counts {
     /// Records that found no room.
     pub dropped: u64,
+    /// Whether that was because all of it was taken; else the command was too slow to make some.
+    pub is_full: bool,
     /// Processes that could not take part, because their memory is limited.
     pub refused: u64,
 }
@@ -110,6 +112,7 @@ impl Channel {
     pub fn counts(&self) -> io::Result<Counts> {
         Ok(Counts {
             dropped: self.word(layout::DROPPED_AT)?,
+            is_full: self.next()? + (layout::LONGEST_STACK * 2) as u64 > self.length,
             refused: self.word(layout::REFUSED_AT)?,
         })
     }
@@ -145,14 +148,14 @@ impl Reader {
         }
     }
 
-    /// Hands every record on that is there. A record that is being written is waited for, unless
+    /// Hands every record on that is there, and makes room meanwhile, as that takes its time. A record that is being written is waited for, unless
     /// everything `is_over`.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn read(
         &mut self,
-        channel: &Channel,
+        channel: &mut Channel,
         is_over: bool,
         mut take: impl FnMut(Kind, &[u8]),
     ) -> io::Result<()> {
@@ -162,6 +165,10 @@ impl Reader {
             let mut bytes = vec![0; length];
             channel.file.read_exact_at(&mut bytes, self.at)?;
             let used = self.take_from(&bytes, is_over, &mut take);
+            if !is_over {
+                // What finds no room is counted.
+                let _ = channel.make_room();
+            }
             self.at += used as u64;
             if used < length.saturating_sub(layout::LONGEST_STACK * 2) || used == 0 {
                 break;
@@ -220,15 +227,15 @@ mod tests {
 
     #[test]
     fn records_are_read_in_order_and_what_was_killed_is_counted() {
-        let channel = Channel::new(8 << 20, 0).unwrap();
+        let mut channel = Channel::new(8 << 20, 0).unwrap();
         append(&channel, Kind::Note, &[b'a'; 100], true);
         append(&channel, Kind::Note, &[b'b'; 100], false);
         append(&channel, Kind::Note, b"c", true);
         let mut reader = Reader::new();
         let mut read = Vec::new();
         let mut take = |_, payload: &[u8]| read.push((payload[0], payload.len()));
-        reader.read(&channel, false, &mut take).unwrap();
-        reader.read(&channel, true, &mut take).unwrap();
+        reader.read(&mut channel, false, &mut take).unwrap();
+        reader.read(&mut channel, true, &mut take).unwrap();
         assert_eq!(read, [(b'a', 100), (b'c', 1)]);
         assert_eq!(reader.unfinished, 1);
         assert_eq!(channel.counts().unwrap(), Counts::default());
@@ -236,13 +243,13 @@ mod tests {
 
     #[test]
     fn many_records_are_read_over_the_ends_of_chunks() {
-        let channel = Channel::new(8 << 20, 0).unwrap();
+        let mut channel = Channel::new(8 << 20, 0).unwrap();
         let count = 3 * CHUNK as usize / (2 * SLOT);
         for _ in 0..count {
             append(&channel, Kind::Note, &[b'a'; 60], true);
         }
         let (mut reader, mut read) = (Reader::new(), 0);
-        reader.read(&channel, true, |_, _| read += 1).unwrap();
+        reader.read(&mut channel, true, |_, _| read += 1).unwrap();
         assert_eq!((read, reader.unfinished), (count, 0));
     }
 

@@ -240,9 +240,18 @@ impl<'s> Report<'s> {
                 let _ = writeln!(text, "{}", style.warning(&gap));
             }
         }
-        let Counts { dropped, refused } = self.counts;
+        let Counts {
+            dropped,
+            refused,
+            is_full,
+        } = self.counts;
+        let remedy = if is_full {
+            "give a larger --buffer"
+        } else {
+            "the command was too slow for so many at a time"
+        };
         let gaps = [
-            (dropped > 0, format!("{dropped} events were dropped: give a larger --buffer")),
+            (dropped > 0, format!("{dropped} events were dropped: {remedy}")),
             (
                 self.unfinished > 0,
                 format!("{} events of killed processes are incomplete", self.unfinished),

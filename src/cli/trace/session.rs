@@ -52,7 +52,7 @@ pub fn run(
     let (ended, end) = mpsc::channel();
     thread::spawn(move || ended.send(child.wait()));
     let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
-    let take = |recording: &mut Recording, reader: &mut Reader, channel: &Channel, is_over| {
+    let take = |recording: &mut Recording, reader: &mut Reader, channel: &mut Channel, is_over| {
         reader.read(channel, is_over, |kind, payload| {
             recording.take(kind, payload)
         })
