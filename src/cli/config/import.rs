@@ -102,8 +102,8 @@ impl Import {
         places.in_order(&FileSystem, |kind, path| {
             let path = as_path(path);
             match kind {
-                Kind::Injector => self.read_file(&path, Self::take)?,
-                Kind::Settings => self.read_settings(&path)?,
+                Kind::Injector => self.read_file(path, Self::take)?,
+                Kind::Settings => self.read_settings(path)?,
             }
             Ok(self.settings.as_ref().map(|(path, _)| path.clone()))
         })
