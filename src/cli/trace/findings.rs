@@ -164,9 +164,10 @@ fn unread(
     asked: &BTreeMap<&str, bool>,
     recording: &Recording,
 ) -> Option<Finding> {
-    let whence = match is_set {
-        true => "is set",
-        false => "is in the configuration",
+    let whence = if is_set {
+        "is set"
+    } else {
+        "is in the configuration"
     };
     let slips = |other: &str| strsim::damerau_levenshtein(name, other);
     let missed = asked.iter().filter(|(_, was_there)| !**was_there);

@@ -2,7 +2,7 @@
 
 use crate::output::{Style, printable};
 use crate::trace::recording::Call;
-use crate::trace::report::Report;
+use crate::trace::session_report::Report;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -35,9 +35,10 @@ impl Channel {
         let is_channel = header.word(layout::MAGIC_AT)?.load(Ordering::Relaxed) == layout::MAGIC
             && header.word(layout::LENGTH_AT)?.load(Ordering::Relaxed) == length as u64;
         // A program whose memory is limited needs it for itself.
-        let whole = match is_channel && !kernel::is_memory_limited() {
-            true => Self::map(&file, length),
-            false => None,
+        let whole = if is_channel && !kernel::is_memory_limited() {
+            Self::map(&file, length)
+        } else {
+            None
         };
         if is_channel && whole.is_none() {
             header

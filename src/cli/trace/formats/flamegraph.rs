@@ -1,7 +1,7 @@
 //! Who asks for what, as a picture: process, functions, name; as wide as there are calls.
 
 use crate::trace::callers::Caller;
-use crate::trace::report::Report;
+use crate::trace::session_report::Report;
 use inferno::flamegraph::{self, Options};
 use std::collections::BTreeMap;
 use std::io;

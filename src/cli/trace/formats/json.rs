@@ -4,7 +4,7 @@ use crate::trace::callers::Caller;
 use crate::trace::changes::{Change, Event};
 use crate::trace::recording::{Call, Outcome, Program, Recording};
 use crate::trace::redaction;
-use crate::trace::report::Report;
+use crate::trace::session_report::Report;
 use serde_json::{Value, json};
 
 /// All lines of a session.

@@ -2,7 +2,7 @@
 
 use crate::trace::recording::Outcome;
 use crate::trace::redaction;
-use crate::trace::report::Report;
+use crate::trace::session_report::Report;
 use serde_json::{Value, json};
 
 /// The session as one JSON text.
@@ -11,9 +11,10 @@ pub fn text(report: &mut Report<'_>) -> String {
     let start = report.start();
     let mut events: Vec<Value> = Vec::new();
     for program in &recording.programs {
-        let name = match program.arguments.is_empty() {
-            true => program.name().to_owned(),
-            false => program.arguments.join(" "),
+        let name = if program.arguments.is_empty() {
+            program.name().to_owned()
+        } else {
+            program.arguments.join(" ")
         };
         events.push(json!({
             "ph": "M", "name": "process_name", "pid": program.process, "tid": program.process,

@@ -128,9 +128,10 @@ impl<'s> Report<'s> {
         let mut processes: Vec<_> = self.recording.programs.iter().map(|p| p.process).collect();
         processes.sort_unstable();
         processes.dedup();
-        let filtered = match told == all {
-            true => String::new(),
-            false => format!(" of {all}"),
+        let filtered = if told == all {
+            String::new()
+        } else {
+            format!(" of {all}")
         };
         format!(
             "Trace: {told}{filtered} calls of getenv for {} names in {} processes",
