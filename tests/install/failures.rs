@@ -401,7 +401,7 @@ fn limits_of_the_shell_change_nothing() {
         ("-f 0", "SIGXFSZ"),
         // Few open files, and little memory: nothing can be tried.
         ("-n 6", "no program can be started for the trial"),
-        ("-v 20000", "no program can be started for the trial"),
+        ("-v 30000", "no program can be started for the trial"),
     ] {
         let line = format!("ulimit {limit}; exec {COMMAND} install");
         let outcome = machine.run("", &["/bin/sh", "-c", &line]);
