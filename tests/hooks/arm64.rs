@@ -272,10 +272,8 @@ fn channel(stack: u64) -> (File, String) {
     let length = 8 << 20;
     file.set_len(length).unwrap();
     // SAFETY: fcntl(2) of this file.
-    assert_eq!(
-        unsafe { libc::fcntl(number, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) },
-        0
-    );
+    let sealed = unsafe { libc::fcntl(number, libc::F_ADD_SEALS, libc::F_SEAL_SHRINK) };
+    assert_eq!(sealed, 0);
     let words = [
         (trace_channel::MAGIC_AT, trace_channel::MAGIC),
         (trace_channel::LENGTH_AT, length),

@@ -399,9 +399,8 @@ fn limits_of_the_shell_change_nothing() {
     machine.write("etc/ld.so.preload", "# foreign");
     for (limit, told) in [
         ("-f 0", "SIGXFSZ"),
-        // Few open files, and little memory: nothing can be tried.
+        // Few open files: nothing can be tried.
         ("-n 6", "no program can be started for the trial"),
-        ("-v 30000", "no program can be started for the trial"),
     ] {
         let line = format!("ulimit {limit}; exec {COMMAND} install");
         let outcome = machine.run("", &["/bin/sh", "-c", &line]);
@@ -411,6 +410,33 @@ fn limits_of_the_shell_change_nothing() {
         machine.assert_no_litter();
         machine.assert_programs_start();
     }
+}
+
+/// From too little for the command itself to enough for the whole trial, in KiB.
+#[test]
+fn with_any_amount_of_memory_the_entry_is_tried_or_not_there() {
+    let machine = machine!();
+    let mut succeeded = 0;
+    for limit in (6_000..=60_000).step_by(6_000) {
+        machine.write("etc/ld.so.preload", "# foreign");
+        let line = format!("ulimit -v {limit}; exec {COMMAND} install");
+        let outcome = machine.run("", &["/bin/sh", "-c", &line]);
+        let file = machine.preload_file().unwrap();
+        if outcome.code == 0 {
+            succeeded += 1;
+            assert!(
+                outcome.stdout.contains("as before with the object: sh"),
+                "{limit}: {outcome:?}"
+            );
+            assert!(file.contains(OBJECT), "{limit}: {file}");
+        } else {
+            assert_eq!(file, "# foreign", "{limit}: {outcome:?}");
+        }
+        assert!(!outcome.stderr.contains("panicked"), "{limit}: {outcome:?}");
+        machine.assert_no_litter();
+        machine.assert_programs_start();
+    }
+    assert!((1..10).contains(&succeeded), "{succeeded} of 10");
 }
 
 #[test]
