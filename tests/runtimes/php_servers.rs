@@ -171,9 +171,10 @@ impl Drop for Server {
     }
 }
 
-/// What a pool with this socket answers.
+/// What a pool with this socket answers. Of several pools, one may listen later than another.
 pub fn fast_cgi(socket: &Path, script: &Path, parameters: &[(&str, &str)]) -> String {
-    let mut stream = UnixStream::connect(socket).unwrap();
+    let pool = format!("pool: {}", socket.display());
+    let mut stream = until(&pool, || UnixStream::connect(socket).ok());
     stream
         .write_all(&fast_cgi_request(script, parameters))
         .unwrap();
