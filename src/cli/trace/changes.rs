@@ -110,15 +110,15 @@ impl Environment {
             return Vec::new();
         }
         let after = self.by_name();
-        let change = |event, name: &str, old: Option<&String>, new: Option<&String>| Change {
+        let change = |event, name: &str, old, new| Change {
             program: 0,
             thread,
             time,
             calls_before: 0,
             event,
             name: name.to_owned(),
-            old: old.cloned(),
-            new: new.cloned(),
+            old,
+            new,
         };
         let is_cleared = before.len() > 1 && !before.keys().any(|name| after.contains_key(name));
         let mut changes = Vec::new();
@@ -136,12 +136,7 @@ impl Environment {
                 _ => Event::Changed,
             };
             let first = |values: Option<&'_ Vec<String>>| values.and_then(|v| v.first()).cloned();
-            changes.push(change(
-                event,
-                name,
-                first(old).as_ref(),
-                first(new).as_ref(),
-            ));
+            changes.push(change(event, name, first(old), first(new)));
         }
         changes
     }

@@ -148,8 +148,8 @@ impl Reader {
         }
     }
 
-    /// Hands every record on that is there, and makes room meanwhile, as that takes its time. A record that is being written is waited for, unless
-    /// everything `is_over`.
+    /// Hands every record on that is there, and makes room meanwhile, as that takes its time. A record that is being
+    /// written is waited for, unless everything `is_over`.
     ///
     /// # Errors
     /// The file cannot be read.

@@ -63,7 +63,8 @@ pub fn findings(recording: &Recording, configured: &BTreeMap<String, String>) ->
     found
 }
 
-/// Variables that nobody asked for and that look like one by which a runtime takes an agent, which was asked for and is not set.
+/// Variables that nobody asked for and that look like one by which a runtime takes an agent, which was asked for and
+/// is not set.
 fn misspelt(
     set: &BTreeMap<&str, Vec<&str>>,
     asked: &BTreeMap<&str, bool>,

@@ -95,8 +95,7 @@ impl Live {
 
 /// When and where something happened: seconds since the start, process and thread.
 fn place(recording: &Recording, time: u64, program: usize, thread: u32) -> String {
-    let start = recording.programs.first().map_or(0, |program| program.time);
-    let seconds = time.saturating_sub(start) as f64 / 1e9;
+    let seconds = time.saturating_sub(recording.start()) as f64 / 1e9;
     let process = recording.programs[program].process;
     format!("+{seconds:.6} {process}/{thread}")
 }

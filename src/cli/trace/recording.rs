@@ -199,16 +199,23 @@ impl Recording {
         own.or_else(|| self.module_at(program.forked_from?, address))
     }
 
-    /// Where files are mapped in a program, what was told last at the end: start, end, path.
-    fn modules(&self, program: usize) -> Vec<(u64, u64, &str)> {
+    /// When the session began, in nanoseconds of CLOCK_MONOTONIC.
+    pub fn start(&self) -> u64 {
+        self.programs.first().map_or(0, |program| program.time)
+    }
+
+    /// Where files are mapped in a program, but for the first `known` ones; what was told last is at the end: start,
+    /// end, path.
+    fn modules_after(&self, program: usize, known: usize) -> Vec<(u64, u64, &str)> {
         let program = &self.programs[program];
-        let mut modules = program.forked_from.map_or_else(Vec::new, |from| {
-            // What the parent loads after that is not here.
-            let mut modules = self.modules(from);
-            modules.truncate(program.inherited);
-            modules
-        });
+        let mut modules = match program.forked_from {
+            Some(from) if known < program.inherited => self.modules_after(from, known),
+            _ => Vec::new(),
+        };
+        // What the parent loads after that is not here.
+        modules.truncate(program.inherited.saturating_sub(known));
         let own = program.modules.iter();
+        let own = own.skip(known.saturating_sub(program.inherited));
         modules.extend(own.map(|module| (module.start, module.end, module.path.as_str())));
         modules
     }
@@ -232,7 +239,8 @@ impl Recording {
             bytes: fields.0,
         };
         let mut unwinding = core::mem::take(&mut self.unwinding);
-        let stack = unwinding.unwind(program, &self.modules(program), &raw, self.frames);
+        let new = self.modules_after(program, unwinding.known(program));
+        let stack = unwinding.unwind(program, &new, &raw, self.frames);
         self.unwinding = unwinding;
         let next = self.stacks.len();
         let number = *self.stack_numbers.entry(stack).or_insert_with_key(|stack| {
@@ -267,7 +275,10 @@ impl Recording {
             .map(|index| &self.programs[index])
             .map(|parent| (parent.executable.clone(), parent.environment.clone()))
             .unwrap_or_default();
-        let inherited = forked_from.map_or(0, |from| self.modules(from).len());
+        let inherited = forked_from.map_or(0, |from| {
+            let parent = &self.programs[from];
+            parent.inherited + parent.modules.len()
+        });
         self.begin(Program {
             process,
             parent,

@@ -53,14 +53,6 @@ pub struct Report<'s> {
 }
 
 impl<'s> Report<'s> {
-    /// When the session began, in nanoseconds of CLOCK_MONOTONIC.
-    pub fn start(&self) -> u64 {
-        self.recording
-            .programs
-            .first()
-            .map_or(0, |program| program.time)
-    }
-
     /// The calls that pass the filters.
     pub fn calls(&mut self) -> Vec<&'s Call> {
         let recording = self.recording;
@@ -166,7 +158,7 @@ impl<'s> Report<'s> {
         for change in self.changes() {
             let sentence = live::sentence(change);
             let program = &self.recording.programs[change.program];
-            let seconds = change.time.saturating_sub(self.start()) as f64 / 1e9;
+            let seconds = change.time.saturating_sub(self.recording.start()) as f64 / 1e9;
             let process = format!("{} ({}, +{seconds:.3} s)", program.name(), program.process);
             match changed.iter_mut().find(|(known, _)| *known == sentence) {
                 Some((_, processes)) => processes.push(process),

@@ -80,12 +80,17 @@ pub struct Unwinding {
 }
 
 impl Unwinding {
-    /// The return addresses from the call's on, at most `most` of them. `modules` are where files are mapped in the
-    /// program: start, end, path; those that were told later than at the last stack are at the end.
+    /// How many places of files of a program are known from its stacks so far.
+    pub fn known(&self, program: usize) -> usize {
+        self.programs.get(&program).map_or(0, |(_, known)| *known)
+    }
+
+    /// The return addresses from the call's on, at most `most` of them. `new` are the places where files are mapped
+    /// in the program and which are not [known](Self::known) yet: start, end, path.
     pub fn unwind(
         &mut self,
         program: usize,
-        modules: &[(u64, u64, &str)],
+        new: &[(u64, u64, &str)],
         raw: &Raw<'_>,
         most: usize,
     ) -> Vec<u64> {
@@ -93,14 +98,14 @@ impl Unwinding {
             .programs
             .entry(program)
             .or_insert_with(|| (UnwinderNative::new(), 0));
-        for (start, end, path) in modules.get(*known..).unwrap_or_default() {
+        for (start, end, path) in new {
             let read = || Tables::read(Path::new(path)).unwrap_or_default();
             let tables = self.files.entry((*path).to_owned()).or_insert_with(read);
             // What was there before is gone.
             unwinder.remove_module(*start);
             unwinder.add_module(tables.module(*start..*end));
         }
-        *known = modules.len();
+        *known += new.len();
         let mut addresses = vec![raw.caller];
         let mut registers = raw.registers();
         let mut read = |address| raw.word(address);

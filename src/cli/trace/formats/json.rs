@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub fn lines(report: &mut Report<'_>) -> String {
     let mut values: Vec<Value> = Vec::new();
     let recording = report.recording;
-    let start = report.start();
+    let start = report.recording.start();
     values.extend(
         recording
             .programs

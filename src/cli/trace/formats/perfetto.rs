@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// The session as one JSON text.
 pub fn text(report: &mut Report<'_>) -> String {
     let recording = report.recording;
-    let start = report.start();
+    let start = report.recording.start();
     let mut events: Vec<Value> = Vec::new();
     for program in &recording.programs {
         let name = if program.arguments.is_empty() {
