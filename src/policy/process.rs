@@ -32,6 +32,11 @@ pub trait Process {
         self.command_line().into_iter().next().unwrap_or_default()
     }
 
+    /// The command line of the process's parent where `above` is 0, of the parent's parent where it is 1, and
+    /// so on ([`ancestors`](crate::formats::ancestors)). `None` where it has ended, belongs to another user,
+    /// or cannot be told.
+    fn ancestor(&self, above: usize) -> Option<Vec<Vec<u8>>>;
+
     /// The value of a variable in the process's own environment, before any hook.
     fn variable(&self, name: &str) -> Option<Vec<u8>>;
 
@@ -139,6 +144,8 @@ pub(crate) mod fixture {
         pub exports: Vec<String>,
         pub working_directory: String,
         pub control_groups: String,
+        /// The command lines of its parent, of the parent's parent and so on.
+        pub ancestors: Vec<Vec<String>>,
         pub user: Option<u32>,
         /// How often the system has been asked: what is free of cost does not count.
         pub asked: Cell<usize>,
@@ -171,6 +178,11 @@ pub(crate) mod fixture {
         fn first_argument(&self) -> Vec<u8> {
             let first = self.arguments.first().cloned();
             first.unwrap_or_default().into_bytes()
+        }
+        fn ancestor(&self, above: usize) -> Option<Vec<Vec<u8>>> {
+            self.ask();
+            let words = self.ancestors.get(above)?.iter();
+            Some(words.map(|word| word.clone().into_bytes()).collect())
         }
         fn variable(&self, name: &str) -> Option<Vec<u8>> {
             self.variables.get(name).map(|v| v.clone().into_bytes())

@@ -29,6 +29,7 @@ pub fn look_at(input: &[u8]) {
         arguments: fields.list(),
         ..Plain::default()
     };
+    process.parent = process.arguments.iter().rev().cloned().collect();
     look_at_readers(&process.control_groups);
     let value = fields.bytes().to_vec();
     for name in [
@@ -49,7 +50,11 @@ pub fn look_at(input: &[u8]) {
     look_at_runtime(Runtime::Python, &process);
 }
 
-fn look_at_runtime(runtime: Runtime, process: &Plain) {
+/// Looks at one process in the eyes of one runtime.
+///
+/// # Panics
+/// Where a name is none, or does not arrive.
+pub fn look_at_runtime(runtime: Runtime, process: &Plain) {
     let identity = Identity::derive(runtime, process, false);
     assert_eq!(identity, Identity::derive(runtime, process, false));
     let Some(name) = &identity.name else { return };

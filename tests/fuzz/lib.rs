@@ -4,6 +4,7 @@
 pub mod added;
 pub mod configuration;
 pub mod fields;
+pub mod foreign_files;
 pub mod glob;
 pub mod identity;
 pub mod kernel_answers;

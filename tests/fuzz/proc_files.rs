@@ -4,8 +4,9 @@
 use super::fields::Fields;
 use super::proc_formats::{
     age, auxiliary_vector, below, family, identity, is_libc, is_overwritten, mapped, outside,
-    strings, without_mark,
+    without_mark,
 };
+use opentelemetry_injector_policy::formats::ancestors::{ProcFile, command_line, parent, strings};
 use std::time::Duration;
 
 /// Looks at an input as each of the files.
@@ -15,8 +16,16 @@ use std::time::Duration;
 pub fn look_at(input: &[u8]) {
     let joined = strings(input).join(&0);
     assert_eq!(joined, input.strip_suffix(b"\0").unwrap_or(input));
+    let above = parent(input).map(|number| String::from_utf8_lossy(number).into_owned());
+    let ancestor = command_line(b"self", 1, 0, |_| {
+        let content = input.to_vec();
+        Some(ProcFile { content, owner: 0 })
+    });
+    assert_eq!(ancestor.is_some(), above.is_some());
     if let Some(family) = family(input) {
         assert!(input.contains(&b')'), "{family:?}");
+        let known = above.and_then(|number| number.parse().ok());
+        assert_eq!(known.unwrap_or(0), family.parent);
     }
     assert!(!is_overwritten(&strings(input)) || !input.is_empty());
     for file in mapped(input) {

@@ -11,6 +11,8 @@ pub struct Plain {
     pub executable: Vec<u8>,
     /// Its command line.
     pub arguments: Vec<Vec<u8>>,
+    /// The command line of every ancestor; empty where it has none.
+    pub parent: Vec<Vec<u8>>,
     /// Its environment.
     pub variables: BTreeMap<String, Vec<u8>>,
     /// The folder of the boot files.
@@ -36,6 +38,9 @@ impl Process for Plain {
     }
     fn command_line(&self) -> Vec<Vec<u8>> {
         self.arguments.clone()
+    }
+    fn ancestor(&self, _above: usize) -> Option<Vec<Vec<u8>>> {
+        (!self.parent.is_empty()).then(|| self.parent.clone())
     }
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         self.variables.get(name).cloned()

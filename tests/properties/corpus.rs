@@ -2,7 +2,8 @@
 //! it: without the nightly compiler, and the same in every run.
 
 use crate::targets::{
-    configuration, glob, identity, kernel_answers, merges, preload_file, proc_files, rules,
+    configuration, foreign_files, glob, identity, kernel_answers, merges, preload_file, proc_files,
+    rules,
 };
 use opentelemetry_injector_policy::Runtime;
 use std::fs;
@@ -66,6 +67,16 @@ fn the_pattern_matcher_holds_its_word() {
 #[test]
 fn service_names_hold_their_word() {
     replay("identity", identity::look_at);
+}
+
+#[test]
+fn readers_of_applications_files_hold_their_word() {
+    replay("application_files", foreign_files::look_at_names);
+}
+
+#[test]
+fn readers_of_runtimes_files_hold_their_word() {
+    replay("runtime_files", foreign_files::look_at_decisions);
 }
 
 #[test]

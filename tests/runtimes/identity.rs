@@ -96,6 +96,9 @@ fn python_servers_have_the_names_of_their_applications() {
             "checkout",
         ),
         ("web", "uvicorn --port 0 shop.asgi:app", "shop"),
+        // Only what they start imports the application.
+        ("web", "uvicorn --port 0 --workers 2 shop.asgi:app", "shop"),
+        ("web", "uvicorn --port 0 --reload shop.asgi:app", "shop"),
         (
             "web",
             "waitress-serve --listen=127.0.0.1:0 shop.wsgi:application",
@@ -129,6 +132,48 @@ fn python_servers_have_the_names_of_their_applications() {
         assert_eq!(span["service"], wanted, "{line}");
         println!("{line}: {wanted}");
     }
+}
+
+/// Spans come only from the processes of the pool, and from those that a process of a pool has started.
+const POOL: &str = "import multiprocessing, sys, time, urllib.request
+def work(depth):
+    if depth: return start(depth - 1)
+    try: urllib.request.urlopen('http://127.0.0.1:9/')
+    except OSError: pass
+    time.sleep(60)
+def start(depth):
+    process = multiprocessing.get_context(sys.argv[1]).Process(target=work, args=(depth,))
+    process.start()
+    process.join()
+if __name__ == '__main__':
+    start(int(sys.argv[2]))
+";
+
+#[test]
+fn processes_that_python_starts_for_itself_have_the_name_of_their_service() {
+    let Ok(agents) = root().join(".cache/python").canonicalize() else {
+        skip!("no agent in .cache/python: scripts/fetch-python-agent fetches it");
+    };
+    for (method, depth) in [("spawn", "0"), ("forkserver", "0"), ("spawn", "2")] {
+        let (scene, sink) = scene("python", &agents.join("{version}"), "");
+        write(scene.folder.path(), &[("forecast/worker.py", POOL)]);
+        let mut command = scene.command(PYTHON, "direct");
+        command.current_dir(scene.path("forecast"));
+        command.args(["worker.py", method, depth]);
+        let span = span_of(&sink, &mut command);
+        assert_eq!(span["service"], "forecast-worker", "{method} {depth}");
+    }
+    // Its parent is a shell.
+    let (scene, sink) = scene("python", &agents.join("{version}"), "");
+    let code = "from multiprocessing.spawn import sys\n\
+         import urllib.request\n\
+         try: urllib.request.urlopen('http://127.0.0.1:9/')\n\
+         except OSError: pass\n";
+    let mut command = scene.command("sh", "direct");
+    command.args(["-c", "\"$1\" -c \"$2\"; true", "sh", PYTHON, &code]);
+    let span = span_of(&sink, &mut command);
+    let service = span["service"].as_str().unwrap();
+    assert!(service.starts_with("unknown_service"), "{service}");
 }
 
 #[test]

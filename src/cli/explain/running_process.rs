@@ -68,6 +68,7 @@ pub fn read(process: u32) -> Result<ExplainedProcess, Unreadable> {
         Some(Ok(path)) => path,
         _ => facts.executable.clone(),
     };
+    facts.process = Some(process);
     facts.arguments = files.strings("cmdline").map_err(problem)?;
     facts.environment = restored(environment::of(&files).map_err(problem)?);
     facts.libraries = mapped

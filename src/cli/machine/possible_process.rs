@@ -35,6 +35,10 @@ impl Process for PossibleProcess {
         Vec::new()
     }
 
+    fn ancestor(&self, _above: usize) -> Option<Vec<Vec<u8>>> {
+        None
+    }
+
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         match self {
             Self::WithOwnEnvironment => env::var_os(name).map(OsStringExt::into_vec),

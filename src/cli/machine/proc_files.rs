@@ -3,6 +3,7 @@
 use crate::machine::proc_formats::{
     self as formats, AuxiliaryVector, Family, Identity, Mapped, below, outside,
 };
+use opentelemetry_injector_policy::formats::ancestors::strings;
 use rustix::fs::{PROC_SUPER_MAGIC, statfs};
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
@@ -75,7 +76,7 @@ impl ProcFiles {
     /// # Errors
     /// As open(2) and read(2).
     pub fn strings(&self, name: &str) -> io::Result<Vec<Vec<u8>>> {
-        fs::read(self.path(name)).map(|content| formats::strings(&content))
+        fs::read(self.path(name)).map(|content| strings(&content))
     }
 
     /// With whose rights it opens files.

@@ -103,13 +103,6 @@ pub fn family(stat: &[u8]) -> Option<Family> {
     })
 }
 
-/// The strings of `cmdline` or `environ`, each of which ends with NUL.
-pub fn strings(content: &[u8]) -> Vec<Vec<u8>> {
-    let content = content.strip_suffix(b"\0").unwrap_or(content);
-    let strings = content.split(|byte| *byte == 0).map(<[u8]>::to_vec);
-    strings.collect()
-}
-
 /// A path below a process's root, as that process sees it.
 pub fn below(root: &[u8], path: &[u8]) -> Vec<u8> {
     let inside = Path::new(OsStr::from_bytes(path)).strip_prefix(OsStr::from_bytes(root));
@@ -202,6 +195,7 @@ fn mapping(line: &[u8]) -> Option<Mapped> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use opentelemetry_injector_policy::formats::ancestors::strings;
 
     const UPTIME: Duration = Duration::from_millis(10_500);
 

@@ -2,11 +2,15 @@
 
 use crate::machine::visible_files::VisibleFiles;
 use opentelemetry_injector_policy::config::overrides::CONFIGURATION;
+use opentelemetry_injector_policy::formats::ancestors::{self, ProcFile};
 use opentelemetry_injector_policy::settings::added::{Added, MARKER, Restore, split};
 use opentelemetry_injector_policy::{Process, Runtime};
 use std::cell::RefCell;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// The facts.
@@ -17,6 +21,8 @@ pub struct ProcessFacts {
     pub started_as: Vec<u8>,
     /// See [`Process::command_line`].
     pub arguments: Vec<Vec<u8>>,
+    /// The process as `/proc` numbers it; `None` where it does not run yet.
+    pub process: Option<u32>,
     /// `NAME=value` each.
     pub environment: Vec<Vec<u8>>,
     /// The paths of shared libraries that are loaded, or will be when they matter.
@@ -42,6 +48,7 @@ impl ProcessFacts {
             executable: Vec::new(),
             started_as: Vec::new(),
             arguments: Vec::new(),
+            process: None,
             environment: Vec::new(),
             libraries: Vec::new(),
             linked: None,
@@ -98,6 +105,16 @@ pub fn restored(environment: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     kept.collect()
 }
 
+/// A file below `/proc`.
+fn proc_file(path: &[u8]) -> Option<ProcFile> {
+    let path = Path::new("/proc").join(OsStr::from_bytes(path));
+    let mut file = File::open(path).ok()?;
+    let owner = file.metadata().ok()?.uid();
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).ok()?;
+    Some(ProcFile { content, owner })
+}
+
 impl Process for ProcessFacts {
     fn executable(&self) -> &[u8] {
         &self.executable
@@ -109,6 +126,13 @@ impl Process for ProcessFacts {
 
     fn command_line(&self) -> Vec<Vec<u8>> {
         self.arguments.clone()
+    }
+
+    fn ancestor(&self, above: usize) -> Option<Vec<Vec<u8>>> {
+        let process = self.process?.to_string();
+        // As this command sees it: the process may see other numbers (user_namespaces(7)).
+        let user = Path::new("/proc").join(&process).metadata().ok()?.uid();
+        ancestors::command_line(process.as_bytes(), above, user, proc_file)
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! Formats of system files and kernel answers, read from bytes.
 
+pub mod ancestors;
 pub mod directory_records;
 pub mod mappings;
 pub mod preload_file;

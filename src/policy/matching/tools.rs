@@ -174,7 +174,10 @@ const fn table(runtime: Runtime, by: By) -> &'static str {
             // How the standard library and pip start helpers of their own.
             "a helper process of Python: *<pip-setuptools-caller>* | *runpy.run_module(\"pip\"* | \
              from multiprocessing.resource_tracker import main;* | \
-             from multiprocessing.semaphore_tracker import main;*"
+             from multiprocessing.semaphore_tracker import main;* | \
+             from multiprocess.resource_tracker import main;* | \
+             from billiard.semaphore_tracker import main;* | \
+             from *loky.backend.resource_tracker import main;*"
         }
         (Runtime::Php, By::Script) => concat!(
             "a package manager: box box.phar composer composer.phar composer-*.phar pearcmd.php \
@@ -423,6 +426,11 @@ mod tests {
                 Runtime::Python,
                 By::Code,
                 "from multiprocessing.resource_tracker import main;main(5)",
+            ),
+            (
+                Runtime::Python,
+                By::Code,
+                "from joblib.externals.loky.backend.resource_tracker import main; main(6, False)",
             ),
         ] {
             assert!(is_tool(runtime, by, text), "{text}");

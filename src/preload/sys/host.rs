@@ -6,6 +6,7 @@ use alloc::ffi::CString;
 use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell};
 use core::ffi::CStr;
+use opentelemetry_injector_policy::formats::ancestors::{self, ProcFile, strings};
 use opentelemetry_injector_policy::settings::ByName;
 use opentelemetry_injector_policy::{Process, formats};
 
@@ -31,6 +32,15 @@ fn executable() -> Option<Vec<u8>> {
     Some(path.strip_suffix(b" (deleted)").unwrap_or(path).to_vec())
 }
 
+/// A file below `/proc`.
+fn proc_file(path: &[u8]) -> Option<ProcFile> {
+    let path = CString::new([b"/proc/", path].concat()).ok()?;
+    let file = kernel::open(&path, libc::O_RDONLY, 0).ok()?;
+    let owner = kernel::status_of_open(&file).ok()?.st_uid;
+    let content = kernel::read_rest(&file).ok()?;
+    Some(ProcFile { content, owner })
+}
+
 impl Process for Host {
     fn executable(&self) -> &[u8] {
         // Without /proc the path that it was started by is the closest there is.
@@ -44,15 +54,15 @@ impl Process for Host {
 
     fn command_line(&self) -> Vec<Vec<u8>> {
         let content = kernel::read_all(c"/proc/self/cmdline").unwrap_or_default();
-        let content = content.strip_suffix(b"\0").unwrap_or(&content);
-        content
-            .split(|byte| *byte == 0)
-            .map(<[u8]>::to_vec)
-            .collect()
+        strings(&content)
     }
 
     fn first_argument(&self) -> Vec<u8> {
         auxiliary::first_argument().to_vec()
+    }
+
+    fn ancestor(&self, above: usize) -> Option<Vec<Vec<u8>>> {
+        ancestors::command_line(b"self", above, self.user()?, proc_file)
     }
 
     fn variable(&self, name: &str) -> Option<Vec<u8>> {

@@ -93,14 +93,18 @@ pub fn write_at(descriptor: &Descriptor, bytes: &[u8], offset: usize) -> Result<
 
 /// The whole of a file in /proc, whose length cannot be asked for.
 pub fn read_all(path: &CStr) -> Result<Vec<u8>> {
-    let file = open(path, libc::O_RDONLY, 0)?;
+    read_rest(&open(path, libc::O_RDONLY, 0)?)
+}
+
+/// What is left to read of a file in /proc.
+pub fn read_rest(file: &Descriptor) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     loop {
         let filled = content.len();
         // Without memory the attempt would end here, and the file stay open in the host.
         content.try_reserve(4096).map_err(|_| libc::ENOMEM)?;
         content.resize(filled + 4096, 0);
-        let count = read(&file, content.get_mut(filled..).unwrap_or_default())?;
+        let count = read(file, content.get_mut(filled..).unwrap_or_default())?;
         content.truncate(filled + count);
         if count == 0 {
             return Ok(content);

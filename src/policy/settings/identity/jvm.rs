@@ -6,9 +6,10 @@
 
 use super::servers::value_of;
 use super::{Told, names, paths};
-use crate::Process;
-use crate::matching::texts;
+use crate::matching::{glob, texts};
+use crate::process::{directory, file_name};
 use crate::runtimes::jvm::launcher::{Launch, Main, launch};
+use crate::{Process, Runtime};
 use alloc::vec::Vec;
 
 /// Names of servers, and their main classes.
@@ -23,6 +24,25 @@ const SERVERS: &str = "
     glassfish: com.sun.enterprise.glassfish.bootstrap.ASMain
 ";
 
+/// Archives that start a server or an application of another name, and what each is called where nothing tells
+/// that name. Jetty's `start.jar` (jetty.base), Jetty's and Heroku's runners (the archive behind it), WildFly's
+/// modules, and Quarkus' `fast-jar`, which stands in a folder of its own.
+const STARTERS: &str = "
+    jetty: start.jar
+    jetty-runner: jetty-runner.jar jetty-runner-*.jar webapp-runner.jar webapp-runner-*.jar
+    wildfly: jboss-modules.jar
+    quarkus: quarkus-run.jar
+";
+
+/// Classes that start an application of another name, which its folder tells.
+const LAUNCHERS: &str = "play.core.server.ProdServerStart io.vertx.core.Launcher \
+                         io.quarkus.bootstrap.runner.QuarkusEntryPoint \
+                         org.apache.commons.daemon.support.DaemonWrapper";
+
+/// Options of Commons Daemon's `jsvc` whose value is the next argument (its `arguments.c`, 1.4).
+const JSVC_WITH_VALUE: &str = "-cp -classpath -jvm -home -java-home -user -outfile -errfile -pidfile \
+                               -procname -umask -cwd -wait";
+
 const TOMCAT: &[u8] = b"org.apache.catalina.startup.Bootstrap";
 
 /// Where Spring Boot has its settings, in a folder of the class path.
@@ -33,29 +53,72 @@ const MOST_FOLDERS: usize = 8;
 
 /// Whether the agent finds a name by itself.
 pub fn is_left_to_agent(process: &impl Process) -> bool {
+    if !Runtime::Jvm.is_launched(process) {
+        return false;
+    }
     let launch = launch(process);
     match &launch.runs {
         Main::Class(main) => is_springs(main) || has_spring_settings(&launch.options, process),
-        Main::Jar(_) => true,
+        Main::Jar(jar) => starter(jar).is_none(),
         Main::Source(_) | Main::Nothing => false,
     }
 }
 
-/// The name that a main class tells.
+/// The name that a main class tells, or a program with a JVM inside.
 pub fn name(process: &impl Process) -> Option<Told> {
-    let Launch { options, runs, .. } = launch(process);
-    let Main::Class(main) = runs else {
-        return None;
+    if Runtime::Jvm.is_launched(process) {
+        return of_launcher(process);
+    }
+    let arguments = process.arguments();
+    let own_name = arguments.first().map(|name| file_name(name));
+    if own_name.is_some_and(|name| name.starts_with(b"jsvc")) {
+        return of_class(&jsvc_class(&arguments)?, &arguments, process);
+    }
+    paths::of_program(process.executable(), process, "program")
+}
+
+/// The class that Commons Daemon's `jsvc` runs, behind its options.
+fn jsvc_class(arguments: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let mut words = arguments.iter().skip(1);
+    while let Some(word) = words.next() {
+        if texts::has(JSVC_WITH_VALUE, word) {
+            words.next();
+        } else if !word.starts_with(b"-") {
+            return Some(word.clone());
+        }
+    }
+    None
+}
+
+fn of_launcher(process: &impl Process) -> Option<Told> {
+    let Launch {
+        options,
+        runs,
+        arguments,
+        ..
+    } = launch(process);
+    let main = match runs {
+        Main::Class(main) => main,
+        Main::Jar(jar) => return started(&jar, &options, &arguments, process),
+        Main::Source(_) | Main::Nothing => return None,
     };
     if is_left_to_agent(process) {
         return None;
     }
-    let (main, options) = (main.as_slice(), options.as_slice());
+    of_class(&main, &options, process)
+}
+
+fn of_class(main: &[u8], options: &[Vec<u8>], process: &impl Process) -> Option<Told> {
     if main == TOMCAT {
         return tomcat(options);
     }
     if let Some(name) = texts::key(SERVERS, |class| class == main) {
         return Some(Told::new(name.into(), "main class", main));
+    }
+    if texts::has(LAUNCHERS, main) {
+        let folder = property(options, b"-Duser.dir=").map(Vec::from);
+        let folder = folder.unwrap_or_else(|| process.working_directory());
+        return paths::of_folder(&folder, "application folder");
     }
     // `shop/com.acme.shop.Main`: the module, then the class.
     let class = main.rsplit(|byte| *byte == b'/').next()?;
@@ -78,6 +141,7 @@ fn without_ending(class: &[u8]) -> &[u8] {
         b"App",
         b"Server",
         b"Launcher",
+        b"Daemon",
         b"Kt",
     ];
     let mut stems = endings
@@ -89,11 +153,53 @@ fn without_ending(class: &[u8]) -> &[u8] {
         .unwrap_or(class)
 }
 
+/// What an archive that starts others is called.
+fn starter(jar: &[u8]) -> Option<&'static str> {
+    let mut rows = texts::rows(STARTERS);
+    let is_it = |pattern: &str| glob::matches(pattern.as_bytes(), file_name(jar));
+    let row = rows.find(|(_, patterns)| texts::words(patterns).any(is_it));
+    row.map(|(name, _)| name)
+}
+
+/// The name of what such an archive starts.
+fn started(
+    jar: &[u8],
+    options: &[Vec<u8>],
+    arguments: &[Vec<u8>],
+    process: &impl Process,
+) -> Option<Told> {
+    let kind = starter(jar)?;
+    let by_argument = |beginning: &[u8]| {
+        let mut arguments = arguments.iter();
+        arguments.find_map(|argument| argument.strip_prefix(beginning))
+    };
+    let folder = match kind {
+        "jetty-runner" => {
+            let is_archive = |argument: &&Vec<u8>| argument.ends_with(b".war");
+            let archive = arguments.iter().rfind(is_archive);
+            let told = archive.and_then(|path| paths::of_program(path, process, "archive"));
+            return Some(told.unwrap_or_else(|| Told::new(kind.into(), "archive", jar)));
+        }
+        "jetty" => by_argument(b"jetty.base=")
+            .or_else(|| property(options, b"-Djetty.base="))
+            .map(Vec::from),
+        "wildfly" => property(options, b"-Djboss.server.base.dir=").map(Vec::from),
+        _ => Some(directory(&paths::absolute(jar, process)).to_vec()),
+    };
+    // Jetty's base is the working directory where nothing says otherwise.
+    let folder = folder.or_else(|| (kind == "jetty").then(|| process.working_directory()));
+    let told = folder.and_then(|folder| paths::of_folder(&folder, "application folder"));
+    told.or_else(|| (kind != "quarkus").then(|| Told::new(kind.into(), "archive", jar)))
+}
+
+/// The value of a system property, `option` being its whole beginning.
+fn property<'o>(options: &'o [Vec<u8>], option: &[u8]) -> Option<&'o [u8]> {
+    let mut options = options.iter();
+    options.find_map(|given| given.strip_prefix(option))
+}
+
 fn tomcat(options: &[Vec<u8>]) -> Option<Told> {
-    let base = options
-        .iter()
-        .find_map(|option| option.strip_prefix(b"-Dcatalina.base="));
-    let base = base.unwrap_or_default();
+    let base = property(options, b"-Dcatalina.base=").unwrap_or_default();
     let of_base = paths::of_folder(base, "catalina.base");
     of_base.or_else(|| Some(Told::new("tomcat".into(), "main class", TOMCAT)))
 }

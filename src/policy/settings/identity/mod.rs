@@ -4,8 +4,8 @@
 //! only if neither the user nor the configuration gives a name. A name that might be wrong is not given:
 //! no hash, number, path, user name or interpreter. The tests hold the table in docs/service-names.md.
 //!
-//! At most [`MOST_FILES`] small files of the application are read ([`files`]), besides
-//! `/proc/self/cgroup`.
+//! At most [`MOST_FILES`] small files of the application are read ([`application_files`]), besides
+//! `/proc/self/cgroup`, and the parent's command line where the process's own tells nothing ([`starter`]).
 
 pub mod application_files;
 pub mod cgroup;
@@ -23,6 +23,7 @@ mod python;
 mod ruby;
 mod servers;
 pub mod source;
+mod starter;
 mod supervisors;
 #[cfg(test)]
 mod table;
@@ -125,6 +126,7 @@ fn of_runtime(runtime: Runtime, process: &impl Process) -> Option<Named> {
     match runtime {
         Runtime::Jvm => jvm::name(process).map(only_name),
         Runtime::Nodejs => nodejs::named(process),
+        Runtime::Python if starter::is_helper(process) => starter::named(process),
         Runtime::Python => python::name(process).map(only_name),
         Runtime::Ruby => ruby::name(process).map(only_name),
         Runtime::Php => php::named(process),

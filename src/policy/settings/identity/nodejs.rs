@@ -10,6 +10,9 @@ use alloc::vec::Vec;
 const MANIFEST: &str = "package.json";
 const MODULES: &[u8] = b"/node_modules/";
 
+/// How Passenger loads an application, in the folder of which it starts.
+const PASSENGER: &[u8] = b"/helper-scripts/node-loader.js";
+
 /// The name of what a Node.js process runs.
 pub fn named(process: &impl Process) -> Option<Named> {
     let arguments = process.arguments();
@@ -27,12 +30,31 @@ pub fn named(process: &impl Process) -> Option<Named> {
             let folder = process.working_directory();
             let project = reader.manifest(&folder, MANIFEST);
             project.or_else(|| {
+                // Where it is installed in a folder of the project, that one is meant.
+                let above = script.get(..at).unwrap_or_default();
+                if paths::is_within(&folder, above)
+                    && let Some(name) = paths::of_folder(above, "project")
+                {
+                    return Some((name, None));
+                }
                 let module = script.get(at + MODULES.len()..).unwrap_or_default();
                 Some((of_module(module)?, None))
             })
         }
+        None if script.ends_with(PASSENGER) => {
+            let folder = process.working_directory();
+            let alone = || Some((paths::of_folder(&folder, "application folder")?, None));
+            reader.manifest(&folder, MANIFEST).or_else(alone)
+        }
         None => {
-            let found = reader.manifest(directory(&script), MANIFEST);
+            // `node .` runs what the folder's manifest names.
+            let is_folder = process.is_folder(&script);
+            let folder = if is_folder {
+                script.as_slice()
+            } else {
+                directory(&script)
+            };
+            let found = reader.manifest(folder, MANIFEST);
             let alone = || Some((paths::of_program(&script, process, "script")?, None));
             found.or_else(alone)
         }

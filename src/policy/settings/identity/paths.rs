@@ -69,6 +69,12 @@ pub fn of_working_directory(process: &impl Process) -> Option<Told> {
     of_folder(&process.working_directory(), "working directory")
 }
 
+/// Whether a folder is `above`, or below it.
+pub fn is_within(folder: &[u8], above: &[u8]) -> bool {
+    let rest = folder.strip_prefix(above);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
 /// A folder and those above it, as many as asked for, the root included.
 pub fn upwards(folder: &[u8], most: usize) -> impl Iterator<Item = &[u8]> {
     let first = folder.starts_with(b"/").then_some(folder);

@@ -3,6 +3,7 @@
 use super::application_files::Reader;
 use super::{Named, Told, names, paths};
 use crate::Process;
+use crate::matching::texts;
 use crate::process::{directory, file_name};
 use crate::runtimes::php::command_line;
 
@@ -10,6 +11,12 @@ const MANIFEST: &str = "composer.json";
 
 /// What FPM writes over a worker's command line (`fpm_env_setproctitle` in fpm_env.c).
 const POOL: &[u8] = b"php-fpm: pool ";
+
+/// Where Composer installs packages, `vendor/bin` among them.
+const PACKAGES: &[u8] = b"/vendor/";
+
+/// Command lines of frameworks: Laravel, Symfony, Yii, Craft CMS, CodeIgniter, CakePHP, Hyperf, ThinkPHP.
+const CONSOLES: &str = "artisan console yii craft spark cake cake.php hyperf.php think";
 
 /// The name of what a PHP process runs.
 pub fn named(process: &impl Process) -> Option<Named> {
@@ -43,8 +50,28 @@ pub fn named(process: &impl Process) -> Option<Named> {
     let script = line.script?;
     let script = paths::absolute(script, process);
     let alone = || Some((paths::of_program(&script, process, "script")?, None));
-    match names::usable(file_name(&script)) {
-        Some(_) => alone(),
-        None => reader.manifest(directory(&script), MANIFEST).or_else(alone),
+    // A program that is installed below a project runs that project.
+    if let Some(at) = position(&script, PACKAGES) {
+        let project = script.get(..at).unwrap_or_default();
+        let of_folder = || Some((paths::of_folder(project, "project")?, None));
+        let found = reader.manifest(project, MANIFEST).or_else(of_folder);
+        return found.or_else(alone);
     }
+    let folder = directory(&script);
+    let is_console = texts::has(CONSOLES, file_name(&script));
+    if !is_console && names::usable(file_name(&script)).is_some() {
+        return alone();
+    }
+    let found = reader.manifest(folder, MANIFEST);
+    found.or_else(|| {
+        if is_console {
+            Some((paths::of_folder(folder, "project")?, None))
+        } else {
+            alone()
+        }
+    })
+}
+
+fn position(path: &[u8], part: &[u8]) -> Option<usize> {
+    path.windows(part.len()).position(|window| window == part)
 }

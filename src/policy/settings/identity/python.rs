@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 /// Programs that are given the application as an argument of its own.
 const SERVERS: &str = "gunicorn uvicorn hypercorn daphne granian waitress-serve sanic dramatiq arq \
                        huey_consumer huey_consumer.py taskiq streamlit fastapi chainlit locust bokeh \
-                       mod_wsgi-express nameko saq procrastinate";
+                       mod_wsgi-express nameko saq aiohttp.web gradio panel voila solara shiny";
 
 /// Programs that are given it by an option, and the options.
 const BY_OPTION: &str = "
@@ -23,6 +23,7 @@ const BY_OPTION: &str = "
     quart: -A --app
     faust: -A --app
     litestar: --app
+    procrastinate: -a --app
     uwsgi: --module -w --wsgi --wsgi-file --file
 ";
 
@@ -43,35 +44,96 @@ const NAMES: &str = "
 
 const SETTINGS: &str = "DJANGO_SETTINGS_MODULE";
 
+/// Programs that run what the working directory holds, and take other words as arguments; the last one is
+/// Passenger's.
+const WORKERS: &str = "rq rqworker rqscheduler watchmedo watchfiles wsgi-loader.py";
+
+/// Modules and programs that run the module or script that they are given.
+const WRAPPERS: &str =
+    "cProfile profile trace debugpy pyinstrument scalene viztracer memray kernprof";
+
+/// How mod_wsgi calls a daemon process with `display-name=%{GROUP}` (its documentation of
+/// `WSGIDaemonProcess`): `(wsgi:shop)`, with the old line's end behind it.
+const MOD_WSGI: &[u8] = b"(wsgi:";
+
 /// The name of what a Python process runs.
 pub fn name(process: &impl Process) -> Option<Told> {
     let arguments = process.arguments();
-    let (program, at) = match CommandLine::parse(&arguments, is_program(process)).program {
-        Program::Code(_) => return None,
-        Program::Module(module) => (module, position(&arguments, module)?),
-        Program::Script(script) => (script, position(&arguments, script)?),
+    match CommandLine::parse(&arguments, is_program(process)).program {
+        Program::Code(_) => None,
+        Program::Module(module) => of_program_at(module, true, &arguments, process),
+        Program::Script(script) => of_program_at(script, false, &arguments, process),
         // A server with a Python inside.
-        Program::Unknown if is_uwsgi(&arguments) => (arguments.first()?.as_slice(), 0),
-        Program::Unknown => return None,
-    };
-    let is_module = matches!(
-        CommandLine::parse(&arguments, is_program(process)).program,
-        Program::Module(_)
-    );
-    let rest = arguments.get(at + 1..).unwrap_or_default();
-    let kind = file_name(program);
-    let given = of_server(kind, rest, process);
-    if is_server(kind) {
-        return given.or_else(|| paths::of_working_directory(process));
+        Program::Unknown if is_uwsgi(&arguments) => {
+            let (own, rest) = arguments.split_first()?;
+            of_known(file_name(own), own, rest, process)?
+        }
+        Program::Unknown => mod_wsgi(arguments.first()?),
     }
-    if matches!(kind, b"manage.py" | b"django-admin" | b"django") {
-        return django(program, rest, process);
+}
+
+fn mod_wsgi(own_name: &[u8]) -> Option<Told> {
+    let group = own_name.strip_prefix(MOD_WSGI)?;
+    let group = group.split(|byte| *byte == b')').next()?;
+    Some(Told::new(
+        names::usable(group)?,
+        "mod_wsgi's process group",
+        group,
+    ))
+}
+
+/// The name that a module or a script tells, which is one of the arguments.
+fn of_program_at(
+    program: &[u8],
+    is_module: bool,
+    arguments: &[Vec<u8>],
+    process: &impl Process,
+) -> Option<Told> {
+    let rest = arguments.get(position(arguments, program)? + 1..);
+    let rest = rest.unwrap_or_default();
+    let kind = file_name(program);
+    if texts::has(WRAPPERS, kind) {
+        return wrapped(rest, process);
+    }
+    if let Some(told) = of_known(kind, program, rest, process) {
+        return told;
     }
     if is_module {
         of_module(program, process)
     } else {
         paths::of_program(program, process, "script")
     }
+}
+
+/// What a program tells that is known: a server, or Django's. `None` for all others.
+fn of_known(
+    kind: &[u8],
+    program: &[u8],
+    rest: &[Vec<u8>],
+    process: &impl Process,
+) -> Option<Option<Told>> {
+    if is_server(kind) {
+        let given = of_server(kind, rest, process);
+        return Some(given.or_else(|| paths::of_working_directory(process)));
+    }
+    if texts::has(WORKERS, kind) {
+        return Some(paths::of_working_directory(process));
+    }
+    let is_django = matches!(kind, b"manage.py" | b"django-admin" | b"django");
+    is_django.then(|| django(program, rest, process))
+}
+
+/// `python -m cProfile -o x -m shop.main`, `python -m debugpy --listen 5678 main.py`.
+fn wrapped(rest: &[Vec<u8>], process: &impl Process) -> Option<Told> {
+    for (index, word) in rest.iter().enumerate() {
+        if word == b"-m" {
+            return of_program_at(rest.get(index + 1)?, true, rest, process);
+        }
+        if word.ends_with(b".py") {
+            return of_program_at(word, false, rest, process);
+        }
+    }
+    None
 }
 
 fn position(arguments: &[Vec<u8>], program: &[u8]) -> Option<usize> {
@@ -151,7 +213,8 @@ fn of_module(module: &[u8], process: &impl Process) -> Option<Told> {
     of_module_named(module, module, "module", process)
 }
 
-/// The last part of a module's name that means something, else the working directory.
+/// The last part of a module's name that means something, else the working directory. A part in capitals is a
+/// class (`shop.WorkerSettings`).
 fn of_module_named(
     module: &[u8],
     shown: &[u8],
@@ -159,8 +222,15 @@ fn of_module_named(
     process: &impl Process,
 ) -> Option<Told> {
     let folder = process.working_directory();
-    let parts = module.rsplit(|byte| *byte == b'.');
-    let name = names::best(parts.chain(paths::folders(&folder)))?;
+    let is_class = |part: &&[u8]| part.first().is_some_and(u8::is_ascii_uppercase);
+    let parts = || module.rsplit(|byte| *byte == b'.');
+    let classes = parts().take_while(is_class).count();
+    let skipped = if parts().all(|part| is_class(&part)) {
+        0
+    } else {
+        classes
+    };
+    let name = names::best(parts().skip(skipped).chain(paths::folders(&folder)))?;
     Some(Told::new(name, source, shown))
 }
 
@@ -169,14 +239,20 @@ fn django(program: &[u8], rest: &[Vec<u8>], process: &impl Process) -> Option<To
     let given = value_of(rest, "--settings").map(Vec::from);
     let given = given.or_else(|| process.variable(SETTINGS));
     let path = paths::absolute(program, process);
-    let module = given.or_else(|| settings_in(&Reader::new(process).read(&path)?));
+    let is_own = file_name(program) == b"manage.py";
+    let in_file = || settings_in(&Reader::new(process).read(&path)?);
+    let module = given.or_else(|| is_own.then(in_file)?);
     let module = module.unwrap_or_default();
     let parts = module.rsplit(|byte| *byte == b'.');
     let of_project = names::best(parts);
     if let Some(name) = of_project {
         return Some(Told::new(name, "Django's settings", module));
     }
-    paths::of_folder(directory(&path), "Django's folder")
+    if is_own {
+        paths::of_folder(directory(&path), "Django's folder")
+    } else {
+        paths::of_working_directory(process)
+    }
 }
 
 /// The module that `manage.py` sets:

@@ -10,10 +10,11 @@ use crate::runtimes::ruby::command_line;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Programs that run the application of the working directory.
+/// Programs that run the application of the working directory; the last three are Passenger's.
 const SERVERS: &str = "puma rails rackup unicorn unicorn_rails thin falcon pitchfork iodine passenger \
                        sidekiq resque resque-pool delayed_job good_job solid_queue shoryuken karafka \
-                       clockwork sneakers spring rake bundle";
+                       clockwork sneakers spring rake bundle puma-wild hanami racecar hutch que \
+                       backburner rack-preloader.rb rack-loader.rb preloader-wrapper.rb";
 
 /// Where Rails' application is defined.
 const RAILS: &[u8] = b"/config/application.rb";
