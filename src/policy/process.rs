@@ -91,7 +91,7 @@ const LOADER_OPTIONS: &str = "--library-path --inhibit-rpath --audit --preload -
     --glibc-hwcaps-prepend --glibc-hwcaps-mask";
 
 /// A command line without what a loader that was called by name takes for itself.
-fn without_loader(mut arguments: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+pub(crate) fn without_loader(mut arguments: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     if !arguments
         .first()
         .is_some_and(|own| is_loader(file_name(own)))

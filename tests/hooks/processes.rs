@@ -176,9 +176,10 @@ fn a_jdk_tool_is_denied_unless_it_is_included() {
         "[jvm]\nagent_path = \"{}\"\n[processes]\ninclude = [\"jcmd\"]\n",
         scene.agent
     ));
-    // Without this, newer agents refuse to start in a JDK tool.
+    // Without this, newer agents refuse to start in a JDK tool. (The program has its own name: it is no `java`.)
+    let attributes = "-Dotel.resource.attributes=service.name=jcmd";
     let wanted = format!(
-        "{NAME}={} -Dotel.javaagent.enabled=true\n",
+        "{NAME}={} {attributes} -Dotel.javaagent.enabled=true\n",
         scene.injected()
     );
     assert_eq!(stdout(&ask(&scene, &tool, |_| {})), wanted);

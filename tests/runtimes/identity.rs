@@ -1,8 +1,10 @@
 //! Services that nobody has named arrive under the names of docs/service-names.md: real programs,
 //! started as they are in the field, with no configuration beyond an agent.
 
+use crate::php_servers::{self, Server};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::{Background, Scene, Sink, has, is_root, root, skip};
@@ -51,10 +53,14 @@ fn write(folder: &Path, files: &[(&str, &str)]) {
     }
 }
 
-/// Starts a program in a folder and waits for a span of it.
+/// Starts a program in a folder, waits for a span of it, and ends it with the processes that it has started.
 fn span_of(sink: &Sink, command: &mut Command) -> Value {
-    let _program = Background::start(command.stderr(Stdio::null()));
-    sink.wait_for("span", |span| Some(span.clone()))
+    let program = Background::start(command.stderr(Stdio::null()).process_group(0));
+    let span = sink.wait_for("span", |span| Some(span.clone()));
+    let group = format!("-{}", program.id());
+    let ended = Command::new("kill").args(["-KILL", "--", &group]).status();
+    assert!(ended.is_ok());
+    span
 }
 
 #[test]
@@ -274,6 +280,74 @@ fn php_services_have_the_name_of_their_application() {
     command.current_dir(scene.path("jobs")).arg("mailer.php");
     command.env("OTEL_SERVICE_NAME", "mine");
     assert_eq!(span_of(&sink, &mut command)["service"], "mine");
+}
+
+/// What a script finds of the name: nothing but the answer of `getenv`.
+const PAGE: &str = "<?php echo isset($_SERVER['OTEL_SERVICE_NAME']) ? 'told' : 'nothing', ' ', \
+                    shell_exec('printenv OTEL_SERVICE_NAME') ?: 'no child';";
+
+#[test]
+fn a_request_to_fpm_has_the_name_of_its_document_root() {
+    let Some(fpm) = php_servers::fpm() else {
+        skip!("no php-fpm");
+    };
+    let agent = root().join("tests/agents/php").canonicalize().unwrap();
+    let shop = ("DOCUMENT_ROOT", "/srv/shop/public");
+    let requests: [(&[(&str, &str)], &str); 7] = [
+        (&[shop], "shop"),
+        (&[("DOCUMENT_ROOT", "/usr/share/basket")], "basket"),
+        (&[("DOCUMENT_ROOT", "/var/www/html")], "unknown_service:php"),
+        (&[shop, ("OTEL_SERVICE_NAME", "mine")], "mine"),
+        (
+            &[shop, ("OTEL_RESOURCE_ATTRIBUTES", "service.name=theirs")],
+            "theirs",
+        ),
+        (&[], "unknown_service:php"),
+        (&[shop], "shop"),
+    ];
+    let served = |rules: &str, pool: &str, requests: &[(&[(&str, &str)], &str)]| {
+        let (scene, sink) = scene("php", &agent, rules);
+        write(scene.folder.path(), &[("page.php", PAGE)]);
+        let server = Server::fpm(&scene, scene.command(&fpm, "direct"), pool);
+        for (parameters, wanted) in requests {
+            let answer = server.get_with(&scene.path("page.php"), parameters);
+            // Who sets the variable finds it, and nobody else does.
+            let is_set = parameters
+                .iter()
+                .any(|(name, _)| *name == "OTEL_SERVICE_NAME");
+            let is_without = answer.ends_with("nothing no child");
+            assert_eq!(is_without, !is_set && pool.is_empty(), "{answer}");
+            let span = sink.wait_for("span", |span| Some(span.clone()));
+            assert_eq!(span["service"], *wanted, "{parameters:?}");
+        }
+    };
+    served("", "", &requests);
+    // All other sources are stronger.
+    served(
+        "[[rule]]\nservice_name = 'ours'\n",
+        "",
+        &[(&[shop], "ours")],
+    );
+    served("", "env[OTEL_SERVICE_NAME] = pool\n", &[(&[shop], "pool")]);
+    let off = "[[rule]]\nservice_name = 'off'\n";
+    served(off, "", &[(&[shop], "unknown_service:php")]);
+}
+
+#[test]
+fn a_request_to_apache_has_the_name_of_its_document_root() {
+    let Some((apache, module)) = php_servers::apache() else {
+        skip!("no apache2 with PHP's module");
+    };
+    let agent = root().join("tests/agents/php").canonicalize().unwrap();
+    let (scene, sink) = scene("php", &agent, "");
+    write(scene.folder.path(), &[("shop/public/page.php", PAGE)]);
+    let root = format!("DocumentRoot {}\n", scene.path("shop/public").display());
+    let start = || scene.command(&apache, "direct");
+    let server = Server::apache(&scene, start, &module, &root);
+    let answer = server.get(&scene.path("shop/public/page.php"));
+    assert!(answer.ends_with("nothing no child"), "{answer}");
+    let span = sink.wait_for("span", |span| Some(span.clone()));
+    assert_eq!(span["service"], "shop");
 }
 
 /// What systemd would have made: the process's own entry in /proc shows another control group.

@@ -60,6 +60,15 @@ $opentelemetry_injector = function () {
         if ($refusal) {
             getenv('OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_' . $refusal);
         } else {
+            // A server may serve many applications. Where nothing else names this one, its folder does. (Threads
+            // would share the answer.)
+            $servers = array('apache2handler', 'cgi-fcgi', 'fpm-fcgi', 'litespeed');
+            if (!PHP_ZTS && in_array(PHP_SAPI, $servers, true)) {
+                $root = getenv('CONTEXT_DOCUMENT_ROOT') ?: getenv('DOCUMENT_ROOT');
+                $attributes = (string) getenv('OTEL_RESOURCE_ATTRIBUTES');
+                $root = strpos($attributes, 'service.name=') === false ? $root : '';
+                getenv('OPENTELEMETRY_INJECTOR_BOOT_SERVICE_OF_' . $root);
+            }
             // The SDK looks here before it asks getenv, which has our attributes beside the user's.
             if (isset($_SERVER['OTEL_RESOURCE_ATTRIBUTES'])) {
                 $_SERVER['OTEL_RESOURCE_ATTRIBUTES'] = getenv('OTEL_RESOURCE_ATTRIBUTES');

@@ -29,6 +29,11 @@ pub const LOADED: &str = "OPENTELEMETRY_INJECTOR_BOOT_LOADED";
 /// ([`StoodDown`]), because getenv(3) takes a name and nothing else.
 pub const STOOD_DOWN: &str = "OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_";
 
+/// How the names begin by which PHP's boot file tells the document root of a request; the folder follows, or
+/// nothing where the user has named the service. The answer is the name of the service, and from then on
+/// that of `OTEL_SERVICE_NAME`, where nothing else names it.
+pub const SERVICE_OF: &str = "OPENTELEMETRY_INJECTOR_BOOT_SERVICE_OF_";
+
 /// PHP's boot file, which `auto_prepend_file` names.
 pub const PHP_PREPEND: &str = "php/prepend.php";
 

@@ -4,7 +4,7 @@
 use crate::config;
 use crate::matching::other_injectors;
 use crate::runtimes::{boot, dotnet, erlang, jvm, nodejs, php, python, ruby};
-use crate::settings::{self, declarative};
+use crate::settings::{self, declarative, resource_attributes};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
 
@@ -128,6 +128,8 @@ pub enum Watched<'n> {
     Setting(&'n str),
     /// A question of our own boot files; answered once an agent has been injected here.
     Question(boot::BootQuestion),
+    /// The folder of the application that is about to run, where each request may run another one.
+    ServiceOf(&'n [u8]),
     /// The boot files' word that the runtime has started.
     Started,
     /// The boot files' word that the agent has read its settings.
@@ -163,6 +165,9 @@ pub fn watched(name: &[u8]) -> Option<Watched<'_>> {
     if let Some(reason) = boot::StoodDown::from_name(name) {
         return Some(Watched::StoodDown(reason));
     }
+    if let Some(folder) = name.strip_prefix(boot::SERVICE_OF.as_bytes()) {
+        return Some(Watched::ServiceOf(folder));
+    }
     if let Some(question) = boot::BootQuestion::from_name(name) {
         return Some(Watched::Question(question));
     }
@@ -194,6 +199,9 @@ impl Watched<'_> {
         let configuration = &*config::of_process(configuration, runtime, process)?;
         match self {
             Self::Setting(name) => settings::value(name, original, runtime, process, configuration),
+            Self::ServiceOf(folder) => {
+                resource_attributes::name_of_folder(folder, runtime, process, configuration)
+            }
             Self::Question(question) => question.answer(runtime, process, configuration),
             _ => Err(Reason::NotActivated),
         }
@@ -217,6 +225,8 @@ mod tests {
             assert_eq!(watched(name.as_bytes()), Some(Watched::StoodDown(reason)));
         }
         assert_eq!(watched(b"OPENTELEMETRY_INJECTOR_BOOT_STOOD_DOWN_"), None);
+        let name = [boot::SERVICE_OF.as_bytes(), b"/srv/shop"].concat();
+        assert_eq!(watched(&name), Some(Watched::ServiceOf(b"/srv/shop")));
         for name in [&b"RUBY"[..], b"RUBYOPTS", b"PATH", b"", b"OTEL"] {
             assert_eq!(watched(name), None);
         }

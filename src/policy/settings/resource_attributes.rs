@@ -16,8 +16,8 @@ use crate::config::rules::SERVICE_NAME;
 use crate::matching::texts;
 use crate::settings::ByName;
 use crate::settings::declarative;
-use crate::settings::identity::Identity;
-use crate::{Configuration, Process, Runtime};
+use crate::settings::identity::{Identity, paths};
+use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
 
 /// The variable that holds the list.
@@ -98,12 +98,7 @@ pub fn derived(
     process: &impl Process,
     configuration: &Configuration,
 ) -> Identity {
-    let is_set = |name: &&str| {
-        process
-            .variable(name)
-            .is_some_and(|value| !value.is_empty())
-    };
-    if configuration.service_name == ServiceName::Off || declarative::VARIABLES.iter().any(is_set) {
+    if is_off(process, configuration) {
         return Identity::default();
     }
     let mut identity = Identity::derive(runtime, process, is_named);
@@ -111,6 +106,36 @@ pub fn derived(
         identity.name = None;
     }
     identity
+}
+
+/// The name of the service whose document root is `folder`, for servers that serve many.
+///
+/// # Errors
+/// Something else names it, no name is wanted, or the folder tells none.
+pub fn name_of_folder(
+    folder: &[u8],
+    runtime: Runtime,
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Result<Vec<u8>, Reason> {
+    let user = process.variable(VARIABLE).unwrap_or_default();
+    let merged = merge(&user, false, runtime, process, configuration).unwrap_or(user);
+    if has_name(&merged, process, configuration) || is_off(process, configuration) {
+        return Err(Reason::SetByUser);
+    }
+    let told = paths::of_folder(folder, "document root");
+    told.map(|told| told.value.into_bytes())
+        .ok_or(Reason::NotActivated)
+}
+
+/// Whether names are not to be derived, or a file tells the agent everything.
+fn is_off(process: &impl Process, configuration: &Configuration) -> bool {
+    let is_set = |name: &&str| {
+        process
+            .variable(name)
+            .is_some_and(|value| !value.is_empty())
+    };
+    configuration.service_name == ServiceName::Off || declarative::VARIABLES.iter().any(is_set)
 }
 
 /// The user's list with what the process's environment tells behind it.
@@ -358,6 +383,41 @@ mod tests {
             merged("", &variables, &Configuration::default()),
             "a=x%20y,b=,service.name=two%20words,service.version=1.0%2Bbuild%2C2"
         );
+    }
+
+    #[test]
+    fn a_document_root_names_what_has_no_other_name() {
+        let name = |folder: &str, process: &Fixture, configuration: &Configuration| {
+            let name = name_of_folder(folder.as_bytes(), Runtime::Php, process, configuration);
+            name.ok().and_then(|name| String::from_utf8(name).ok())
+        };
+        let mut process = Fixture {
+            executable: "/usr/sbin/php-fpm8.2".into(),
+            arguments: ["php-fpm: pool www".into()].into(),
+            ..Fixture::default()
+        };
+        let nothing = Configuration::default();
+        for (folder, wanted) in [
+            ("/srv/shop/public", Some("shop")),
+            ("/usr/share/roundcube", Some("roundcube")),
+            ("/var/www/vhosts/example.com/httpdocs/", Some("example.com")),
+            ("/var/www/html", None),
+            ("/home/alice/public_html", None),
+            ("", None),
+        ] {
+            assert_eq!(name(folder, &process, &nothing).as_deref(), wanted);
+        }
+        let named = configuration(&[("service.name", "ours")]);
+        assert_eq!(name("/srv/shop", &process, &named), None);
+        let mut off = Configuration::default();
+        off.service_name = ServiceName::Off;
+        assert_eq!(name("/srv/shop", &process, &off), None);
+        let variables = &mut process.variables;
+        variables.insert(VARIABLE.into(), "a=b,service.name=theirs".into());
+        assert_eq!(name("/srv/shop", &process, &nothing), None);
+        process.variables.clear();
+        process.arguments = ["php-fpm: pool basket".into()].into();
+        assert_eq!(name("/srv/shop", &process, &nothing), None);
     }
 
     #[test]

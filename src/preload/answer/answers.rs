@@ -18,6 +18,7 @@ use core::ffi::{CStr, c_char};
 use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use opentelemetry_injector_policy::config::rules::SERVICE_NAME;
 use opentelemetry_injector_policy::reason::Lossy;
 use opentelemetry_injector_policy::runtimes::boot::{self, StoodDown};
 use opentelemetry_injector_policy::settings::added;
@@ -45,6 +46,15 @@ static ANSWERS: AtomicPtr<Answer> = AtomicPtr::new(ptr::null_mut());
 const MOST_ANSWERS: usize = 1000;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// How many document roots are looked at in a process: clients may be able to choose them.
+const MOST_FOLDERS: usize = 100;
+
+static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+
+/// The name of the service that the running request belongs to, where nothing else names it; null otherwise. Only
+/// PHP's boot file sets it, and only where no other thread serves a request.
+static SERVICE: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 
 static CONFIGURATION: AtomicPtr<Configuration> = AtomicPtr::new(ptr::null_mut());
 
@@ -85,18 +95,22 @@ pub struct Question<'n> {
 pub fn answer(question: Question<'_>) -> *const c_char {
     // Without one the hook is there for a trace session alone.
     if configuration().is_none() || !is_answered(question.watched, question.original) {
-        return question.original;
+        return of_request(question);
     }
     let newest = ANSWERS.load(Ordering::Acquire);
     let value = match find(newest, ptr::null(), question) {
         Some(answer) => answer.value,
         None if COUNT.load(Ordering::Relaxed) >= MOST_ANSWERS => ptr::null(),
+        None if is_one_more_folder(question.watched) => ptr::null(),
         None => attempt(|| compute(question, newest))
             .flatten()
             .unwrap_or(ptr::null()),
     };
+    if let Watched::ServiceOf(_) = question.watched {
+        SERVICE.store(value.cast_mut(), Ordering::Release);
+    }
     if value.is_null() {
-        return question.original;
+        return of_request(question);
     }
     if let Watched::Activation(variable) = question.watched {
         if variable == Variable::PhpIniScanDir && !watches_php(question) {
@@ -109,6 +123,24 @@ pub fn answer(question: Question<'_>) -> *const c_char {
         }
     }
     value
+}
+
+/// Whether a document root is one too many.
+fn is_one_more_folder(watched: Watched<'_>) -> bool {
+    matches!(watched, Watched::ServiceOf(_))
+        && FOLDERS.fetch_add(1, Ordering::Relaxed) >= MOST_FOLDERS
+}
+
+/// What is answered where no answer of ours is: the original, or what the running request is called.
+fn of_request(question: Question<'_>) -> *const c_char {
+    match question.watched {
+        Watched::Setting(SERVICE_NAME)
+            if question.original.is_null() && !STATE.has_stood_down() =>
+        {
+            SERVICE.load(Ordering::Acquire)
+        }
+        _ => question.original,
+    }
 }
 
 /// Whether the object takes part in the requests of the PHP that asks: without that nobody could tell
@@ -150,7 +182,7 @@ fn is_answered(watched: Watched<'_>, original: *const c_char) -> bool {
             false
         }
         Watched::Setting(_) if !original.is_null() && STATE.is_agent_loaded() => false,
-        Watched::Question(_) => STATE.activated().is_some(),
+        Watched::ServiceOf(_) | Watched::Question(_) => STATE.activated().is_some(),
         Watched::Setting(name) => STATE.activated().is_some_and(|runtime| {
             let is_early = boot::asks_for_settings_itself(runtime) && !STATE.has_started();
             let is_configured = |c| settings::is_configured(name, runtime, c);

@@ -57,7 +57,7 @@ fn memory_that_the_kernel_refuses_is_asked_for_again() {
 }
 
 /// What the object takes of the address space, in bytes, and more than it takes of writable memory.
-const OURS: u64 = 450_000;
+const OURS: u64 = 500_000;
 
 /// How the loader ends a program that it cannot load.
 const LOADER_REFUSES: i32 = 127;

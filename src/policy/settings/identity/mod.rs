@@ -121,6 +121,11 @@ pub fn is_left_to_agent(runtime: Runtime, process: &impl Process) -> bool {
     runtime == Runtime::Jvm && jvm::is_left_to_agent(process)
 }
 
+/// Whether the process serves requests of many applications, each of which has a name of its own.
+pub fn has_many_services(runtime: Runtime, process: &impl Process) -> bool {
+    runtime == Runtime::Php && php::is_server(process)
+}
+
 fn of_runtime(runtime: Runtime, process: &impl Process) -> Option<Named> {
     let only_name = |name: Told| (name, None);
     match runtime {

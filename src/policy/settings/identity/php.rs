@@ -26,14 +26,10 @@ pub fn named(process: &impl Process) -> Option<Named> {
         let pool = pool.split(|byte| *byte == b'\0').next().unwrap_or_default();
         return Some((Told::new(names::usable(pool)?, "FPM's pool", pool), None));
     }
-    // A server may serve many applications: what it runs first must not name the others.
-    let program = file_name(process.executable());
-    if !program.starts_with(b"php")
-        || program.starts_with(b"php-fpm")
-        || own_name.starts_with(b"php-fpm")
-    {
+    if is_server(process) {
         return None;
     }
+    let program = file_name(process.executable());
     let reader = Reader::new(process);
     let folder_of = |option: &[u8]| {
         let at = arguments.iter().position(|argument| argument == option)?;
@@ -70,6 +66,16 @@ pub fn named(process: &impl Process) -> Option<Named> {
             alone()
         }
     })
+}
+
+/// Whether the process serves requests. It may serve many applications: what it runs first must not name the
+/// others.
+pub fn is_server(process: &impl Process) -> bool {
+    let program = file_name(process.executable());
+    let own_name = process.first_argument();
+    !program.starts_with(b"php")
+        || program.starts_with(b"php-fpm")
+        || own_name.starts_with(b"php-fpm")
 }
 
 fn position(path: &[u8], part: &[u8]) -> Option<usize> {

@@ -58,13 +58,18 @@ const MOD_WSGI: &[u8] = b"(wsgi:";
 
 /// The name of what a Python process runs.
 pub fn name(process: &impl Process) -> Option<Told> {
-    let arguments = process.arguments();
-    match CommandLine::parse(&arguments, is_program(process)).program {
+    name_of(&process.arguments(), is_program(process), process)
+}
+
+/// What a command line tells that was started in the working directory and environment of `process`.
+/// `is_python`: whatever its first word is, it is Python's own program.
+pub fn name_of(arguments: &[Vec<u8>], is_python: bool, process: &impl Process) -> Option<Told> {
+    match CommandLine::parse(arguments, is_python).program {
         Program::Code(_) => None,
-        Program::Module(module) => of_program_at(module, true, &arguments, process),
-        Program::Script(script) => of_program_at(script, false, &arguments, process),
+        Program::Module(module) => of_program_at(module, true, arguments, process),
+        Program::Script(script) => of_program_at(script, false, arguments, process),
         // A server with a Python inside.
-        Program::Unknown if is_uwsgi(&arguments) => {
+        Program::Unknown if is_uwsgi(arguments) => {
             let (own, rest) = arguments.split_first()?;
             of_known(file_name(own), own, rest, process)?
         }

@@ -1,6 +1,6 @@
 //! Where a service's name comes from: the command shows it.
 
-use super::{Evidence, is_left_to_agent};
+use super::{Evidence, has_many_services, is_left_to_agent};
 use crate::config;
 use crate::config::ServiceName;
 use crate::config::rules::{self, Place, SERVICE_NAME};
@@ -26,6 +26,8 @@ pub enum Source {
     Derived(Evidence),
     /// The agent, which finds a better one.
     Agent,
+    /// Each request, by its document root.
+    Requests,
     /// Nobody: none is derived.
     Off,
     /// Nobody: nothing tells one.
@@ -41,6 +43,7 @@ impl fmt::Display for Source {
             Self::Configuration => f.write_str("the configuration"),
             Self::Derived(evidence) => evidence.fmt(f),
             Self::Agent => f.write_str("left to the agent, which looks for a name itself"),
+            Self::Requests => f.write_str("the document root of each request tells it"),
             Self::Off => f.write_str("none is derived"),
             Self::Nobody => f.write_str("nothing tells a name"),
         }
@@ -92,6 +95,7 @@ pub fn service_name(
         Some(told) => (Some(told.value), Source::Derived(told.evidence)),
         None if applied.service_name == ServiceName::Off => (None, Source::Off),
         None if is_left_to_agent(runtime, process) => (None, Source::Agent),
+        None if has_many_services(runtime, process) => (None, Source::Requests),
         None => (None, Source::Nobody),
     }
 }

@@ -7,13 +7,11 @@
 use super::{Named, Told, python};
 use crate::matching::texts;
 use crate::matching::tools::{self, By};
-use crate::process::file_name;
+use crate::process::{file_name, without_loader};
 use crate::runtimes::python::command_line::{CommandLine, Program};
 use crate::runtimes::python::is_program;
 use crate::{Process, Runtime};
 use alloc::string::ToString;
-use alloc::vec::Vec;
-use core::ffi::CStr;
 
 /// How far up the application is looked for: a pool's process of a worker of a server that reloads.
 const MOST_ANCESTORS: usize = 3;
@@ -60,12 +58,7 @@ fn is_started(code: &[u8]) -> bool {
 /// The name of the service that has started such a process.
 pub fn named(process: &impl Process) -> Option<Named> {
     for above in 0..MOST_ANCESTORS {
-        let command_line = process.ancestor(above)?;
-        let ancestor = Ancestor {
-            process,
-            command_line,
-        };
-        let arguments = ancestor.arguments();
+        let arguments = without_loader(process.ancestor(above)?);
         let program = CommandLine::parse(&arguments, false).program;
         if is_helpers(program) {
             continue;
@@ -73,7 +66,7 @@ pub fn named(process: &impl Process) -> Option<Named> {
         if is_no_service(program) {
             return None;
         }
-        let told = python::name(&ancestor)?;
+        let told = python::name_of(&arguments, false, process)?;
         let detail = told.evidence.to_string();
         return Some((Told::new(told.value, "the parent's", detail), None));
     }
@@ -90,66 +83,12 @@ fn is_no_service(program: Program<'_>) -> bool {
     texts::has(SUPERVISORS, file_name(text)) || tools::kind(Runtime::Python, by, text).is_some()
 }
 
-/// An ancestor: its own command line, and all else of the process itself. It is a Python if its command line says
-/// so, whatever the process is.
-struct Ancestor<'p, P> {
-    process: &'p P,
-    command_line: Vec<Vec<u8>>,
-}
-
-impl<P: Process> Process for Ancestor<'_, P> {
-    fn executable(&self) -> &[u8] {
-        b""
-    }
-    fn started_as(&self) -> &[u8] {
-        b""
-    }
-    fn command_line(&self) -> Vec<Vec<u8>> {
-        self.command_line.clone()
-    }
-    fn ancestor(&self, _above: usize) -> Option<Vec<Vec<u8>>> {
-        None
-    }
-    fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        self.process.variable(name)
-    }
-    fn is_readable_file(&self, path: &[u8]) -> bool {
-        self.process.is_readable_file(path)
-    }
-    fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
-        self.process.content(path)
-    }
-    fn working_directory(&self) -> Vec<u8> {
-        self.process.working_directory()
-    }
-    fn control_groups(&self) -> Vec<u8> {
-        self.process.control_groups()
-    }
-    fn user(&self) -> Option<u32> {
-        self.process.user()
-    }
-    fn is_folder(&self, path: &[u8]) -> bool {
-        self.process.is_folder(path)
-    }
-    fn is_absent(&self, path: &[u8]) -> bool {
-        self.process.is_absent(path)
-    }
-    fn boot_folder(&self) -> &[u8] {
-        self.process.boot_folder()
-    }
-    fn loaded(&self, _is_wanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-        None
-    }
-    fn exports(&self, _function: &CStr) -> bool {
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::process::fixture::Fixture;
     use alloc::string::String;
+    use alloc::vec::Vec;
 
     const SPAWN: &str = "python3 -c \
         from·multiprocessing.spawn·import·spawn_main;·spawn_main(tracker_fd=5,·pipe_handle=7) \
