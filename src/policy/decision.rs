@@ -12,6 +12,7 @@ use crate::config::{overrides, rules, sources};
 use crate::matching::{glob::Effort, tools};
 use crate::runtimes::default_agents;
 use crate::{Configuration, Files, Process, Reason, Runtime};
+use alloc::boxed::Box;
 use alloc::string::String;
 
 /// Makes every check that comes before the hook, in this order: kill switch, reading the configuration, and
@@ -26,7 +27,7 @@ pub fn prepare(
     process: &impl Process,
     files: &impl Files,
     configured: impl FnOnce(&[u8], &Configuration),
-) -> Result<Configuration, Reason> {
+) -> Result<Box<Configuration>, Reason> {
     overrides::kill_switch(process)?;
     let path = overrides::configuration_path(process);
     let configuration = sources::load_for(process, files, &path)?;
@@ -45,7 +46,7 @@ pub fn prepare_at_start(
     process: &impl Process,
     files: &impl Files,
     configured: impl FnOnce(&[u8], &Configuration),
-) -> Result<Configuration, Reason> {
+) -> Result<Box<Configuration>, Reason> {
     if Runtime::at_start(process).is_some() {
         return prepare(process, files, configured);
     }
@@ -67,7 +68,7 @@ pub fn prepare_at_start(
 ///
 /// # Errors
 /// As [`prepare`].
-pub fn complete(process: &impl Process, files: &impl Files) -> Result<Configuration, Reason> {
+pub fn complete(process: &impl Process, files: &impl Files) -> Result<Box<Configuration>, Reason> {
     prepare(process, files, |_, _| {})
 }
 

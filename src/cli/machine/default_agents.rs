@@ -15,7 +15,7 @@ pub fn load(path: &[u8]) -> Result<Configuration, Reason> {
         may_lack_its_file(path, configuration)
     })?;
     name(&mut configuration);
-    Ok(configuration)
+    Ok(*configuration)
 }
 
 /// Lets a configuration name the agents that are there, where it says nothing of them.

@@ -6,7 +6,7 @@ use crate::config::overrides::DEFAULT_CONFIGURATION;
 use crate::process::directory;
 use crate::runtimes::default_agents;
 use crate::{Configuration, Process, Reason, Runtime};
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 /// The largest configuration file that is read, in bytes.
@@ -99,7 +99,7 @@ pub fn load(
     files: &impl Files,
     path: &[u8],
     is_enough: impl FnOnce(&Configuration) -> bool,
-) -> Result<Configuration, Reason> {
+) -> Result<Box<Configuration>, Reason> {
     load_all(files, path, &Places::beside(path), |_| false, is_enough)
 }
 
@@ -112,7 +112,7 @@ pub fn load_for(
     process: &impl Process,
     files: &impl Files,
     path: &[u8],
-) -> Result<Configuration, Reason> {
+) -> Result<Box<Configuration>, Reason> {
     let override_by = |configuration: &mut Configuration| variables::take(process, configuration);
     let has_agent = |configuration: &Configuration| {
         let runtime = Runtime::at_start(process);
@@ -133,8 +133,8 @@ fn load_all(
     places: &Places,
     override_by: impl FnOnce(&mut Configuration) -> bool,
     is_enough: impl FnOnce(&Configuration) -> bool,
-) -> Result<Configuration, Reason> {
-    let (mut configuration, mut words) = (Configuration::default(), Words::default());
+) -> Result<Box<Configuration>, Reason> {
+    let (mut configuration, mut words) = (Box::<Configuration>::default(), Words::default());
     let others = libotelinject::read(files, places, &mut configuration, &mut words)?;
     let own = load_one(files, path, &mut configuration, &mut words);
     let is_missing = own.as_ref().is_err_and(|reason| is_missing(reason, path));
@@ -159,8 +159,8 @@ pub fn load_part(
     process: &impl Process,
     files: &impl Files,
     path: &[u8],
-) -> Result<Configuration, Reason> {
-    let mut configuration = Configuration::default();
+) -> Result<Box<Configuration>, Reason> {
+    let mut configuration = Box::<Configuration>::default();
     let mut words = Words::default();
     match load_one(files, path, &mut configuration, &mut words) {
         Ok(()) => load_drop_ins(files, path, &mut configuration, &mut words)?,

@@ -1,5 +1,6 @@
 //! How names, paths and command lines are matched.
 
+pub mod beginnings;
 pub mod command_line;
 pub mod commands;
 pub mod glob;

@@ -5,6 +5,7 @@
 //! This is the one table for all runtimes. To instrument a tool, name it in `processes.include` if its
 //! executable identifies it, otherwise in `processes.include_arguments`.
 
+use crate::matching::beginnings::Beginnings;
 use crate::matching::{glob, texts};
 use crate::process::file_name;
 use crate::{Configuration, Reason, Runtime};
@@ -274,9 +275,24 @@ pub fn kind(runtime: Runtime, by: By, text: &[u8]) -> Option<&'static str> {
 
 /// What kind of tool an executable is, by its path, whatever runtime is in it.
 pub fn executable(path: &[u8]) -> Option<&'static str> {
+    // Every program that starts comes here.
+    if !BEGINNINGS.may_have(file_name(path)) {
+        return None;
+    }
     let mut runtimes = Runtime::ALL.into_iter();
     runtimes.find_map(|runtime| kind(runtime, By::Executable, path))
 }
+
+/// How the names of executables in the tables begin.
+static BEGINNINGS: Beginnings = {
+    let mut beginnings = Beginnings::none();
+    let mut runtime = 0;
+    while runtime < Runtime::ALL.len() {
+        beginnings.add(table(Runtime::ALL[runtime], By::Executable));
+        runtime += 1;
+    }
+    beginnings
+};
 
 /// Leaves a tool alone, unless the configuration itself says by `processes.include_arguments` which
 /// command lines are wanted.
@@ -434,6 +450,18 @@ mod tests {
             ),
         ] {
             assert!(is_tool(runtime, by, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_executable_of_the_tables_is_recognised() {
+        for runtime in Runtime::ALL {
+            for (kind, patterns) in texts::rows(table(runtime, By::Executable)) {
+                for pattern in texts::words(patterns) {
+                    let path = ["/usr/bin/", &pattern.replace('*', "8")].concat();
+                    assert_eq!(executable(path.as_bytes()), Some(kind), "{path}");
+                }
+            }
         }
     }
 

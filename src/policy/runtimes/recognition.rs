@@ -20,6 +20,21 @@ pub enum Proof {
     Included,
 }
 
+/// Whether a name begins with the same two letters as that of a launcher ([`Runtime::launches`]).
+fn begins_like_a_launcher(name: &[u8]) -> bool {
+    matches!(
+        name,
+        [b'j', b'a', ..]
+            | [b'n', b'o', ..]
+            | [b'p', b'y' | b'h', ..]
+            | [b'r', b'u', ..]
+            | [b'l', b's', ..]
+            | [b'e', b'r', ..]
+            | [b'b', b'e', ..]
+            | [b'd', b'o', ..]
+    )
+}
+
 impl Runtime {
     /// What proves that a process runs this runtime: the name of its executable, a loaded library, a function that
     /// the executable exports, or `processes.include`. This is expensive, so it is called only when a process
@@ -98,6 +113,10 @@ impl Runtime {
             .strip_prefix(b".")
             .and_then(|name| name.strip_suffix(b"-wrapped"));
         let name = wrapped.unwrap_or(name);
+        // Every program that starts comes here, and most names end here.
+        if !begins_like_a_launcher(name) {
+            return false;
+        }
         let is_version = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
         let versions_of = |names: &'static str| {
             let mut rests = texts::words(names).filter_map(|own| name.strip_prefix(own.as_bytes()));

@@ -297,7 +297,7 @@ fn complete(
         Watched::Activation(variable) if configuration.is_partial && is_wanted(variable) => {
             let complete = decision::complete(host, &FilesOfAnswer)?;
             keep();
-            let complete = Box::leak(Box::new(complete));
+            let complete = Box::leak(complete);
             replace(complete);
             Ok(complete)
         }

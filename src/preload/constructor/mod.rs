@@ -79,7 +79,7 @@ fn inject(start: &AtStart, host: &Host, report: &mut Report) -> Result<(), Reaso
         })?;
     // The configuration lives as long as the hooks, whatever happens from here on.
     keep();
-    let configuration = Box::leak(Box::new(configuration));
+    let configuration = Box::leak(configuration);
     answers::configure(configuration);
     loaded_objects::find_own_path(start);
     if session::is_on() {

@@ -3,7 +3,7 @@
 use crate::constructor::at_start::AtStart;
 use crate::entry::machine::{self, PATCH_LENGTH};
 use crate::entry::machine_code;
-use crate::hook::elf::Function;
+use crate::hook::elf::{Function, Image};
 use crate::hook::loaded_objects::{self, Libc};
 use crate::session;
 use crate::sys::{environment, kernel};
@@ -140,11 +140,14 @@ fn write_through_proc(patches: &[Patch]) -> bool {
     false
 }
 
-/// Whether a function of libc's, which may be read, jumps to where another one begins.
-fn jumps(function: Function, target: usize) -> bool {
-    // SAFETY: `hook` asks only for functions that may be read (`is_readable`), and libc is never unloaded.
-    let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
-    machine::jumps_to(code, function.address, target)
+/// Whether a function of libc's can be read, and jumps to where another one begins.
+pub fn jumps(libc: &Image<'_>, function: Function, target: usize) -> bool {
+    libc.is_readable(function) && {
+        // SAFETY: `is_readable` has found the whole function in a readable segment of libc, which is never
+        // unloaded.
+        let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
+        machine::jumps_to(code, function.address, target)
+    }
 }
 
 /// Whether other threads exist, which may be inside a function that is to be patched.
@@ -196,7 +199,8 @@ pub fn hook(start: &AtStart, mut hooked: impl FnMut(&str, usize)) -> Result<(), 
     let secure_getenv = libc.image.function(c"secure_getenv");
     // glibc's ends in a jump to getenv: one page of libc's less to copy in every process. A trace tells the
     // two apart.
-    let asks_getenv = |function: &Function| !session::is_on() && jumps(*function, getenv.address);
+    let asks_getenv =
+        |function: &Function| !session::is_on() && jumps(&libc.image, *function, getenv.address);
     let secure_getenv = secure_getenv.filter(|function| libc.image.is_readable(*function));
     let secure_getenv = secure_getenv.filter(|function| !asks_getenv(function));
     let entry = machine_code::secure_entry as *const () as usize;

@@ -50,7 +50,7 @@ pub struct Image<'a> {
     tables: Tables,
 }
 
-/// The addresses of the tables as they stand in the dynamic section; `None` where there is none.
+/// The addresses of the tables; `None` where there is none. (The name is an offset in the strings.)
 #[derive(Default)]
 struct Tables {
     strings: Option<usize>,
@@ -171,8 +171,25 @@ impl<'a> Image<'a> {
         let entries = entries.iter().take_while(|[tag, _]| *tag != DT_NULL);
         let mut tables = Tables::default();
         entries.for_each(|entry| tables.take(*entry));
-        image.tables = tables;
+        image.tables = image.found(&tables)?;
         Some(image)
+    }
+
+    /// The tables where they lie in memory; `None` if one that is needed lies nowhere.
+    fn found(&self, told: &Tables) -> Option<Tables> {
+        let find = |table: Option<usize>| match table {
+            Some(table) => self.resolve(table).map(Some),
+            None => Some(None),
+        };
+        let hash = told.hash.filter(|_| told.gnu_hash.is_none());
+        Some(Tables {
+            strings: find(told.strings)?,
+            symbols: find(told.symbols)?,
+            gnu_hash: find(told.gnu_hash)?,
+            hash: find(hash)?,
+            versions: find(told.versions)?,
+            name: told.name,
+        })
     }
 
     /// Whether the object calls itself so (DT_SONAME).
@@ -217,8 +234,8 @@ impl<'a> Image<'a> {
     /// A symbol's type, address and size.
     fn symbol(&self, name: &CStr) -> Option<(u8, usize, usize)> {
         let index = match self.tables.gnu_hash {
-            Some(table) => self.by_gnu_hash(self.resolve(table)?, name),
-            None => self.by_hash(self.resolve(self.tables.hash?)?, name),
+            Some(table) => self.by_gnu_hash(table, name),
+            None => self.by_hash(self.tables.hash?, name),
         }?;
         let symbol = self.symbol_at(index)?;
         let address = self.base.wrapping_add(symbol.st_value as usize);
@@ -291,7 +308,6 @@ impl<'a> Image<'a> {
             return Some(false);
         }
         if let Some(versions) = self.tables.versions {
-            let versions = self.resolve(versions)?;
             let place = versions.checked_add(index.checked_mul(size_of::<u16>())?)?;
             if *self.slice::<u16>(place, 1)?.first()? & HIDDEN != 0 {
                 return Some(false);
@@ -301,14 +317,16 @@ impl<'a> Image<'a> {
     }
 
     fn symbol_at(&self, index: usize) -> Option<&Symbol> {
-        let table = self.resolve(self.tables.symbols?)?;
-        let place = table.checked_add(index.checked_mul(size_of::<Symbol>())?)?;
+        let place = self
+            .tables
+            .symbols?
+            .checked_add(index.checked_mul(size_of::<Symbol>())?)?;
         self.slice(place, 1)?.first()
     }
 
     /// A string of the string table.
     fn string(&self, offset: usize) -> Option<&CStr> {
-        let address = self.resolve(self.tables.strings?)?.checked_add(offset)?;
+        let address = self.tables.strings?.checked_add(offset)?;
         let rest = self.segment(address, 1, PF_R)?;
         CStr::from_bytes_until_nul(self.slice(address, rest)?).ok()
     }

@@ -5,7 +5,8 @@
 //! files are read.
 
 use crate::constructor::at_start::AtStart;
-use crate::hook::loaded_objects;
+use crate::hook::direct;
+use crate::hook::loaded_objects::{self, Libc};
 use crate::sys::kernel::{self, Descriptor};
 use alloc::ffi::CString;
 use alloc::vec::Vec;
@@ -18,7 +19,18 @@ use opentelemetry_injector_policy::config::sources::{
 };
 use opentelemetry_injector_policy::formats::directory_records::collect_names;
 
-type Fstat = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
+/// How the process's libc asks for the status of an open file.
+#[derive(Clone, Copy)]
+enum Fstat {
+    /// fstat(2).
+    ByDescriptor,
+    /// newfstatat(2) with an empty path.
+    ByEmptyPath,
+    /// By a function of its own, whose call is not known: `fstat` and `errno`.
+    Function(FstatFunction, Errno),
+}
+
+type FstatFunction = unsafe extern "C" fn(c_int, *mut libc::stat) -> c_int;
 type Errno = unsafe extern "C" fn() -> *mut c_int;
 
 /// How much of a directory is read at once, in bytes.
@@ -27,8 +39,7 @@ const RECORDS: usize = 2048;
 /// The file system as this process sees it in the constructor.
 pub struct FileSystem<'s> {
     start: &'s AtStart,
-    /// libc's `fstat` and its `errno`, where it has them.
-    fstat: OnceCell<Option<(Fstat, Errno)>>,
+    fstat: OnceCell<Fstat>,
 }
 
 /// The content of a regular file, for an answer.
@@ -142,40 +153,63 @@ impl<'s> FileSystem<'s> {
     /// fstat(2) in the way of this process's libc, whose loader has made that very call: fstat itself
     /// or newfstatat. A filter may kill the process for the other (seccomp(2)).
     fn status(&self, file: &Descriptor) -> Result<libc::stat, FileProblem> {
-        // glibc exports it since 2.33; before, its loader made the first of the two, as ours does.
-        let Some((fstat, errno)) = self.fstat.get_or_init(|| libcs_fstat(self.start)) else {
-            return kernel::status(file.number()).map_err(problem);
-        };
-        let mut status = MaybeUninit::<libc::stat>::uninit();
-        // SAFETY: the address of this thread's `errno` (errno(3)).
-        let errno = unsafe { errno() };
-        // SAFETY: `errno` points to this thread's `errno`. It is saved, because the host must not see a change if a
-        // filter lets the call fail.
-        let before = unsafe { *errno };
-        // SAFETY: room for the structure.
-        let outcome = unsafe { fstat(file.number(), status.as_mut_ptr()) };
-        // SAFETY: as above.
-        unsafe { *errno = before };
-        if outcome == 0 {
-            // SAFETY: the call filled the structure.
-            Ok(unsafe { status.assume_init() })
-        } else {
-            Err(FileProblem::NotPermitted)
+        match self.fstat.get_or_init(|| Fstat::of_libc(self.start)) {
+            Fstat::ByDescriptor => kernel::status(file.number()).map_err(problem),
+            Fstat::ByEmptyPath => kernel::status_of_open(file).map_err(problem),
+            // SAFETY: these are libc's own.
+            Fstat::Function(fstat, errno) => unsafe { status_by(*fstat, *errno, file) },
         }
     }
 }
 
-fn libcs_fstat(start: &AtStart) -> Option<(Fstat, Errno)> {
-    let libc = &start.libc()?.image;
-    let fstat = loaded_objects::address(libc, c"fstat")?;
-    let errno = loaded_objects::address(libc, c"__errno_location")?;
-    // SAFETY: fstat(3) and errno(3) have these signatures.
-    Some(unsafe {
-        (
-            mem::transmute::<usize, Fstat>(fstat),
-            mem::transmute::<usize, Errno>(errno),
-        )
-    })
+impl Fstat {
+    /// glibc exports `fstat` since 2.33; before, its loader made the call of that name. Up to 2.38, `fstat` is a
+    /// jump to `fstatat` (sysdeps/unix/sysv/linux/fstat64.c). Any other `fstat`, such as musl's, is called.
+    fn of_libc(start: &AtStart) -> Self {
+        Self::exported(start).unwrap_or(Self::ByDescriptor)
+    }
+
+    fn exported(start: &AtStart) -> Option<Self> {
+        let Libc { image, is_glibc } = start.libc()?;
+        let fstat = image.function(c"fstat")?;
+        let fstatat = image.function(c"fstatat").filter(|_| *is_glibc);
+        if fstatat.is_some_and(|fstatat| direct::jumps(image, fstat, fstatat.address)) {
+            return Some(Self::ByEmptyPath);
+        }
+        let errno = loaded_objects::address(image, c"__errno_location")?;
+        // SAFETY: fstat(3) and errno(3) have these signatures.
+        Some(unsafe {
+            Self::Function(
+                mem::transmute::<usize, FstatFunction>(fstat.address),
+                mem::transmute::<usize, Errno>(errno),
+            )
+        })
+    }
+}
+
+/// # Safety
+/// The functions are libc's `fstat` and `__errno_location`.
+unsafe fn status_by(
+    fstat: FstatFunction,
+    errno: Errno,
+    file: &Descriptor,
+) -> Result<libc::stat, FileProblem> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the address of this thread's `errno` (errno(3)).
+    let errno = unsafe { errno() };
+    // SAFETY: `errno` points to this thread's `errno`. It is saved, because the host must not see a change if a
+    // filter lets the call fail.
+    let before = unsafe { *errno };
+    // SAFETY: room for the structure.
+    let outcome = unsafe { fstat(file.number(), status.as_mut_ptr()) };
+    // SAFETY: as above.
+    unsafe { *errno = before };
+    if outcome == 0 {
+        // SAFETY: the call filled the structure.
+        Ok(unsafe { status.assume_init() })
+    } else {
+        Err(FileProblem::NotPermitted)
+    }
 }
 
 fn open(path: &[u8], flags: libc::c_int) -> Result<Descriptor, FileProblem> {
