@@ -16,13 +16,19 @@ fn main() {
     let scene = Scene::new();
     let mut variants = variants(&scene);
     let gum = variants.pop_if(|variant| variant.name.ends_with("gum"));
-    exec(&scene, rounds(3000), &variants);
+    let title = "One exec of an empty program";
+    exec(title, &scene, rounds(3000), &variants);
     // Apart: what Gum leaves in the caches would be charged to whichever comes next.
     if let Some(gum) = gum {
         variants.truncate(2);
         variants.push(gum);
-        exec(&scene, rounds(1000), &variants);
+        exec(title, &scene, rounds(1000), &variants);
     }
+    variants.truncate(2);
+    variants.extend(ruled(&scene, "jvm", &scene.agent));
+    let title = "One exec of an empty program that is not injected, with rules";
+    exec(title, &scene, rounds(2000), &variants);
+    named(rounds(400));
     getenv(&scene, rounds(30).max(3));
     threads(&scene, rounds(30).max(3));
     refused(&scene, rounds(30).max(3));
@@ -125,7 +131,100 @@ impl Samples {
     }
 }
 
-fn exec(scene: &Scene, rounds: usize, variants: &[Variant]) {
+/// The object with its hooks in place, and without and with rules and derived names. No rule matches.
+fn ruled(scene: &Scene, section: &str, agent: &str) -> Vec<Variant> {
+    let rules = |matches: [&str; 4]| {
+        let rules = (0..20).map(|index| {
+            let matched = matches[index % 4];
+            format!("[[rule]]\nmatch = {{ {matched} }}\nservice_name = 'shop-{index}'\n")
+        });
+        rules.collect::<String>()
+    };
+    let plain = [
+        "runtime = 'erlang'",
+        "arguments = '*shop*.jar'",
+        "environment = { STAGE = 'canary-*' }",
+        "executable = 'beam*', arguments = 'x'",
+    ];
+    let asking = [
+        "unit = 'shop-*.service'",
+        "working_directory = '/srv/shop/*'",
+        "user = 'shop'",
+        "executable = '/opt/shop/*'",
+    ];
+    let rows = [
+        (
+            "names off",
+            "service_name = 'off'\n".to_owned(),
+            String::new(),
+        ),
+        ("names derived", String::new(), String::new()),
+        ("20 rules on the command line", String::new(), rules(plain)),
+        ("20 rules that ask the kernel", String::new(), rules(asking)),
+    ];
+    let variants = rows.map(|(name, before, behind)| {
+        let path = scene.path(&format!("{}.toml", name.replace(' ', "-")));
+        let text = format!("{before}[{section}]\nagent_path = '{agent}'\n{behind}");
+        std::fs::write(&path, text).expect("write a configuration");
+        variant(&format!("ours, {name}"), ours(scene, &path, "direct"))
+    });
+    variants.into()
+}
+
+/// A Ruby that is injected, with an agent that does nothing: what the injection itself takes.
+fn named(rounds: usize) {
+    if !support::has("ruby") {
+        println!("skipped: an injected start, for lack of ruby");
+        return;
+    }
+    let scene = Scene::new();
+    let write = |name: &str, text: &str| {
+        std::fs::write(scene.path(name), text).expect("write a file");
+        scene.path(name)
+    };
+    let agent = write("agent.rb", "INJECTED = true\n");
+    write("minimum_ruby_version", "1.9\n");
+    std::fs::create_dir_all(scene.path("shop/config")).expect("make a folder");
+    write("shop/config/application.rb", "module Shop\nend\n");
+    write("shop/puma", "");
+    let ruby = Path::new("/usr/bin/ruby");
+    let mut variants = vec![variant("no preload object", [])];
+    variants.extend(ruled(
+        &scene,
+        "ruby",
+        agent.to_str().expect("a path in UTF-8"),
+    ));
+    let check = write("check.rb", "print defined?(INJECTED) ? 1 : 0\n");
+    for (index, variant) in variants.iter().enumerate() {
+        let told = succeed(variant.command(ruby).arg(&check));
+        assert_eq!(told == "1", index > 0, "{}: {told}", variant.name);
+    }
+    let mut times: Vec<Samples> = variants.iter().map(|_| Samples::default()).collect();
+    for order in orders(rounds, variants.len()) {
+        for index in order {
+            let mut command = variants[index].command(ruby);
+            command.arg("puma").current_dir(scene.path("shop"));
+            let (time, _) = run(&mut command).expect("Ruby runs");
+            times[index].0.push(time / 1000.0);
+        }
+    }
+    println!("### One start of Ruby with an agent that does nothing ({rounds} rounds)\n");
+    println!("| | median ms | × names off | minimum ms | × names off |");
+    println!("|---|---|---|---|---|");
+    let off = (times[1].median(), times[1].minimum());
+    for (variant, samples) in variants.iter().zip(&mut times) {
+        let (median, minimum) = (samples.median(), samples.minimum());
+        println!(
+            "| {} | {median:.2} | {:.3} | {minimum:.2} | {:.3} |",
+            variant.name,
+            median / off.0,
+            minimum / off.1
+        );
+    }
+    println!();
+}
+
+fn exec(title: &str, scene: &Scene, rounds: usize, variants: &[Variant]) {
     let program = scene.compile_with("cc", "empty", &[]);
     let mut times: Vec<Samples> = variants.iter().map(|_| Samples::default()).collect();
     let mut memory: Vec<Samples> = variants.iter().map(|_| Samples::default()).collect();
@@ -137,7 +236,7 @@ fn exec(scene: &Scene, rounds: usize, variants: &[Variant]) {
             memory[index].0.push(peak);
         }
     }
-    println!("### One exec of an empty program ({rounds} rounds)\n");
+    println!("### {title} ({rounds} rounds)\n");
     println!(
         "| | median µs | over none | of an exec | × empty object | minimum µs | over none | × empty object | peak RSS KiB |"
     );

@@ -200,11 +200,24 @@ fn node_services_have_the_name_and_version_of_their_package() {
             ("shop/dist/package.json", r#"{"type": "commonjs"}"#),
             ("shop/dist/server.js", app),
             ("mailer/mailer.js", app),
+            (
+                "shop/cluster.js",
+                "const cluster = require('cluster');\n\
+                 if (cluster.isPrimary) cluster.fork(); else require('./dist/server.js');\n",
+            ),
+            (
+                "shop/fork.js",
+                "require('child_process').fork(__dirname + '/dist/server.js');\n\
+                 setTimeout(() => {}, 60000);\n",
+            ),
         ],
     );
     for (script, name, version) in [
         ("shop/dist/server.js", "shop", "1.2.3".into()),
         ("mailer/mailer.js", "mailer", Value::Null),
+        // Their workers alone make spans.
+        ("shop/cluster.js", "shop", "1.2.3".into()),
+        ("shop/fork.js", "shop", "1.2.3".into()),
     ] {
         let mut command = scene.command("node", "direct");
         let span = span_of(&sink, command.arg(scene.path(script)));

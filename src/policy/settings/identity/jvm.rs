@@ -175,8 +175,8 @@ fn started(
     };
     let folder = match kind {
         "jetty-runner" => {
-            let is_archive = |argument: &&Vec<u8>| argument.ends_with(b".war");
-            let archive = arguments.iter().rfind(is_archive);
+            // An archive, or the folder with what would be in one.
+            let archive = arguments.last().filter(|path| !path.starts_with(b"-"));
             let told = archive.and_then(|path| paths::of_program(path, process, "archive"));
             return Some(told.unwrap_or_else(|| Told::new(kind.into(), "archive", jar)));
         }

@@ -53,7 +53,8 @@ const WRAPPERS: &str =
     "cProfile profile trace debugpy pyinstrument scalene viztracer memray kernprof";
 
 /// How mod_wsgi calls a daemon process with `display-name=%{GROUP}` (its documentation of
-/// `WSGIDaemonProcess`): `(wsgi:shop)`, with the old line's end behind it.
+/// `WSGIDaemonProcess`): `(wsgi:shop)`. It has no more room than the first word of the old command line, such as
+/// `/usr/sbin/apache2`, and cuts off what is longer.
 const MOD_WSGI: &[u8] = b"(wsgi:";
 
 /// The name of what a Python process runs.
@@ -79,7 +80,8 @@ pub fn name_of(arguments: &[Vec<u8>], is_python: bool, process: &impl Process) -
 
 fn mod_wsgi(own_name: &[u8]) -> Option<Told> {
     let group = own_name.strip_prefix(MOD_WSGI)?;
-    let group = group.split(|byte| *byte == b')').next()?;
+    let end = group.iter().position(|byte| *byte == b')')?;
+    let group = group.get(..end)?;
     Some(Told::new(
         names::usable(group)?,
         "mod_wsgi's process group",
