@@ -101,11 +101,6 @@ impl Callers {
             .unwrap_or_else(|| nowhere(key.1))
     }
 
-    /// Whether an executable has a getenv of its own, which is no hooked one.
-    pub fn has_own_getenv(&mut self, executable: &str) -> bool {
-        self.file(executable).defines("getenv")
-    }
-
     fn file(&mut self, path: &str) -> &mut SymbolFile {
         let read = || SymbolFile::read(Path::new(path));
         self.files.entry(path.to_owned()).or_insert_with(read)

@@ -11,13 +11,16 @@ use std::path::PathBuf;
 use std::{io, process};
 
 /// How much memory is made sure of at a time, in bytes.
-const STEP: u64 = 4 << 20;
+const STEP: u64 = 2 << 20;
+
+/// How much before the command starts, which waits for it: 8,000 calls.
+const FIRST_STEP: u64 = 512 << 10;
 
 /// How far ahead of the processes, in bytes: a quarter of a million calls.
 const AHEAD: u64 = 16 << 20;
 
-/// How far ahead of a program that has told little so far: memory takes time to be had.
-const LEAST_AHEAD: u64 = 8 << 20;
+/// How far ahead of a program that has told little so far: memory takes time to be had, and to be given back.
+const LEAST_AHEAD: u64 = 4 << 20;
 
 /// The same two for calls with their stacks, which take more room than time.
 const AHEAD_WITH_STACKS: u64 = 64 << 20;
@@ -71,7 +74,7 @@ impl Channel {
         channel.set(layout::STACK_AT, stack)?;
         channel.set(layout::NEXT_AT, HEADER as u64)?;
         channel.set(layout::MAGIC_AT, layout::MAGIC)?;
-        channel.extend()?;
+        channel.extend(FIRST_STEP)?;
         Ok(channel)
     }
 
@@ -94,14 +97,14 @@ impl Channel {
         };
         let ahead = next.saturating_mul(4).clamp(least, most);
         while self.limit < self.length && next + ahead > self.limit {
-            self.extend()?;
+            self.extend(STEP - self.limit % STEP)?;
         }
         Ok(())
     }
 
-    fn extend(&mut self) -> io::Result<()> {
-        rustix::fs::fallocate(&self.file, FallocateFlags::empty(), self.limit, STEP)?;
-        self.limit += STEP;
+    fn extend(&mut self, by: u64) -> io::Result<()> {
+        rustix::fs::fallocate(&self.file, FallocateFlags::empty(), self.limit, by)?;
+        self.limit += by;
         self.set(layout::LIMIT_AT, self.limit)
     }
 
@@ -257,7 +260,7 @@ mod tests {
     fn nobody_can_make_it_shorter_and_room_is_made_ahead() {
         let mut channel = Channel::new(3 * AHEAD, 0).unwrap();
         assert!(channel.file.set_len(100).is_err());
-        assert_eq!(channel.word(layout::LIMIT_AT).unwrap(), STEP);
+        assert_eq!(channel.word(layout::LIMIT_AT).unwrap(), FIRST_STEP);
         channel.make_room().unwrap();
         let limit = |channel: &Channel| channel.word(layout::LIMIT_AT).unwrap();
         assert_eq!(limit(&channel), LEAST_AHEAD + STEP);

@@ -9,10 +9,12 @@ use crate::trace::findings::Finding;
 use crate::trace::live;
 use crate::trace::recording::{Call, Function, Recording};
 use crate::trace::summary::{self, Row};
+use crate::trace::symbol_tables;
 use crate::trace::tree;
 use opentelemetry_injector_policy::runtimes::{boot, variable};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
 
 /// How the table tells of stacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,7 +229,8 @@ impl<'s> Report<'s> {
             .iter()
             .map(|program| &program.executable);
         for executable in executables.collect::<BTreeSet<_>>() {
-            if self.callers.has_own_getenv(executable) {
+            if symbol_tables::exports(Path::new(executable), "getenv") {
+                // It is no hooked one.
                 let gap =
                     format!("{executable} has a getenv of its own: its questions are not seen");
                 let _ = writeln!(text, "{}", style.warning(&gap));

@@ -2,14 +2,13 @@
 //! names, of which a trace needs a few: the symbols are read once, piece by piece, for all addresses together,
 //! and only the names that are found.
 
-use memchr::memmem;
 use object::elf::{
-    FileHeader64, NT_GNU_BUILD_ID, PT_LOAD, SHT_DYNSYM, SHT_NOTE, SHT_SYMTAB, STT_FUNC,
+    FileHeader64, NT_GNU_BUILD_ID, PT_LOAD, SHT_DYNSYM, SHT_NOTE, SHT_SYMTAB, STT_FUNC, gnu_hash,
 };
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym, VersionTable};
 use object::{Endianness, ReadCache};
 use std::fs::File;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -85,9 +84,36 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
             _ => {}
         }
     }
+    leave_out_copies(&mut tables);
     // Mappings begin with whole pages.
     let base = first? & !0xfff;
     Some((Headers { base, build_id }, tables))
+}
+
+/// What a file exports stands in a complete table of its symbols as well.
+fn leave_out_copies(tables: &mut Vec<SymbolTable>) {
+    let length = |table: &SymbolTable| table.symbols.end - table.symbols.start;
+    if let Some(longest) = tables.iter().map(length).max() {
+        tables.retain(|table| length(table) == longest);
+    }
+}
+
+/// Whether an ELF file of 64 bits exports a function, by its hash table, as the loader finds it.
+pub fn exports(path: &Path, function: &str) -> bool {
+    let look = || {
+        let file = File::open(path).ok()?;
+        let cache = ReadCache::new(&file);
+        let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
+        let endian = header.endian().ok()?;
+        let sections = header.sections(endian, &cache).ok()?;
+        let (table, symbols) = sections.gnu_hash(endian, &cache).ok()??;
+        let symbols = sections.symbol_table_by_index(endian, &cache, symbols);
+        let (symbols, versions) = (symbols.ok()?, VersionTable::default());
+        let (name, hash) = (function.as_bytes(), gnu_hash(function.as_bytes()));
+        let (_, symbol) = table.find(endian, name, hash, None, &symbols, &versions)?;
+        Some(symbol.st_type() == STT_FUNC && !symbol.is_undefined(endian))
+    };
+    look().unwrap_or(false)
 }
 
 impl SymbolTable {
@@ -95,7 +121,7 @@ impl SymbolTable {
     /// name.
     pub fn functions(&self, addresses: &[u64]) -> Vec<Option<(u64, String)>> {
         let mut found: Vec<Option<Symbol>> = addresses.iter().map(|_| None).collect();
-        let _ = self.each(|symbol| {
+        self.each(|symbol| {
             let end = symbol.start.saturating_add(symbol.length.max(1));
             let first = addresses.partition_point(|address| *address < symbol.start);
             let inside = addresses[first..].partition_point(|address| *address < end);
@@ -104,7 +130,6 @@ impl SymbolTable {
                     *best = Some(symbol);
                 }
             }
-            ControlFlow::<()>::Continue(())
         });
         let name = |symbol: Symbol| Some((symbol.start, self.name(symbol.name)?));
         found
@@ -113,38 +138,20 @@ impl SymbolTable {
             .collect()
     }
 
-    /// Where a function begins, if the file defines it.
-    pub fn start_of(&self, name: &str) -> Option<u64> {
-        let places = self.places_of_name(&[name.as_bytes(), b"\0"].concat());
-        let outcome = self.each(|symbol| {
-            if places.contains(&symbol.name) {
-                ControlFlow::Break(symbol.start)
-            } else {
-                ControlFlow::Continue(())
+    /// Calls `visit` with each function. What cannot be read is left out.
+    fn each(&self, mut visit: impl FnMut(Symbol)) {
+        let mut bytes = vec![0; PIECE];
+        let mut at = self.symbols.start;
+        while at < self.symbols.end {
+            let rest = usize::try_from(self.symbols.end - at).unwrap_or(PIECE);
+            let piece = &mut bytes[..rest.min(PIECE)];
+            if self.file.read_exact_at(piece, at).is_err() {
+                return;
             }
-        });
-        outcome.break_value()
-    }
-
-    /// Calls `visit` with each function until it breaks.
-    fn each<B>(&self, mut visit: impl FnMut(Symbol) -> ControlFlow<B>) -> ControlFlow<B> {
-        pieces(&self.file, &self.symbols, 0, |_, piece| {
             let symbols = piece.chunks_exact(SYMBOL);
-            symbols
-                .filter_map(Symbol::of_function)
-                .try_for_each(&mut visit)
-        })
-    }
-
-    /// Where a name stands, with its end: symbols may share the end of a longer one.
-    fn places_of_name(&self, name: &[u8]) -> Vec<u32> {
-        let mut places = Vec::new();
-        let _ = pieces(&self.file, &self.names, name.len() - 1, |at, piece| {
-            let here = memmem::find_iter(piece, name).map(|index| at + index as u64);
-            places.extend(here.filter_map(|place| u32::try_from(place).ok()));
-            ControlFlow::<()>::Continue(())
-        });
-        places
+            symbols.filter_map(Symbol::of_function).for_each(&mut visit);
+            at += piece.len() as u64;
+        }
     }
 
     /// The name at a place, if it is not empty.
@@ -165,36 +172,6 @@ impl SymbolTable {
         }
         (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
     }
-}
-
-/// Calls `visit` with a range of a file, piece by piece, and with where each piece begins in the range. Pieces
-/// overlap by `overlap` bytes. What cannot be read is left out.
-fn pieces<B>(
-    file: &File,
-    range: &Range<u64>,
-    overlap: usize,
-    mut visit: impl FnMut(u64, &[u8]) -> ControlFlow<B>,
-) -> ControlFlow<B> {
-    let mut bytes = vec![0; PIECE];
-    let mut at = range.start;
-    while at < range.end {
-        let length = usize::try_from(range.end - at).map_or(PIECE, |rest| rest.min(PIECE));
-        let piece = &mut bytes[..length];
-        if file.read_exact_at(piece, at).is_err() {
-            break;
-        }
-        visit(at - range.start, piece)?;
-        if length <= overlap {
-            break;
-        }
-        at += (length
-            - if at + (length as u64) < range.end {
-                overlap
-            } else {
-                0
-            }) as u64;
-    }
-    ControlFlow::Continue(())
 }
 
 #[derive(Clone, Copy)]
