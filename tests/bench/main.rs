@@ -2,7 +2,8 @@
 //!
 //! Every variant of a section is measured once within each round, in an order drawn anew, so that
 //! whatever else the machine does, and what the variant before has left in its caches, meets all of
-//! them. Prints Markdown. `--quick` takes a tenth of the rounds.
+//! them. Prints Markdown. `--quick` takes a tenth of the rounds, and `--rules` measures rules and derived
+//! names alone.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,28 +12,31 @@ use std::time::Instant;
 use support::{Scene, engines, object, root, succeed};
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let is_given = |option: &str| std::env::args().any(|argument| argument == option);
+    let quick = is_given("--quick");
     let rounds = |many: usize| if quick { many / 10 } else { many };
     let scene = Scene::new();
     let mut variants = variants(&scene);
     let gum = variants.pop_if(|variant| variant.name.ends_with("gum"));
     let title = "One exec of an empty program";
-    exec(title, &scene, rounds(3000), &variants);
-    // Apart: what Gum leaves in the caches would be charged to whichever comes next.
-    if let Some(gum) = gum {
-        variants.truncate(2);
-        variants.push(gum);
-        exec(title, &scene, rounds(1000), &variants);
+    if !is_given("--rules") {
+        exec(title, &scene, rounds(3000), &variants);
+        // Apart: what Gum leaves in the caches would be charged to whichever comes next.
+        if let Some(gum) = gum {
+            variants.truncate(2);
+            variants.push(gum);
+            exec(title, &scene, rounds(1000), &variants);
+        }
+        getenv(&scene, rounds(30).max(3));
+        threads(&scene, rounds(30).max(3));
+        refused(&scene, rounds(30).max(3));
+        jvm(rounds(20).max(2));
     }
     variants.truncate(2);
     variants.extend(ruled(&scene, "jvm", &scene.agent));
     let title = "One exec of an empty program that is not injected, with rules";
     exec(title, &scene, rounds(2000), &variants);
-    named(rounds(400));
-    getenv(&scene, rounds(30).max(3));
-    threads(&scene, rounds(30).max(3));
-    refused(&scene, rounds(30).max(3));
-    jvm(rounds(20).max(2));
+    named(rounds(100));
 }
 
 /// One way to start a program.
@@ -182,6 +186,8 @@ fn named(rounds: usize) {
         std::fs::write(scene.path(name), text).expect("write a file");
         scene.path(name)
     };
+    let boot = object().with_file_name("boot");
+    std::os::unix::fs::symlink(boot, scene.path("boot")).expect("link the boot files");
     let agent = write("agent.rb", "INJECTED = true\n");
     write("minimum_ruby_version", "1.9\n");
     std::fs::create_dir_all(scene.path("shop/config")).expect("make a folder");
