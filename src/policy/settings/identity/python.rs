@@ -132,15 +132,17 @@ fn of_known(
 
 /// `python -m cProfile -o x -m shop.main`, `python -m debugpy --listen 5678 main.py`.
 fn wrapped(rest: &[Vec<u8>], process: &impl Process) -> Option<Told> {
-    for (index, word) in rest.iter().enumerate() {
-        if word == b"-m" {
-            return of_program_at(rest.get(index + 1)?, true, rest, process);
-        }
-        if word.ends_with(b".py") {
-            return of_program_at(word, false, rest, process);
-        }
+    let is_script = |word: &Vec<u8>| word.ends_with(b".py");
+    let at = rest
+        .iter()
+        .position(|word| word == b"-m" || is_script(word))?;
+    let is_module = rest.get(at).is_some_and(|word| word == b"-m");
+    let program = rest.get(at + usize::from(is_module))?;
+    // One in another one is nobody's service, and there may be any number.
+    if texts::has(WRAPPERS, file_name(program)) {
+        return None;
     }
-    None
+    of_program_at(program, is_module, rest, process)
 }
 
 fn position(arguments: &[Vec<u8>], program: &[u8]) -> Option<usize> {
