@@ -4,7 +4,7 @@ use crate::declaration::Application;
 use crate::layers::{self, cache};
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 /// What no installation needs to say again.
 const PREAMBLE: &str = "\
@@ -24,8 +24,10 @@ pub fn folder(application: &Application) -> PathBuf {
 pub fn install(application: &Application) -> Result<String, String> {
     let folder = folder(application);
     let script = script(application);
+    // A layer without packages of its own is good as long as the machine has those.
+    let key = script.clone() + &packages_of_the_machine(application);
     let (done, version) = (folder.join("installed"), folder.join("version"));
-    if fs::read_to_string(&done).is_ok_and(|done| done == script) {
+    if fs::read_to_string(&done).is_ok_and(|done| done == key) {
         return Ok(fs::read_to_string(version).unwrap_or_default());
     }
     let _ = fs::remove_dir_all(&folder);
@@ -46,8 +48,31 @@ pub fn install(application: &Application) -> Result<String, String> {
     let said = fs::read_to_string(layer.join("upper/srv/.version")).unwrap_or_default();
     let said = said.trim();
     fs::write(version, said).map_err(|error| error.to_string())?;
-    fs::write(done, script).map_err(|error| error.to_string())?;
+    fs::write(done, key).map_err(|error| error.to_string())?;
     Ok(said.to_owned())
+}
+
+/// The application's packages with their versions, if the machine itself has all of them.
+fn packages_of_the_machine(application: &Application) -> String {
+    if application.apt.is_empty() {
+        return String::new();
+    }
+    let packages = application.apt.join(" ");
+    let script = format!(
+        "if {}; then dpkg-query --show {packages}; fi",
+        are_installed(&packages)
+    );
+    let output = Command::new("bash").args(["-c", &script]).output();
+    output.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    })
+}
+
+/// A shell's condition. (dpkg-query also shows packages that it knows of and that are not installed.)
+fn are_installed(packages: &str) -> String {
+    format!(
+        "[ \"$(dpkg-query --show --showformat '${{db:Status-Status}}\\n' {packages} | sort -u)\" = installed ]"
+    )
 }
 
 fn script(application: &Application) -> String {
@@ -60,9 +85,7 @@ fn script(application: &Application) -> String {
     if let Some(first) = first(&application.apt) {
         let packages = application.apt.join(" ");
         // The machine may have them.
-        add(format!(
-            "if ! dpkg-query --show {packages} >/dev/null; then"
-        ));
+        add(format!("if ! {}; then", are_installed(&packages)));
         // The machine's own installation may not be over.
         add("dpkg --configure -a".into());
         add("apt-get update -qq".into());
