@@ -176,7 +176,7 @@ fn processes_that_python_starts_for_itself_have_the_name_of_their_service() {
          try: urllib.request.urlopen('http://127.0.0.1:9/')\n\
          except OSError: pass\n";
     let mut command = scene.command("sh", "direct");
-    command.args(["-c", "\"$1\" -c \"$2\"; true", "sh", PYTHON, &code]);
+    command.args(["-c", "\"$1\" -c \"$2\"; true", "sh", PYTHON, code]);
     let span = span_of(&sink, &mut command);
     let service = span["service"].as_str().unwrap();
     assert!(service.starts_with("unknown_service"), "{service}");
