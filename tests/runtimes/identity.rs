@@ -105,6 +105,7 @@ fn python_servers_have_the_names_of_their_applications() {
         // Only what they start imports the application.
         ("web", "uvicorn --port 0 --workers 2 shop.asgi:app", "shop"),
         ("web", "uvicorn --port 0 --reload shop.asgi:app", "shop"),
+        ("web", "hypercorn -w 2 -b 127.0.0.1:0 shop.asgi:app", "shop"),
         (
             "web",
             "waitress-serve --listen=127.0.0.1:0 shop.wsgi:application",
