@@ -6,19 +6,23 @@
 #
 # With agents of the versions that the project has tried:
 #
-#   docker build --target with-agents --build-arg AGENTS="java python" --tag opentelemetry-injector .
+#   docker build --target with-agents --build-arg AGENTS="jvm python" --tag opentelemetry-injector .
 #
-# For arm64 it is cross-compiled: --platform linux/arm64.
+# For another architecture it is cross-compiled: --platform linux/arm64, --platform linux/amd64.
 FROM --platform=$BUILDPLATFORM rust:1-slim-bookworm AS build
 ARG TARGETARCH=amd64
 # Debian 12 has no newer versions than its own: pinning them would only break the build one day.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends curl libclang-dev \
-    && if [ "$TARGETARCH" = arm64 ] && [ "$(uname -m)" != aarch64 ]; then \
-        apt-get install --yes --no-install-recommends gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
-        && rustup target add aarch64-unknown-linux-gnu; \
-    fi \
+    && case "$(uname -m)-$TARGETARCH" in \
+        x86_64-arm64) \
+            apt-get install --yes --no-install-recommends gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+            && rustup target add aarch64-unknown-linux-gnu ;; \
+        aarch64-amd64) \
+            apt-get install --yes --no-install-recommends gcc-x86-64-linux-gnu libc6-dev-amd64-cross \
+            && rustup target add x86_64-unknown-linux-gnu ;; \
+    esac \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /injector
 COPY . .
@@ -30,7 +34,7 @@ ENTRYPOINT ["/usr/lib/opentelemetry/entrypoint.sh"]
 CMD ["opentelemetry-injector", "--help"]
 
 FROM injector AS agents
-ARG AGENTS="java nodejs python"
+ARG AGENTS="jvm nodejs python"
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
