@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{Scene, has, is_root, root, skip, succeed};
@@ -233,6 +235,65 @@ fn asked_in(pod: &Pod, scene: &Scene, image: &Path, program: &Path) -> String {
         command.arg(format!("{name}={value}"));
     }
     succeed(command.arg(program).arg("JAVA_TOOL_OPTIONS"))
+}
+
+/// Applications may run with what an earlier copy left in a volume: with the same files, or with an older release's.
+#[test]
+fn a_second_copy_writes_into_no_file_of_the_first() {
+    let scene = Scene::new();
+    let (image, volume) = (image(&scene), scene.path("volume"));
+    let java = image.join("usr/lib/opentelemetry/java");
+    agent_of_version(&java, "2.1");
+    fs::create_dir(&volume).unwrap();
+    let object = volume.join("injector/libopentelemetry_injector.so");
+    let inode = || fs::metadata(&object).unwrap().ino();
+
+    copy(&image, &volume);
+    let first = inode();
+    copy(&image, &volume);
+    assert_eq!(inode(), first, "the same file is written anew");
+
+    let mut older = fs::OpenOptions::new()
+        .append(true)
+        .read(true)
+        .open(&object)
+        .unwrap();
+    older.write_all(b"an older release").unwrap();
+    fs::write(volume.join("injector/boot/left"), "").unwrap();
+    fs::remove_file(java.join("current")).unwrap();
+    agent_of_version(&java, "2.2");
+    copy(&image, &volume);
+    let (mut had, has) = (Vec::new(), fs::read(&object).unwrap());
+    older.rewind().unwrap();
+    older.read_to_end(&mut had).unwrap();
+    assert!(had.ends_with(b"an older release") && had.starts_with(&has));
+    assert!(!volume.join("injector/boot/left").exists());
+    assert_eq!(
+        fs::read_to_string(volume.join("java/current/agent.jar")).unwrap(),
+        "2.2"
+    );
+    assert_eq!(
+        fs::read_to_string(volume.join("java/2.1/agent.jar")).unwrap(),
+        "2.1"
+    );
+    let mut names: Vec<_> = fs::read_dir(&volume)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["injector", "java"]);
+}
+
+/// As `agent install` lays it out.
+fn agent_of_version(language: &Path, version: &str) {
+    fs::create_dir_all(language.join(version)).unwrap();
+    fs::write(language.join(version).join("agent.jar"), version).unwrap();
+    symlink(version, language.join("current")).unwrap();
+}
+
+fn copy(image: &Path, volume: &Path) {
+    let mut command = Command::new(format!("{}{ENTRY_POINT}", image.display()));
+    succeed(command.arg("copy").arg(volume));
 }
 
 /// An operator with an injector mode mounts the image as a volume, names the object by a path in it and the
