@@ -10,7 +10,8 @@
 #
 # For another architecture it is cross-compiled: --platform linux/arm64, --platform linux/amd64.
 FROM --platform=$BUILDPLATFORM rust:1-slim-bookworm AS build
-ARG TARGETARCH=amd64
+# Without a default value, which would replace what the builder sets.
+ARG TARGETARCH
 # Debian 12 has no newer versions than its own: pinning them would only break the build one day.
 # hadolint ignore=DL3008
 RUN apt-get update \

@@ -36,10 +36,13 @@ viewer_answers() {
     curl --silent --fail --max-time 5 "http://127.0.0.1:$viewer_port/"
 }
 
-# Jaeger answers in OTLP's JSON. It wants a range of time, so it gets one that holds every trace.
+# Jaeger answers in OTLP's JSON. It wants a range of time, so it gets one that holds every trace. Releases before 2.19
+# know the second name of each parameter alone; both names may be given.
 trace_ids() {
-    local range='query.startTimeMin=2000-01-01T00:00:00Z&query.startTimeMax=2100-01-01T00:00:00Z'
-    jaeger "traces?query.serviceName=demo-client&query.searchDepth=10&$range" |
+    local min=2000-01-01T00:00:00Z max=2100-01-01T00:00:00Z query
+    query="query.serviceName=demo-client&query.searchDepth=10&query.startTimeMin=$min&query.startTimeMax=$max"
+    query+="&query.service_name=demo-client&query.num_traces=10&query.start_time_min=$min&query.start_time_max=$max"
+    jaeger "traces?$query" |
         grep --only-matching '"traceId":"[0-9a-f]*"' | cut -d '"' -f 4 | sort --unique
 }
 
