@@ -92,6 +92,29 @@ fn nothing_of_the_applications_is_executed_for_the_agent() {
 }
 
 #[test]
+fn the_applications_garbage_collector_does_not_walk_through_the_agent() {
+    for python in with_agent() {
+        let scene = scene(&every_version(), "");
+        let code = format!(
+            "import gc, sys\n\
+             class Own: pass\n\
+             own = Own()\n\
+             own.itself = own\n\
+             del own\n\
+             walked = [o for o in gc.get_objects() if isinstance(o, type(gc))]\n\
+             agent = [o for o in walked if o.__name__.startswith('_opentelemetry_injector.')]\n\
+             print({IS_THERE}, len(agent), gc.collect() > 0)\n"
+        );
+        write(&scene, "main.py", &code);
+        let output = run(&scene, &python, |command| _ = command.arg("main.py"));
+        assert_eq!(
+            (stdout(&output), stderr(&output)),
+            ("True 0 True\n".into(), String::new())
+        );
+    }
+}
+
+#[test]
 fn modules_called_like_those_of_the_standard_library_stay_the_applications() {
     for python in with_agent() {
         let scene = scene(&every_version(), "");

@@ -16,6 +16,13 @@ internal class StartupHook
         {
             Send(Request());
         }
+        // A collector that is not there or does not answer: the application hears nothing of it.
+        catch (AggregateException)
+        {
+        }
+        catch (IOException)
+        {
+        }
         catch (Exception problem)
         {
             Console.Error.WriteLine("StartupHook: " + problem.Message);

@@ -5,6 +5,7 @@ The preload object is asked through libc's getenv: nothing of what it says is in
 
 import ctypes
 import functools
+import gc
 import os
 import sys
 from fnmatch import fnmatch
@@ -107,6 +108,8 @@ class Starter:
         green.when_patched(self.hooks, self.start_later, self.stop)
         if not green.may_patch(self.application):
             self.start(before)
+            # Nothing of the application's is there yet. Its garbage collector shall not walk through the agent.
+            gc.freeze()
         elif green.says_so():
             self.tell("waits until gevent or eventlet has patched")
         else:
