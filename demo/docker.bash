@@ -28,7 +28,10 @@ start_all() {
     echo "  $ ${compose[*]//"$root"/\$PWD} up"
     containers_started=true
     work "starting the containers" "$work/up.log" "${compose[@]}" up --no-build --detach
-    start_service "$work/compose.log" "${compose[@]}" logs --follow --no-color
+    # Docker's client before version 25 hands SIGTERM on to none of its plug-ins, and goes on as long as they do.
+    # shellcheck disable=SC2016 # the other shell expands it
+    start_service "$work/compose.log" bash -c '"$@" & trap "trap - TERM; kill 0" TERM; wait' all \
+        "${compose[@]}" logs --follow --no-color
     await "starting the trace viewer" 180 viewer_answers
 }
 
