@@ -26,6 +26,16 @@ pub trait Process {
         without_loader(self.command_line())
     }
 
+    /// The path of the program: the executable's, or that of the program behind a loader that was called by
+    /// name.
+    fn program(&self) -> Vec<u8> {
+        if is_loader(file_name(self.executable())) {
+            self.arguments().into_iter().next().unwrap_or_default()
+        } else {
+            self.executable().to_vec()
+        }
+    }
+
     /// The first word of the command line, for a script its interpreter; empty where it cannot be told.
     /// In a process that starts it is free of cost.
     fn first_argument(&self) -> Vec<u8> {
@@ -83,6 +93,17 @@ pub trait Process {
 pub fn is_loader(name: &[u8]) -> bool {
     texts::words("ld-linux ld-musl- ld.so ld64.so")
         .any(|beginning| name.starts_with(beginning.as_bytes()))
+}
+
+/// What a process takes for the path that it was started by: glibc's loader, called by name, replaces the
+/// kernel's value (AT_EXECFN, elf/rtld.c) by the program behind it.
+pub fn started_as(path: Vec<u8>, command_line: &[Vec<u8>]) -> Vec<u8> {
+    let name = file_name(&path);
+    if !is_loader(name) || name.starts_with(b"ld-musl-") {
+        return path;
+    }
+    let program = without_loader(command_line.to_vec()).into_iter().next();
+    program.unwrap_or(path)
 }
 
 /// Options of a loader whose value is the next argument (`ld.so --help` of glibc 2.41; musl's
@@ -255,6 +276,18 @@ mod tests {
             ),
         ] {
             assert_eq!(without_loader(words(line)), words(wanted));
+        }
+        for (path, line, wanted) in [
+            ("/bin/ld.so", "ld.so --inhibit-cache /x/java -d", "/x/java"),
+            (
+                "/lib/ld-musl-x86_64.so.1",
+                "ld-musl-x86_64.so.1 /x/java",
+                "/lib/ld-musl-x86_64.so.1",
+            ),
+            ("/x/java", "ld.so /y", "/x/java"),
+            ("/bin/ld.so", "ld.so", "/bin/ld.so"),
+        ] {
+            assert_eq!(started_as(path.into(), &words(line)), wanted.as_bytes());
         }
         assert!(without_loader(words("ld.so --preload")).is_empty());
         assert!(without_loader(Vec::new()).is_empty());

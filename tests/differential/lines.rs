@@ -1,6 +1,7 @@
 //! Command lines of each runtime.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::path::Path;
 use std::process::Command;
 
@@ -57,7 +58,7 @@ impl Table {
             let option = &options[random.below(options.len())];
             lines.push([words(wrapper), self.line(&[option])].concat());
         }
-        lines.extend(self.by_loader(&options[random.below(options.len())]));
+        lines.extend(self.by_loader(&options));
         lines.extend(self.with_variables(&options));
         lines.extend(self.more.lines().map(words));
         let mut seen = BTreeSet::new();
@@ -65,8 +66,8 @@ impl Table {
         lines
     }
 
-    /// Without and with an option, started by the dynamic loader, which takes the program's real path.
-    fn by_loader(&self, option: &Option_) -> Vec<Vec<String>> {
+    /// Without and with an option, of some, started by the dynamic loader, which takes the program's real path.
+    fn by_loader(&self, options: &[Option_]) -> Vec<Vec<String>> {
         const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
         let program = Path::new("/usr/bin").join(self.program).canonicalize();
         let (Ok(program), true) = (program, Path::new(LOADER).exists()) else {
@@ -74,9 +75,15 @@ impl Table {
         };
         let program = program.display().to_string();
         let start = [LOADER.to_owned(), "--inhibit-cache".to_owned(), program];
-        let lines = [self.line(&[]), self.line(&[option])];
+        let with_option = options
+            .iter()
+            .step_by(10)
+            .map(|option| self.line(&[option]));
         let by_loader = |line: Vec<String>| [&start[..], &line[1..]].concat();
-        lines.into_iter().map(by_loader).collect()
+        iter::once(self.line(&[]))
+            .chain(with_option)
+            .map(by_loader)
+            .collect()
     }
 
     /// The application with each setting, and with options in variables: each option in one of them, and

@@ -22,7 +22,8 @@ pub enum Outcome {
     NotLoaded,
 }
 
-/// How long a line may take, since some wait or serve; and where what is told is not what is seen by then.
+/// How long a line may take, since some wait or serve; and where what is told is not what is seen by then. In
+/// that case its standard input stays open: a shell ends with its input, and that may be before its agent starts.
 pub const QUICK: Duration = Duration::from_secs(3);
 pub const PATIENT: Duration = Duration::from_secs(30);
 
@@ -83,6 +84,9 @@ pub fn start(agents: &Agents, line: &[&str], longest: Duration) -> Outcome {
     let (variables, line) = split(line);
     let mut start = command(agents, line[0], &variables);
     start.args(&line[1..]).env("LD_PRELOAD", object());
+    if longest == PATIENT {
+        start.stdin(Stdio::piped());
+    }
     wait(start, longest, || agents.is_loaded());
     if agents.is_loaded() {
         Outcome::Loaded

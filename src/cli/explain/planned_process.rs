@@ -13,7 +13,7 @@ use crate::machine::process_facts::{ProcessFacts, restored};
 use crate::machine::program_file::{self, Loader, Program};
 use crate::machine::visible_files::VisibleFiles;
 use crate::status::confinement::is_noexec;
-use opentelemetry_injector_policy::process::{file_name, is_loader};
+use opentelemetry_injector_policy::process::{file_name, is_loader, started_as};
 use opentelemetry_injector_policy::{Process, Runtime};
 use rustix::fs::{StatVfsMountFlags, getxattr, statvfs};
 use std::env;
@@ -78,8 +78,8 @@ fn facts(resolved: &ResolvedCommand) -> ProcessFacts {
     let executable = fs::canonicalize(&resolved.program);
     let executable = executable.unwrap_or_else(|_| resolved.program.clone());
     facts.executable = executable.into_os_string().into_vec();
-    facts.started_as = resolved.started_as.clone();
     facts.arguments = resolved.arguments.clone();
+    facts.started_as = started_as(resolved.started_as.clone(), &facts.arguments);
     facts.environment = resolved.environment.clone();
     let own = ProcFiles::own();
     facts.user = own.identity().ok().map(|identity| identity.user);

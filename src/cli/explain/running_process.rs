@@ -17,7 +17,7 @@ use crate::machine::program_file::{self, Loader, Program};
 use crate::machine::visible_files::VisibleFiles;
 use crate::status::confinement::is_noexec;
 use opentelemetry_injector_policy::Process;
-use opentelemetry_injector_policy::process::{directory, file_name};
+use opentelemetry_injector_policy::process::{directory, file_name, started_as};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -62,14 +62,15 @@ pub fn read(process: u32) -> Result<ExplainedProcess, Unreadable> {
     );
     let mut facts = ProcessFacts::new(visible);
     facts.executable = below(&root, without_mark(&executable));
+    facts.process = Some(process);
+    facts.arguments = files.strings("cmdline").map_err(problem)?;
     // Without it the executable is the closest there is.
-    let started_as = vector.started_as.map(|address| files.string_at(address));
-    facts.started_as = match started_as {
+    let path = vector.started_as.map(|address| files.string_at(address));
+    let path = match path {
         Some(Ok(path)) => path,
         _ => facts.executable.clone(),
     };
-    facts.process = Some(process);
-    facts.arguments = files.strings("cmdline").map_err(problem)?;
+    facts.started_as = started_as(path, &facts.arguments);
     facts.environment = restored(environment::of(&files).map_err(problem)?);
     facts.libraries = mapped
         .iter()

@@ -14,5 +14,5 @@ pub fn name(process: &impl Process) -> Option<Told> {
         return paths::of_program(assembly, process, "assembly");
     }
     // The application's own launcher has its assembly's name.
-    paths::of_program(process.executable(), process, "program")
+    paths::of_program(&process.program(), process, "program")
 }

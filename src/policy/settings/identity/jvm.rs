@@ -74,7 +74,7 @@ pub fn name(process: &impl Process) -> Option<Told> {
     if own_name.is_some_and(|name| name.starts_with(b"jsvc")) {
         return of_class(&jsvc_class(&arguments)?, &arguments, process);
     }
-    paths::of_program(process.executable(), process, "program")
+    paths::of_program(&process.program(), process, "program")
 }
 
 /// The class that Commons Daemon's `jsvc` runs, behind its options.

@@ -29,7 +29,7 @@ pub fn named(process: &impl Process) -> Option<Named> {
     if is_server(process) {
         return None;
     }
-    let program = file_name(process.executable());
+    let program = process.program();
     let reader = Reader::new(process);
     let folder_of = |option: &[u8]| {
         let at = arguments.iter().position(|argument| argument == option)?;
@@ -42,7 +42,7 @@ pub fn named(process: &impl Process) -> Option<Named> {
         return reader.manifest(&root, MANIFEST).or_else(alone);
     }
     // Code on the command line is no program; FPM's and Apache's lines are looked at above.
-    let line = command_line::read(program, || false, &arguments).ok()?;
+    let line = command_line::read(file_name(&program), || false, &arguments).ok()?;
     let script = line.script?;
     let script = paths::absolute(script, process);
     let alone = || Some((paths::of_program(&script, process, "script")?, None));
@@ -71,7 +71,8 @@ pub fn named(process: &impl Process) -> Option<Named> {
 /// Whether the process serves requests. It may serve many applications: what it runs first must not name the
 /// others.
 pub fn is_server(process: &impl Process) -> bool {
-    let program = file_name(process.executable());
+    let program = process.program();
+    let program = file_name(&program);
     let own_name = process.first_argument();
     !program.starts_with(b"php")
         || program.starts_with(b"php-fpm")
