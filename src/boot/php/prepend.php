@@ -65,8 +65,10 @@ $opentelemetry_injector = function () {
             $servers = array('apache2handler', 'cgi-fcgi', 'fpm-fcgi', 'litespeed');
             if (!PHP_ZTS && in_array(PHP_SAPI, $servers, true)) {
                 $root = getenv('CONTEXT_DOCUMENT_ROOT') ?: getenv('DOCUMENT_ROOT');
-                $attributes = (string) getenv('OTEL_RESOURCE_ATTRIBUTES');
-                $root = strpos($attributes, 'service.name=') === false ? $root : '';
+                // What the server gives to this request alone; of the rest the preload object knows.
+                $attributes = getenv('OTEL_RESOURCE_ATTRIBUTES');
+                $is_own = $attributes !== getenv('OTEL_RESOURCE_ATTRIBUTES', true);
+                $root = $is_own && strpos($attributes, 'service.name=') !== false ? '' : $root;
                 getenv('OPENTELEMETRY_INJECTOR_BOOT_SERVICE_OF_' . $root);
             }
             // The SDK looks here before it asks getenv, which has our attributes beside the user's.

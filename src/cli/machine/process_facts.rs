@@ -108,11 +108,12 @@ pub fn restored(environment: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 /// A file below `/proc`.
 fn proc_file(path: &[u8]) -> Option<ProcFile> {
     let path = Path::new("/proc").join(OsStr::from_bytes(path));
-    let mut file = File::open(path).ok()?;
+    let file = File::open(path).ok()?;
     let owner = file.metadata().ok()?.uid();
     let mut content = Vec::new();
-    file.read_to_end(&mut content).ok()?;
-    Some(ProcFile { content, owner })
+    let longest = ancestors::LONGEST as u64;
+    file.take(longest + 1).read_to_end(&mut content).ok()?;
+    (content.len() <= ancestors::LONGEST).then_some(ProcFile { content, owner })
 }
 
 impl Process for ProcessFacts {

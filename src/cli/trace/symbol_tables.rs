@@ -38,6 +38,8 @@ pub struct SymbolTable {
     file: Rc<File>,
     symbols: Range<u64>,
     names: Range<u64>,
+    /// `.dynsym`.
+    is_exports: bool,
 }
 
 /// The headers and the symbol tables of a file of this machine's byte order; `None` where it is no ELF
@@ -69,6 +71,7 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
                         file: Rc::clone(&file),
                         symbols,
                         names,
+                        is_exports: section.sh_type(endian) == SHT_DYNSYM,
                     });
                 }
             }
@@ -90,15 +93,17 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
     Some((Headers { base, build_id }, tables))
 }
 
-/// What a file exports stands in a complete table of its symbols as well.
+/// Of two tables, `.symtab` repeats what `.dynsym` has, unless it was made shorter (strip(1)).
 fn leave_out_copies(tables: &mut Vec<SymbolTable>) {
     let length = |table: &SymbolTable| table.symbols.end - table.symbols.start;
-    if let Some(longest) = tables.iter().map(length).max() {
-        tables.retain(|table| length(table) == longest);
+    let all = tables.iter().filter(|table| !table.is_exports).map(length);
+    if let Some(longest) = all.max() {
+        tables.retain(|table| !table.is_exports || length(table) > longest);
     }
 }
 
-/// Whether an ELF file of 64 bits exports a function, by its hash table, as the loader finds it.
+/// Whether an ELF file of 64 bits exports a function, by its hash table (DT_GNU_HASH), as the loader finds it. A
+/// function that only the file itself sees is not found.
 pub fn exports(path: &Path, function: &str) -> bool {
     let look = || {
         let file = File::open(path).ok()?;

@@ -2,11 +2,15 @@
 
 use alloc::vec::Vec;
 
-/// A file below `/proc`: its content, and the user that it belongs to, who is the process's effective one.
+/// The longest file that is read, in bytes: a command line may be megabytes long.
+pub const LONGEST: usize = 64 << 10;
+
+/// A file below `/proc`, not longer than [`LONGEST`]. (To read a command line, the kernel waits until nobody
+/// changes that process's mappings.)
 pub struct ProcFile {
     /// The content.
     pub content: Vec<u8>,
-    /// The number of the user.
+    /// The number of the user that it belongs to: the effective one of that process.
     pub owner: u32,
 }
 

@@ -1,8 +1,8 @@
 //! How the names of a table begin: a fast look that comes before the look through the table, for what
 //! every program on a machine is compared with.
 
-/// The pairs of first letters in tables of names. It stands for more names than are there, because only five
-/// bits of each letter count, and because each word of a text counts as a name.
+/// The pairs of first letters in tables of names. A name in the tables always fits. Others may fit too, because
+/// only five bits of each letter are compared, and because each word of a text counts as a name.
 pub struct Beginnings([u32; 32]);
 
 impl Beginnings {

@@ -3,6 +3,7 @@
 //! Other programs also read a runtime's variable, to pass it to their children: CMake, launchers written in C,
 //! or Node.js. They get the value of their environment.
 
+use crate::matching::beginnings::Beginnings;
 use crate::matching::{glob, texts};
 use crate::process::{Process, file_name, is_loader};
 use crate::{Configuration, Reason, Runtime};
@@ -20,20 +21,16 @@ pub enum Proof {
     Included,
 }
 
-/// Whether a name begins with the same two letters as that of a launcher ([`Runtime::launches`]).
-fn begins_like_a_launcher(name: &[u8]) -> bool {
-    matches!(
-        name,
-        [b'j', b'a', ..]
-            | [b'n', b'o', ..]
-            | [b'p', b'y' | b'h', ..]
-            | [b'r', b'u', ..]
-            | [b'l', b's', ..]
-            | [b'e', b'r', ..]
-            | [b'b', b'e', ..]
-            | [b'd', b'o', ..]
-    )
-}
+/// How the names of launchers begin.
+static BEGINNINGS: Beginnings = {
+    let mut beginnings = Beginnings::none();
+    let mut runtime = 0;
+    while runtime < Runtime::ALL.len() {
+        beginnings.add(Runtime::ALL[runtime].launchers());
+        runtime += 1;
+    }
+    beginnings
+};
 
 impl Runtime {
     /// What proves that a process runs this runtime: the name of its executable, a loaded library, a function that
@@ -114,27 +111,35 @@ impl Runtime {
             .and_then(|name| name.strip_suffix(b"-wrapped"));
         let name = wrapped.unwrap_or(name);
         // Every program that starts comes here, and most names end here.
-        if !begins_like_a_launcher(name) {
+        if !BEGINNINGS.may_have(name) {
             return false;
         }
         let is_version = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
-        let versions_of = |names: &'static str| {
-            let mut rests = texts::words(names).filter_map(|own| name.strip_prefix(own.as_bytes()));
-            rests.any(|rest| is_version(rest.strip_prefix(b"-").unwrap_or(rest)))
-        };
         match self {
-            Self::Jvm => name == b"java",
-            Self::Nodejs => versions_of("node nodejs"),
-            Self::Python => versions_of("python pypy pypy3-c pypy-c"),
-            // Fedora's and openSUSE's names.
-            Self::Ruby => versions_of("ruby ruby-mri ruby.ruby"),
-            Self::Php => versions_of("php php-cgi php-fpm phpdbg lsphp"),
+            Self::Jvm | Self::Dotnet => texts::has(self.launchers(), name),
             Self::Erlang => {
-                name == b"erlexec" || name == b"beam" || {
-                    name.starts_with(b"beam.") && name.ends_with(b"smp")
-                }
+                texts::has(self.launchers(), name)
+                    || name.starts_with(b"beam.") && name.ends_with(b"smp")
             }
-            Self::Dotnet => name == b"dotnet",
+            Self::Nodejs | Self::Python | Self::Ruby | Self::Php => {
+                let mut rests = texts::words(self.launchers())
+                    .filter_map(|own| name.strip_prefix(own.as_bytes()));
+                rests.any(|rest| is_version(rest.strip_prefix(b"-").unwrap_or(rest)))
+            }
+        }
+    }
+
+    /// The file names of its launchers, without a version behind them.
+    const fn launchers(self) -> &'static str {
+        match self {
+            Self::Jvm => "java",
+            Self::Nodejs => "node nodejs",
+            Self::Python => "python pypy pypy3-c pypy-c",
+            // Fedora's and openSUSE's names.
+            Self::Ruby => "ruby ruby-mri ruby.ruby",
+            Self::Php => "php php-cgi php-fpm phpdbg lsphp",
+            Self::Erlang => "erlexec beam",
+            Self::Dotnet => "dotnet",
         }
     }
 

@@ -16,7 +16,7 @@ use crate::config::rules::SERVICE_NAME;
 use crate::matching::texts;
 use crate::settings::ByName;
 use crate::settings::declarative;
-use crate::settings::identity::{Identity, paths};
+use crate::settings::identity::{Identity, names_itself, paths};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::vec::Vec;
 
@@ -119,8 +119,10 @@ pub fn name_of_folder(
     configuration: &Configuration,
 ) -> Result<Vec<u8>, Reason> {
     let user = process.variable(VARIABLE).unwrap_or_default();
-    let merged = merge(&user, false, runtime, process, configuration).unwrap_or(user);
-    if has_name(&merged, process, configuration) || is_off(process, configuration) {
+    // Without what is derived: a server's unit names the server.
+    let given = merge(&user, true, runtime, process, configuration).unwrap_or(user);
+    let is_named = has_name(&given, process, configuration) || names_itself(runtime, process);
+    if is_named || is_off(process, configuration) {
         return Err(Reason::SetByUser);
     }
     let told = paths::of_folder(folder, "document root");
@@ -397,6 +399,8 @@ mod tests {
             ..Fixture::default()
         };
         let nothing = Configuration::default();
+        // The unit is the server's.
+        process.control_groups = "0::/system.slice/php8.2-fpm.service\n".into();
         for (folder, wanted) in [
             ("/srv/shop/public", Some("shop")),
             ("/usr/share/roundcube", Some("roundcube")),

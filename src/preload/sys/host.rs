@@ -37,7 +37,7 @@ fn proc_file(path: &[u8]) -> Option<ProcFile> {
     let path = CString::new([b"/proc/", path].concat()).ok()?;
     let file = kernel::open(&path, libc::O_RDONLY, 0).ok()?;
     let owner = kernel::status_of_open(&file).ok()?.st_uid;
-    let content = kernel::read_rest(&file).ok()?;
+    let content = kernel::read_rest(&file, ancestors::LONGEST).ok()?;
     Some(ProcFile { content, owner })
 }
 

@@ -93,11 +93,11 @@ pub fn write_at(descriptor: &Descriptor, bytes: &[u8], offset: usize) -> Result<
 
 /// The whole of a file in /proc, whose length cannot be asked for.
 pub fn read_all(path: &CStr) -> Result<Vec<u8>> {
-    read_rest(&open(path, libc::O_RDONLY, 0)?)
+    read_rest(&open(path, libc::O_RDONLY, 0)?, usize::MAX)
 }
 
-/// What is left to read of a file in /proc.
-pub fn read_rest(file: &Descriptor) -> Result<Vec<u8>> {
+/// What is left to read of a file in /proc, if it is not longer than `longest` bytes (else EFBIG).
+pub fn read_rest(file: &Descriptor, longest: usize) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     loop {
         let filled = content.len();
@@ -106,6 +106,9 @@ pub fn read_rest(file: &Descriptor) -> Result<Vec<u8>> {
         content.resize(filled + 4096, 0);
         let count = read(file, content.get_mut(filled..).unwrap_or_default())?;
         content.truncate(filled + count);
+        if content.len() > longest {
+            return Err(libc::EFBIG);
+        }
         if count == 0 {
             return Ok(content);
         }
@@ -130,7 +133,8 @@ pub fn status(number: c_int) -> Result<libc::stat> {
     Ok(unsafe { status.assume_init() })
 }
 
-/// fstat(2) by the system call of [`status_of`], which answers make anyhow.
+/// fstat(2) by the system call of [`status_of`], which answers make anyhow, and the constructor where libc's `fstat`
+/// makes it.
 pub fn status_of_open(file: &Descriptor) -> Result<libc::stat> {
     status_at(file.0 as usize, c"", libc::AT_EMPTY_PATH as usize)
 }

@@ -108,7 +108,7 @@ class Starter:
         green.when_patched(self.hooks, self.start_later, self.stop)
         if not green.may_patch(self.application):
             self.start(before)
-            # Nothing of the application's is there yet. Its garbage collector shall not walk through the agent.
+            # The application's own modules are not there yet. Its garbage collector shall not walk through the agent.
             gc.freeze()
         elif green.says_so():
             self.tell("waits until gevent or eventlet has patched")

@@ -41,7 +41,7 @@ const LAUNCHERS: &str = "play.core.server.ProdServerStart io.vertx.core.Launcher
 
 /// Options of Commons Daemon's `jsvc` whose value is the next argument (its `arguments.c`, 1.4).
 const JSVC_WITH_VALUE: &str = "-cp -classpath -jvm -home -java-home -user -outfile -errfile -pidfile \
-                               -procname -umask -cwd -wait";
+                               -procname -umask -cwd -wait -restarts";
 
 const TOMCAT: &[u8] = b"org.apache.catalina.startup.Bootstrap";
 
@@ -59,7 +59,7 @@ pub fn is_left_to_agent(process: &impl Process) -> bool {
     let launch = launch(process);
     match &launch.runs {
         Main::Class(main) => is_springs(main) || has_spring_settings(&launch.options, process),
-        Main::Jar(jar) => starter(jar).is_none(),
+        Main::Jar(jar) => starter(jar, &launch.options, process).is_none(),
         Main::Source(_) | Main::Nothing => false,
     }
 }
@@ -70,8 +70,8 @@ pub fn name(process: &impl Process) -> Option<Told> {
         return of_launcher(process);
     }
     let arguments = process.arguments();
-    let own_name = arguments.first().map(|name| file_name(name));
-    if own_name.is_some_and(|name| name.starts_with(b"jsvc")) {
+    // Its first argument may be any name (`-procname`).
+    if file_name(&process.program()).starts_with(b"jsvc") {
         return of_class(&jsvc_class(&arguments)?, &arguments, process);
     }
     paths::of_program(&process.program(), process, "program")
@@ -153,12 +153,26 @@ fn without_ending(class: &[u8]) -> &[u8] {
         .unwrap_or(class)
 }
 
-/// What an archive that starts others is called.
-fn starter(jar: &[u8]) -> Option<&'static str> {
+/// What an archive that starts others is called. Any archive may be called `start.jar`: Jetty's has its modules
+/// beside it, or its home in a property.
+fn starter(jar: &[u8], options: &[Vec<u8>], process: &impl Process) -> Option<&'static str> {
     let mut rows = texts::rows(STARTERS);
     let is_it = |pattern: &str| glob::matches(pattern.as_bytes(), file_name(jar));
     let row = rows.find(|(_, patterns)| texts::words(patterns).any(is_it));
-    row.map(|(name, _)| name)
+    let (name, _) = row?;
+    let beside = || {
+        [
+            directory(&paths::absolute(jar, process)),
+            b"/modules/server.mod",
+        ]
+        .concat()
+    };
+    let is_jettys = || {
+        let homes = [&b"-Djetty.home="[..], b"-Djetty.base="];
+        homes.iter().any(|home| property(options, home).is_some())
+            || process.is_readable_file(&beside())
+    };
+    (name != "jetty" || is_jettys()).then_some(name)
 }
 
 /// The name of what such an archive starts.
@@ -168,7 +182,7 @@ fn started(
     arguments: &[Vec<u8>],
     process: &impl Process,
 ) -> Option<Told> {
-    let kind = starter(jar)?;
+    let kind = starter(jar, options, process)?;
     let by_argument = |beginning: &[u8]| {
         let mut arguments = arguments.iter();
         arguments.find_map(|argument| argument.strip_prefix(beginning))
@@ -176,7 +190,8 @@ fn started(
     let folder = match kind {
         "jetty-runner" => {
             // An archive, or the folder with what would be in one.
-            let archive = arguments.last().filter(|path| !path.starts_with(b"-"));
+            let is_archive = |path: &&Vec<u8>| path.ends_with(b".war") || process.is_folder(path);
+            let archive = arguments.iter().rev().find(is_archive);
             let told = archive.and_then(|path| paths::of_program(path, process, "archive"));
             return Some(told.unwrap_or_else(|| Told::new(kind.into(), "archive", jar)));
         }

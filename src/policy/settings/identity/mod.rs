@@ -116,14 +116,20 @@ impl Identity {
     }
 }
 
+/// Whether a process's name is told by what it runs, or by Kubernetes: not by its supervisor or its container.
+pub fn names_itself(runtime: Runtime, process: &impl Process) -> bool {
+    kubernetes::identity(process).name.is_some() || of_runtime(runtime, process).is_some()
+}
+
 /// Whether the runtime's agent finds a better name by itself.
 pub fn is_left_to_agent(runtime: Runtime, process: &impl Process) -> bool {
     runtime == Runtime::Jvm && jvm::is_left_to_agent(process)
 }
 
-/// Whether the process serves requests of many applications, each of which has a name of its own.
+/// Whether the process serves requests of many applications, each of which has a name of its own. Its unit's name
+/// (`apache2.service`) is that of the server.
 pub fn has_many_services(runtime: Runtime, process: &impl Process) -> bool {
-    runtime == Runtime::Php && php::is_server(process)
+    runtime == Runtime::Php && php::is_server(process) && !names_itself(runtime, process)
 }
 
 fn of_runtime(runtime: Runtime, process: &impl Process) -> Option<Named> {

@@ -26,7 +26,7 @@ const GENERIC: &str = "app apps application applications asgi wsgi main __main__
     sh bash dash zsh ash ksh fish busybox su sudo env nohup tini dumb-init \
     laravel skeleton website-skeleton recommended-project \
     users user sources.d container containers docker kubernetes pod \
-    builds workdir work webserver vhosts vhost quarkus-app deployments";
+    builds workdir work webserver vhosts vhost quarkus-app";
 
 /// Words that say which part of something it is: a name together with the word before it.
 const VAGUE: &str = "api worker workers backend frontend service services scheduler client admin \

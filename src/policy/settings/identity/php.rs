@@ -49,6 +49,10 @@ pub fn named(process: &impl Process) -> Option<Named> {
     // A program that is installed below a project runs that project.
     if let Some(at) = position(&script, PACKAGES) {
         let project = script.get(..at).unwrap_or_default();
+        let autoload = [project, b"/vendor/autoload.php"].concat();
+        if !process.is_readable_file(&autoload) {
+            return reader.manifest(project, MANIFEST).or_else(alone);
+        }
         let of_folder = || Some((paths::of_folder(project, "project")?, None));
         let found = reader.manifest(project, MANIFEST).or_else(of_folder);
         return found.or_else(alone);
@@ -76,6 +80,7 @@ pub fn is_server(process: &impl Process) -> bool {
     let own_name = process.first_argument();
     !program.starts_with(b"php")
         || program.starts_with(b"php-fpm")
+        || program.starts_with(b"php-cgi")
         || own_name.starts_with(b"php-fpm")
 }
 

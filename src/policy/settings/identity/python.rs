@@ -52,6 +52,11 @@ const WORKERS: &str = "rq rqworker rqscheduler watchmedo watchfiles wsgi-loader.
 const WRAPPERS: &str =
     "cProfile profile trace debugpy pyinstrument scalene viztracer memray kernprof";
 
+/// Options of these whose value is the next argument (their `--help`).
+const WRAPPERS_WITH_VALUE: &str = "-o -s -f -C -i --outfile --sort --file --coverdir --listen --connect --log-to \
+    --adapter-access-token --interval --output --output_file --tracer_entries --config-file -r --renderer \
+    --profile-interval --program-path --port --outpath";
+
 /// How mod_wsgi calls a daemon process with `display-name=%{GROUP}` (its documentation of
 /// `WSGIDaemonProcess`): `(wsgi:shop)`. It has no more room than the first word of the old command line, such as
 /// `/usr/sbin/apache2`, and cuts off what is longer.
@@ -132,10 +137,16 @@ fn of_known(
 
 /// `python -m cProfile -o x -m shop.main`, `python -m debugpy --listen 5678 main.py`.
 fn wrapped(rest: &[Vec<u8>], process: &impl Process) -> Option<Told> {
-    let is_script = |word: &Vec<u8>| word.ends_with(b".py");
-    let at = rest
-        .iter()
-        .position(|word| word == b"-m" || is_script(word))?;
+    let mut words = rest.iter().enumerate();
+    // Behind the first word that is neither an option nor its value, all is the program's own.
+    let at = loop {
+        let (at, word) = words.next()?;
+        if texts::has(WRAPPERS_WITH_VALUE, word) {
+            words.next();
+        } else if word == b"-m" || !word.starts_with(b"-") {
+            break at;
+        }
+    };
     let is_module = rest.get(at).is_some_and(|word| word == b"-m");
     let program = rest.get(at + usize::from(is_module))?;
     // One in another one is nobody's service, and there may be any number.

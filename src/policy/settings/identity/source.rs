@@ -26,8 +26,8 @@ pub enum Source {
     Derived(Evidence),
     /// The agent, which finds a better one.
     Agent,
-    /// Each request, by its document root.
-    Requests,
+    /// Each request, by its document root; else the server's unit or container.
+    Requests(Option<Evidence>),
     /// Nobody: none is derived.
     Off,
     /// Nobody: nothing tells one.
@@ -43,7 +43,11 @@ impl fmt::Display for Source {
             Self::Configuration => f.write_str("the configuration"),
             Self::Derived(evidence) => evidence.fmt(f),
             Self::Agent => f.write_str("left to the agent, which looks for a name itself"),
-            Self::Requests => f.write_str("the document root of each request tells it"),
+            Self::Requests(None) => f.write_str("the document root of each request tells it"),
+            Self::Requests(Some(evidence)) => write!(
+                f,
+                "where the document root of a request tells none, derived from {evidence}"
+            ),
             Self::Off => f.write_str("none is derived"),
             Self::Nobody => f.write_str("nothing tells a name"),
         }
@@ -91,11 +95,15 @@ pub fn service_name(
         let by_rule = rule.map(|rule| Source::Rule(rule.place.clone()));
         return (Some(name.into()), by_rule.unwrap_or(Source::Configuration));
     }
+    let has_many_services = has_many_services(runtime, process);
     match derived(false, runtime, process, &applied).name {
+        Some(told) if has_many_services => {
+            (Some(told.value), Source::Requests(Some(told.evidence)))
+        }
         Some(told) => (Some(told.value), Source::Derived(told.evidence)),
         None if applied.service_name == ServiceName::Off => (None, Source::Off),
         None if is_left_to_agent(runtime, process) => (None, Source::Agent),
-        None if has_many_services(runtime, process) => (None, Source::Requests),
+        None if has_many_services => (None, Source::Requests(None)),
         None => (None, Source::Nobody),
     }
 }
