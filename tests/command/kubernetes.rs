@@ -1,11 +1,14 @@
 //! The examples for Kubernetes (demo/kubernetes): their schema, and what their containers come to.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 use support::{Scene, has, is_root, root, skip, succeed};
 use yaml_rust2::{Yaml, YamlEmitter, YamlLoader};
 
@@ -276,12 +279,58 @@ fn a_second_copy_writes_into_no_file_of_the_first() {
         fs::read_to_string(volume.join("java/2.1/agent.jar")).unwrap(),
         "2.1"
     );
-    let mut names: Vec<_> = fs::read_dir(&volume)
+    assert_eq!(names_in(&volume), ["injector", "java"]);
+}
+
+/// The names in a folder, sorted.
+fn names_in(folder: &Path) -> Vec<OsString> {
+    let mut names: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
     names.sort();
-    assert_eq!(names, ["injector", "java"]);
+    names
+}
+
+/// The old folder has left its place, and the new one has not come.
+#[test]
+fn a_signal_while_a_folder_is_replaced_takes_nothing_away() {
+    let scene = Scene::new();
+    let (image, volume) = (image(&scene), scene.path("volume"));
+    fs::create_dir(&volume).unwrap();
+    copy(&image, &volume);
+    fs::write(volume.join("injector/boot/left"), "").unwrap();
+    // Each `mv` is followed by a signal to all processes of the group, as a terminal sends it.
+    let script = r#"mkdir "$0"; printf '#!/bin/sh\n/bin/mv "$@"; kill -TERM 0\n' >"$0/mv"
+                    chmod +x "$0/mv"; PATH=$0:$PATH exec "$@""#;
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script])
+        .arg(scene.path("programs"))
+        .arg(format!("{}{ENTRY_POINT}", image.display()))
+        .arg("copy")
+        .arg(&volume)
+        .process_group(0);
+    assert_eq!(command.status().unwrap().code(), Some(1));
+    assert!(volume.join("injector/boot/nodejs").exists());
+    assert!(!volume.join("injector/boot/left").exists());
+    assert_eq!(names_in(&volume), ["injector"]);
+}
+
+#[test]
+fn a_copy_removes_what_a_killed_one_left_and_nothing_of_one_that_runs() {
+    let scene = Scene::new();
+    let (image, volume) = (image(&scene), scene.path("volume"));
+    // No agent is in it yet.
+    fs::create_dir(image.join("usr/lib/opentelemetry/ruby")).unwrap();
+    let killed = volume.join(".copy.killed");
+    fs::create_dir_all(killed.join("old")).unwrap();
+    fs::create_dir(volume.join(".copy.runs12")).unwrap();
+    let two_days_ago = SystemTime::now() - Duration::from_secs(2 * 24 * 60 * 60);
+    let killed = fs::File::open(killed).unwrap();
+    killed.set_modified(two_days_ago).unwrap();
+    copy(&image, &volume);
+    assert_eq!(names_in(&volume), [".copy.runs12", "injector"]);
 }
 
 /// As `agent install` lays it out.
