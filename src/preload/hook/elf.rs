@@ -111,6 +111,8 @@ impl<'a> Image<'a> {
         }
         // SAFETY: the caller's promise.
         unsafe { entries(dynamic) }.for_each(|entry| tables.take(entry));
+        // Of a library without a hash table the loader has read no table, so none says that a page is mapped.
+        tables.gnu_hash.or(tables.hash)?;
         // glibc has added the base to the addresses, musl has not.
         let is_in_first_page = |address: usize| address.wrapping_sub(base) < PAGE || address < PAGE;
         if !tables.addresses().any(is_in_first_page) {
