@@ -205,29 +205,45 @@ fn named(rounds: usize) {
         let told = succeed(variant.command(ruby).arg(&check));
         assert_eq!(told == "1", index > 0, "{}: {told}", variant.name);
     }
+    let title = "One start of Ruby with an agent that does nothing";
+    starts(title, rounds, &variants, (1, "names off"), 2, |variant| {
+        let mut command = variant.command(ruby);
+        command.arg("puma").current_dir(scene.path("shop"));
+        command
+    });
+    println!();
+}
+
+/// Starts of programs that take milliseconds, as ratios to those of one of the variants: its index and what it is
+/// called. Times have so many `decimals`.
+fn starts(
+    title: &str,
+    rounds: usize,
+    variants: &[Variant],
+    (base, name): (usize, &str),
+    decimals: usize,
+    command: impl Fn(&Variant) -> Command,
+) {
     let mut times: Vec<Samples> = variants.iter().map(|_| Samples::default()).collect();
     for order in orders(rounds, variants.len()) {
         for index in order {
-            let mut command = variants[index].command(ruby);
-            command.arg("puma").current_dir(scene.path("shop"));
-            let (time, _) = run(&mut command).expect("Ruby runs");
+            let (time, _) = run(&mut command(&variants[index])).expect("the program runs");
             times[index].0.push(time / 1000.0);
         }
     }
-    println!("### One start of Ruby with an agent that does nothing ({rounds} rounds)\n");
-    println!("| | median ms | × names off | minimum ms | × names off |");
+    println!("### {title} ({rounds} rounds)\n");
+    println!("| | median ms | × {name} | minimum ms | × {name} |");
     println!("|---|---|---|---|---|");
-    let off = (times[1].median(), times[1].minimum());
+    let base = (times[base].median(), times[base].minimum());
     for (variant, samples) in variants.iter().zip(&mut times) {
         let (median, minimum) = (samples.median(), samples.minimum());
         println!(
-            "| {} | {median:.2} | {:.3} | {minimum:.2} | {:.3} |",
+            "| {} | {median:.decimals$} | {:.3} | {minimum:.decimals$} | {:.3} |",
             variant.name,
-            median / off.0,
-            minimum / off.1
+            median / base.0,
+            minimum / base.1
         );
     }
-    println!();
 }
 
 fn exec(title: &str, scene: &Scene, rounds: usize, variants: &[Variant]) {
@@ -391,34 +407,18 @@ fn jvm(rounds: usize) {
         let name = format!("ours, {engine}");
         variants.push(variant(&name, ours(&scene, &scene.configuration, engine)));
     }
-    let mut times: Vec<Samples> = variants.iter().map(|_| Samples::default()).collect();
-    for order in orders(rounds, variants.len()) {
-        for index in order {
-            let mut command = variants[index].command(&java);
-            command
-                .arg("-cp")
-                .arg(&classes)
-                .arg("Inside")
-                .env("PATH", "/usr/bin:/bin");
-            for exporter in ["TRACES", "METRICS", "LOGS"] {
-                command.env(format!("OTEL_{exporter}_EXPORTER"), "none");
-            }
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            let (time, _) = run(&mut command).expect("the JVM runs");
-            times[index].0.push(time / 1000.0);
+    let title = "Start of a JVM with the agent";
+    starts(title, rounds, &variants, (0, "by hand"), 0, |variant| {
+        let mut command = variant.command(&java);
+        command
+            .arg("-cp")
+            .arg(&classes)
+            .arg("Inside")
+            .env("PATH", "/usr/bin:/bin");
+        for exporter in ["TRACES", "METRICS", "LOGS"] {
+            command.env(format!("OTEL_{exporter}_EXPORTER"), "none");
         }
-    }
-    println!("### Start of a JVM with the agent ({rounds} rounds)\n");
-    println!("| | median ms | × by hand | minimum ms | × by hand |");
-    println!("|---|---|---|---|---|");
-    let hand = (times[0].median(), times[0].minimum());
-    for (index, variant) in variants.iter().enumerate() {
-        let (median, minimum) = (times[index].median(), times[index].minimum());
-        println!(
-            "| {} | {median:.0} | {:.3} | {minimum:.0} | {:.3} |",
-            variant.name,
-            median / hand.0,
-            minimum / hand.1
-        );
-    }
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    });
 }

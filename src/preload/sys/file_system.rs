@@ -20,7 +20,6 @@ use opentelemetry_injector_policy::config::sources::{
 use opentelemetry_injector_policy::formats::directory_records::collect_names;
 
 /// How the process's libc asks for the status of an open file.
-#[derive(Clone, Copy)]
 enum Fstat {
     /// fstat(2).
     ByDescriptor,

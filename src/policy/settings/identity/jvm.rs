@@ -6,6 +6,7 @@
 
 use super::servers::value_of;
 use super::{Told, names, paths};
+use crate::matching::command_line::{Grammar, Runs};
 use crate::matching::{glob, texts};
 use crate::process::{directory, file_name};
 use crate::runtimes::jvm::launcher::{Launch, Main, launch};
@@ -39,9 +40,14 @@ const LAUNCHERS: &str = "play.core.server.ProdServerStart io.vertx.core.Launcher
                          io.quarkus.bootstrap.runner.QuarkusEntryPoint \
                          org.apache.commons.daemon.support.DaemonWrapper";
 
-/// Options of Commons Daemon's `jsvc` whose value is the next argument (its `arguments.c`, 1.4).
-const JSVC_WITH_VALUE: &str = "-cp -classpath -jvm -home -java-home -user -outfile -errfile -pidfile \
-                               -procname -umask -cwd -wait -restarts";
+/// How Commons Daemon's `jsvc` reads its line (its `arguments.c`, 1.4): behind the options stands the class.
+const JSVC: Grammar = Grammar {
+    with_value: "-cp -classpath -jvm -home -java-home -user -outfile -errfile -pidfile -procname \
+                 -umask -cwd -wait -restarts",
+    naming: "",
+    letters: false,
+    marks: b"",
+};
 
 const TOMCAT: &[u8] = b"org.apache.catalina.startup.Bootstrap";
 
@@ -72,22 +78,12 @@ pub fn name(process: &impl Process) -> Option<Told> {
     let arguments = process.arguments();
     // Its first argument may be any name (`-procname`).
     if file_name(&process.program()).starts_with(b"jsvc") {
-        return of_class(&jsvc_class(&arguments)?, &arguments, process);
+        return match JSVC.read(&arguments).runs {
+            Runs::Script(class) => of_class(class, &arguments, process),
+            _ => None,
+        };
     }
     paths::of_program(&process.program(), process, "program")
-}
-
-/// The class that Commons Daemon's `jsvc` runs, behind its options.
-fn jsvc_class(arguments: &[Vec<u8>]) -> Option<Vec<u8>> {
-    let mut words = arguments.iter().skip(1);
-    while let Some(word) = words.next() {
-        if texts::has(JSVC_WITH_VALUE, word) {
-            words.next();
-        } else if !word.starts_with(b"-") {
-            return Some(word.clone());
-        }
-    }
-    None
 }
 
 fn of_launcher(process: &impl Process) -> Option<Told> {

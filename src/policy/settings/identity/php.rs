@@ -50,10 +50,11 @@ pub fn named(process: &impl Process) -> Option<Named> {
     if let Some(at) = position(&script, PACKAGES) {
         let project = script.get(..at).unwrap_or_default();
         let autoload = [project, b"/vendor/autoload.php"].concat();
-        if !process.is_readable_file(&autoload) {
-            return reader.manifest(project, MANIFEST).or_else(alone);
-        }
-        let of_folder = || Some((paths::of_folder(project, "project")?, None));
+        let of_folder = || {
+            let is_composers = process.is_readable_file(&autoload);
+            let told = is_composers.then(|| paths::of_folder(project, "project"))?;
+            Some((told?, None))
+        };
         let found = reader.manifest(project, MANIFEST).or_else(of_folder);
         return found.or_else(alone);
     }

@@ -5,6 +5,7 @@ use super::application_files::Reader;
 use super::servers::{application, value_of};
 use super::{Told, names, paths};
 use crate::Process;
+use crate::matching::command_line::{Grammar, Runs};
 use crate::matching::texts;
 use crate::process::{directory, file_name};
 use crate::runtimes::python::command_line::{CommandLine, Program};
@@ -52,10 +53,15 @@ const WORKERS: &str = "rq rqworker rqscheduler watchmedo watchfiles wsgi-loader.
 const WRAPPERS: &str =
     "cProfile profile trace debugpy pyinstrument scalene viztracer memray kernprof";
 
-/// Options of these whose value is the next argument (their `--help`).
-const WRAPPERS_WITH_VALUE: &str = "-o -s -f -C -i --outfile --sort --file --coverdir --listen --connect --log-to \
+/// How these read their lines (their `--help`).
+const WRAPPERS_LINE: Grammar = Grammar {
+    with_value: "-o -s -f -C -i --outfile --sort --file --coverdir --listen --connect --log-to \
     --adapter-access-token --interval --output --output_file --tracer_entries --config-file -r --renderer \
-    --profile-interval --program-path --port --outpath";
+    --profile-interval --program-path --port --outpath",
+    naming: "-m",
+    letters: false,
+    marks: b"",
+};
 
 /// How mod_wsgi calls a daemon process with `display-name=%{GROUP}` (its documentation of
 /// `WSGIDaemonProcess`): `(wsgi:shop)`. It has no more room than the first word of the old command line, such as
@@ -101,11 +107,11 @@ fn of_program_at(
     arguments: &[Vec<u8>],
     process: &impl Process,
 ) -> Option<Told> {
-    let rest = arguments.get(position(arguments, program)? + 1..);
-    let rest = rest.unwrap_or_default();
+    let own = arguments.get(position(arguments, program)?..)?;
+    let rest = own.get(1..).unwrap_or_default();
     let kind = file_name(program);
     if texts::has(WRAPPERS, kind) {
-        return wrapped(rest, process);
+        return wrapped(own, process);
     }
     if let Some(told) = of_known(kind, program, rest, process) {
         return told;
@@ -136,24 +142,17 @@ fn of_known(
 }
 
 /// `python -m cProfile -o x -m shop.main`, `python -m debugpy --listen 5678 main.py`.
-fn wrapped(rest: &[Vec<u8>], process: &impl Process) -> Option<Told> {
-    let mut words = rest.iter().enumerate();
-    // Behind the first word that is neither an option nor its value, all is the program's own.
-    let at = loop {
-        let (at, word) = words.next()?;
-        if texts::has(WRAPPERS_WITH_VALUE, word) {
-            words.next();
-        } else if word == b"-m" || !word.starts_with(b"-") {
-            break at;
-        }
+fn wrapped(arguments: &[Vec<u8>], process: &impl Process) -> Option<Told> {
+    let (program, is_module) = match WRAPPERS_LINE.read(arguments).runs {
+        Runs::Script(script) => (script, false),
+        Runs::Named(_, module) => (module, true),
+        Runs::Input | Runs::Nothing => return None,
     };
-    let is_module = rest.get(at).is_some_and(|word| word == b"-m");
-    let program = rest.get(at + usize::from(is_module))?;
     // One in another one is nobody's service, and there may be any number.
     if texts::has(WRAPPERS, file_name(program)) {
         return None;
     }
-    of_program_at(program, is_module, rest, process)
+    of_program_at(program, is_module, arguments.get(1..)?, process)
 }
 
 fn position(arguments: &[Vec<u8>], program: &[u8]) -> Option<usize> {
