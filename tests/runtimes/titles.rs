@@ -27,7 +27,8 @@ fn is_overwritten(process: u32) -> bool {
     let environment = fs::read(format!("/proc/{process}/environ")).unwrap();
     let entries = environment.strip_suffix(b"\0").unwrap_or(&environment);
     let mut entries = entries.split(|byte| *byte == 0);
-    entries.any(|entry| !entry.contains(&b'='))
+    // The kernel shows an empty one while a program is being started.
+    entries.any(|entry| !entry.is_empty() && !entry.contains(&b'='))
 }
 
 /// That the explanation goes by the process's own configuration, and that its object is still there.
