@@ -2,8 +2,8 @@
 //! mapped. Every table and every index is checked against the segment that contains it. An object that
 //! fails a check is ignored.
 //!
-//! This calls neither the kernel nor the loader. (`tests/fuzz` reads damaged objects with it and compares
-//! the results with those of dlsym(3).)
+//! This does not call the loader, and the kernel only through [`Image::of_library`]'s caller. (`tests/fuzz` reads
+//! damaged objects with it and compares the results with those of dlsym(3).)
 
 use core::ffi::CStr;
 use core::{ptr, slice};
@@ -74,11 +74,6 @@ impl Tables {
         };
         *place = Some(value);
     }
-
-    fn addresses(&self) -> impl Iterator<Item = usize> {
-        let all = [self.strings, self.symbols, self.gnu_hash, self.hash];
-        all.into_iter().flatten()
-    }
 }
 
 /// The entries of a dynamic section.
@@ -97,29 +92,22 @@ pub unsafe fn entries(mut entry: *const Entry) -> impl Iterator<Item = Entry> {
 
 impl<'a> Image<'a> {
     /// A library that is loaded at `base` (as the loader says: what is added to addresses in its file)
-    /// and whose dynamic section is `dynamic`.
+    /// and whose dynamic section is `dynamic`. One whose file does not begin at address 0 is not looked at.
     ///
-    /// Its header is read where a table that the loader reads lies in the same page; a library whose
-    /// file does not begin at address 0 is not looked at.
+    /// `is_readable` says whether the memory at an address may be read: the loader maps no page at `base` for an
+    /// object whose segments begin later, and none of its tables proves that it has, because it does not read them all.
     ///
     /// # Safety
     /// The loader has loaded such an object, and keeps it as long as the result.
-    pub unsafe fn of_library(base: usize, dynamic: *const Entry) -> Option<Self> {
-        let mut tables = Tables::default();
-        if base == 0 || !base.is_multiple_of(PAGE) || dynamic.is_null() {
+    pub unsafe fn of_library(
+        base: usize,
+        dynamic: *const Entry,
+        is_readable: fn(usize) -> bool,
+    ) -> Option<Self> {
+        if base == 0 || !base.is_multiple_of(PAGE) || dynamic.is_null() || !is_readable(base) {
             return None;
         }
-        // SAFETY: the caller's promise.
-        unsafe { entries(dynamic) }.for_each(|entry| tables.take(entry));
-        // Of a library without a hash table the loader has read no table, so none says that a page is mapped.
-        tables.gnu_hash.or(tables.hash)?;
-        // glibc has added the base to the addresses, musl has not.
-        let is_in_first_page = |address: usize| address.wrapping_sub(base) < PAGE || address < PAGE;
-        if !tables.addresses().any(is_in_first_page) {
-            return None;
-        }
-        // SAFETY: the page at `base` is mapped and readable, because one of the tables that the loader itself has
-        // read lies in it (checked above).
+        // SAFETY: the page at `base` may be read (checked above).
         let headers = unsafe { headers_at(base) }?;
         let begins_at_base = |header: &ProgramHeader| {
             header.p_type == PT_LOAD && header.p_offset == 0 && header.p_vaddr == 0

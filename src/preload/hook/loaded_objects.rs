@@ -7,7 +7,7 @@
 
 use crate::constructor::at_start::AtStart;
 use crate::hook::elf::{self, Entry, Function, Image};
-use crate::sys::auxiliary;
+use crate::sys::{auxiliary, kernel};
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{iter, ptr, slice};
@@ -69,7 +69,7 @@ impl Object {
     /// Its tables; `None` where they are not as the loader itself would want them.
     fn image(&self) -> Option<Image<'static>> {
         // SAFETY: an object of the loader's list; nothing is unloaded in the constructor.
-        unsafe { Image::of_library(self.base, self.dynamic) }
+        unsafe { Image::of_library(self.base, self.dynamic, kernel::is_readable_at_start) }
     }
 }
 

@@ -316,6 +316,20 @@ pub fn is_readable(address: usize) -> bool {
     call(libc::SYS_rt_sigprocmask, asked) == Err(libc::EINVAL)
 }
 
+/// Whether the memory at an address may be read, asked by a call that every start makes (openat(2)): the kernel reads
+/// the path before it refuses to look for it in a folder that is no descriptor (EFAULT, else EBADF).
+pub fn is_readable_at_start(address: usize) -> bool {
+    let no_folder = usize::MAX;
+    // If the bytes there are an absolute path, this opens nothing but the path.
+    let flags = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    let opened = call(
+        libc::SYS_openat,
+        [no_folder, address, flags as usize, 0, 0, 0],
+    );
+    let opened = opened.map(|number| drop(Descriptor(number as c_int)));
+    opened != Err(libc::EFAULT)
+}
+
 /// The signal stack of this thread where it runs on it (sigaltstack(2)).
 pub fn signal_stack_in_use() -> Option<libc::stack_t> {
     let mut stack = MaybeUninit::<libc::stack_t>::uninit();

@@ -194,7 +194,7 @@ fn in_child(path: &CStr, tell: &mut impl Write) -> c_int {
     // SAFETY: glibc's handle is a `link_map` (link.h): base, name, dynamic section.
     let [base, _, dynamic] = unsafe { *handle.cast::<[usize; 3]>() };
     // SAFETY: loaded, and not unloaded.
-    let image = unsafe { Image::of_library(base, dynamic as *const elf::Entry) };
+    let image = unsafe { Image::of_library(base, dynamic as *const elf::Entry, is_readable) };
     let ours = |name: &CStr| image.as_ref()?.function(name).map(|found| found.address);
     let found: Vec<_> = NAMES.iter().map(|name| ours(name)).collect();
     let absent = ours(ABSENT);
@@ -214,4 +214,12 @@ fn in_child(path: &CStr, tell: &mut impl Write) -> c_int {
         }
     }
     all
+}
+
+/// Whether the memory at an address may be read (access(2) reads the path first).
+fn is_readable(address: usize) -> bool {
+    // SAFETY: the kernel checks the address.
+    let found = unsafe { libc::access(address as *const libc::c_char, libc::F_OK) };
+    let error = std::io::Error::last_os_error().raw_os_error();
+    found == 0 || error != Some(libc::EFAULT)
 }

@@ -1,6 +1,9 @@
 //! Programs that are linked, loaded and bound in ways that could meet the hook: each is the same
 //! with the preload object and without it.
 
+use object::Endianness;
+use object::elf::{DT_HASH, DT_STRTAB, DT_SYMTAB, PT_DYNAMIC};
+use object::read::elf::{ElfFile64, ProgramHeader};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -84,6 +87,39 @@ fn objects_without_libc_and_symbols_are_passed_by() {
         let arguments = ["-Wl,--no-as-needed", bare[0], bare[1]];
         let program = scene.trap("asking_program", &arguments);
         scene.alike(&program, Injected, |_| {});
+    }
+}
+
+/// Lets an entry of a library's dynamic section have another value.
+fn set_entry(file: &mut [u8], tag: u32, value: u64) {
+    let library = ElfFile64::<Endianness>::parse(&*file).unwrap();
+    let segments = library.elf_program_headers().iter();
+    let mut dynamic = segments.filter(|header| header.p_type(Endianness::Little) == PT_DYNAMIC);
+    let (start, length) = dynamic.next().unwrap().file_range(Endianness::Little);
+    let section = &mut file[start as usize..(start + length) as usize];
+    let mut entries = section.chunks_exact_mut(16);
+    let is_wanted = |entry: &&mut [u8]| entry[..8] == u64::from(tag).to_le_bytes();
+    let entry = entries.find(is_wanted).expect("the entry");
+    entry[8..].copy_from_slice(&value.to_le_bytes());
+}
+
+/// A library called as libc whose first segment begins far behind its base: nothing is mapped there, although the tables
+/// that the loader does not read say so.
+#[test]
+fn tables_in_memory_that_is_not_there_are_not_read() {
+    let scene = Scene::new();
+    let asking = scene.trap_library("asking_library", &[]);
+    let program = scene.trap("asking_program", &[asking.to_str().unwrap()]);
+    let library = scene.path("libc.so.6");
+    for (style, unread) in [("both", DT_HASH), ("gnu", DT_SYMTAB), ("sysv", DT_STRTAB)] {
+        let style = format!("-Wl,--hash-style={style}");
+        // No address of a process: the kernel takes another, and the base is no address either.
+        let far = "-Wl,-z,max-page-size=4096,-Ttext-segment=0x7000000000000000";
+        let bare = scene.trap_library("bare_library", &["-nostdlib", far, &style]);
+        let mut file = fs::read(bare).unwrap();
+        set_entry(&mut file, unread, 0);
+        fs::write(&library, file).unwrap();
+        beside(&scene, &program, library.to_str().unwrap());
     }
 }
 
@@ -192,20 +228,21 @@ fn other_allocators_are_preloaded_before_and_after() {
         skip!("no jemalloc and no tcmalloc");
     }
     for allocator in found {
-        let plain = Run::of(
-            scene
-                .command(&program, "direct")
-                .env("LD_PRELOAD", &allocator),
-        );
-        let wanted = plain.stdout.replace("(null)", &scene.injected());
-        let ours = object();
-        let ours = ours.to_str().unwrap();
-        for engine in engines() {
-            for both in [format!("{allocator}:{ours}"), format!("{ours}:{allocator}")] {
-                let hooked = Run::of(scene.command(&program, engine).env("LD_PRELOAD", &both));
-                let seen = (hooked.status, &hooked.stdout, &hooked.stderr);
-                assert_eq!(seen, (plain.status, &wanted, &plain.stderr), "{both}");
-            }
+        beside(&scene, &program, &allocator);
+    }
+}
+
+/// Runs a program with another preload object and with ours before and behind it: the same, but for the value.
+fn beside(scene: &Scene, program: &Path, other: &str) {
+    let plain = Run::of(scene.command(program, "direct").env("LD_PRELOAD", other));
+    let wanted = plain.stdout.replace("(null)", &scene.injected());
+    let ours = object();
+    let ours = ours.to_str().unwrap();
+    for engine in engines() {
+        for both in [format!("{other}:{ours}"), format!("{ours}:{other}")] {
+            let hooked = Run::of(scene.command(program, engine).env("LD_PRELOAD", &both));
+            let seen = (hooked.status, &hooked.stdout, &hooked.stderr);
+            assert_eq!(seen, (plain.status, &wanted, &plain.stderr), "{both}");
         }
     }
 }
