@@ -17,6 +17,8 @@ pub struct Program {
     pub time: u64,
     /// The executable's path; a child of fork has its parent's.
     pub executable: String,
+    /// Whether the executable has a getenv of its own, whose callers are not seen.
+    pub has_own_getenv: bool,
     /// The command line; empty for a child of fork.
     pub arguments: Vec<String>,
     /// The program in the parent, for a child of fork.
@@ -253,12 +255,14 @@ impl Recording {
 
     fn process(&mut self, fields: &mut Fields<'_>) -> Option<()> {
         let (process, parent, time) = (fields.number()?, fields.number()?, fields.long()?);
+        let has_own_getenv = fields.byte()? == 1;
         let rest = fields.rest();
         let mut parts = rest.strip_suffix('\0').unwrap_or(&rest).split('\0');
         let program = Program {
             process,
             parent,
             time,
+            has_own_getenv,
             executable: parts.next()?.to_owned(),
             arguments: parts.map(str::to_owned).collect(),
             ..Program::default()
@@ -416,6 +420,12 @@ impl Fields<'_> {
         Some(u64::from_ne_bytes(*bytes))
     }
 
+    fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*byte)
+    }
+
     fn rest(&self) -> String {
         String::from_utf8_lossy(self.0).into_owned()
     }
@@ -433,7 +443,7 @@ pub mod fixture {
                 let start = [
                     &numbers(*process, 1)[..],
                     &7_u64.to_ne_bytes(),
-                    b"/bin/p\0p\0",
+                    b"\0/bin/p\0p\0",
                 ];
                 recording.take(Kind::Process, &start.concat());
             }
@@ -515,12 +525,17 @@ mod tests {
         let exec = [
             &numbers(11, 10)[..],
             &9_u64.to_ne_bytes(),
-            b"/bin/q\0q\0-a\0",
+            b"\x01/bin/q\0q\0-a\0",
         ]
         .concat();
         recording.take(Kind::Process, &exec);
         assert_eq!(recording.module_at(2, 0x1000), None);
         assert_eq!(recording.programs[2].arguments, ["q", "-a"]);
+        let own = recording
+            .programs
+            .iter()
+            .map(|program| program.has_own_getenv);
+        assert_eq!(own.collect::<Vec<_>>(), [false, false, true]);
     }
 
     #[test]

@@ -9,12 +9,10 @@ use crate::trace::findings::Finding;
 use crate::trace::live;
 use crate::trace::recording::{Call, Function, Recording};
 use crate::trace::summary::{self, Row};
-use crate::trace::symbol_tables;
 use crate::trace::tree;
 use opentelemetry_injector_policy::runtimes::{boot, variable};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::Path;
 
 /// How the table tells of stacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,18 +221,12 @@ impl<'s> Report<'s> {
 
     /// What this session cannot tell of.
     fn write_gaps(&mut self, text: &mut String, style: Style) {
-        let executables = self
-            .recording
-            .programs
-            .iter()
-            .map(|program| &program.executable);
-        for executable in executables.collect::<BTreeSet<_>>() {
-            if symbol_tables::exports(Path::new(executable), "getenv") {
-                // It is no hooked one.
-                let gap =
-                    format!("{executable} has a getenv of its own: its questions are not seen");
-                let _ = writeln!(text, "{}", style.warning(&gap));
-            }
+        let programs = self.recording.programs.iter();
+        let with_own = programs.filter(|program| program.has_own_getenv);
+        let executables: BTreeSet<_> = with_own.map(|program| &program.executable).collect();
+        for executable in executables {
+            let gap = format!("{executable} has a getenv of its own: its questions are not seen");
+            let _ = writeln!(text, "{}", style.warning(&gap));
         }
         let Counts {
             dropped,

@@ -3,9 +3,9 @@
 //! and only the names that are found.
 
 use object::elf::{
-    FileHeader64, NT_GNU_BUILD_ID, PT_LOAD, SHT_DYNSYM, SHT_NOTE, SHT_SYMTAB, STT_FUNC, gnu_hash,
+    FileHeader64, NT_GNU_BUILD_ID, PT_LOAD, SHT_DYNSYM, SHT_NOTE, SHT_SYMTAB, STT_FUNC,
 };
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym, VersionTable};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache};
 use std::fs::File;
 use std::ops::Range;
@@ -100,25 +100,6 @@ fn leave_out_copies(tables: &mut Vec<SymbolTable>) {
     if let Some(longest) = all.max() {
         tables.retain(|table| !table.is_exports || length(table) > longest);
     }
-}
-
-/// Whether an ELF file of 64 bits exports a function, by its hash table (DT_GNU_HASH), as the loader finds it. A
-/// function that only the file itself sees is not found.
-pub fn exports(path: &Path, function: &str) -> bool {
-    let look = || {
-        let file = File::open(path).ok()?;
-        let cache = ReadCache::new(&file);
-        let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
-        let endian = header.endian().ok()?;
-        let sections = header.sections(endian, &cache).ok()?;
-        let (table, symbols) = sections.gnu_hash(endian, &cache).ok()??;
-        let symbols = sections.symbol_table_by_index(endian, &cache, symbols);
-        let (symbols, versions) = (symbols.ok()?, VersionTable::default());
-        let (name, hash) = (function.as_bytes(), gnu_hash(function.as_bytes()));
-        let (_, symbol) = table.find(endian, name, hash, None, &symbols, &versions)?;
-        Some(symbol.st_type() == STT_FUNC && !symbol.is_undefined(endian))
-    };
-    look().unwrap_or(false)
 }
 
 impl SymbolTable {

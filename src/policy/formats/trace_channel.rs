@@ -12,7 +12,7 @@
 use alloc::vec::Vec;
 
 /// The first word.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"OTLTRC01");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"OTLTRC02");
 
 /// Where the first slot begins.
 pub const HEADER: usize = 4096;
@@ -51,10 +51,10 @@ pub const REFUSED_AT: usize = 136;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// A program takes part: process, parent, time; then its executable's path and its arguments, each
-    /// with a zero behind it.
+    /// A program takes part: process, parent, time; a byte that is 1 if the executable has a getenv of its
+    /// own; then the executable's path and the arguments, each with a zero behind it.
     Process = 1,
-    /// A child of fork asks for the first time: as for [`Kind::Process`], without path and arguments.
+    /// A child of fork asks for the first time: process, parent, time.
     Fork = 2,
     /// Where a file is mapped: process, 0, start, end; its path.
     Module = 3,

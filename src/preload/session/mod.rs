@@ -202,11 +202,13 @@ impl Session {
         self.own.process.store(process, Ordering::Relaxed);
         let time = self.clock.now();
         let (path, arguments) = (host.executable(), host.command_line());
+        let has_own = host.exports(c"getenv");
         let length = arguments.iter().map(|text| text.len() + 1).sum::<usize>();
-        let length = 16 + path.len() + 1 + length;
+        let length = 17 + path.len() + 1 + length;
         self.channel.append(Kind::Process, length, |record| {
             record.numbers(process, parent);
             record.put(&time.to_ne_bytes());
+            record.put(&[has_own.into()]);
             record.put(path);
             record.put(b"\0");
             for text in &arguments {
