@@ -68,10 +68,12 @@ fn packages_of_the_machine(application: &Application) -> String {
     })
 }
 
-/// A shell's condition. (dpkg-query also shows packages that it knows of and that are not installed.)
+/// A shell's condition. (dpkg-query also shows packages that it knows of and that are not installed; of those that
+/// it does not know, only its exit code tells.)
 fn are_installed(packages: &str) -> String {
     format!(
-        "[ \"$(dpkg-query --show --showformat '${{db:Status-Status}}\\n' {packages} | sort -u)\" = installed ]"
+        "{{ all=$(dpkg-query --show --showformat '${{db:Status-Status}}\\n' {packages} 2>/dev/null) && \
+         [ \"$(printf '%s\\n' \"$all\" | sort -u)\" = installed ]; }}"
     )
 }
 
