@@ -65,8 +65,7 @@ const fn table(runtime: Runtime, by: By) -> &'static str {
              com.sun.javafx.tools.* com.sun.java.util.jar.pack.*\n",
             "a build tool: org.apache.maven.* org.mvndaemon.mvnd.* org.gradle.launcher.* \
              org.gradle.wrapper.* worker.org.gradle.process.* \
-             org.gradle.process.internal.worker.* org.apache.tools.ant.launch.Launcher \
-             org.apache.tools.ant.Main xsbt.boot.Boot sbt.* leiningen.core.main dev.jbang.Main \
+             org.gradle.process.internal.worker.* org.apache.tools.ant.* xsbt.boot.Boot sbt.* leiningen.core.main dev.jbang.Main \
              coursier.*\n",
             // `scala`, `groovy`, `kotlin` and their compilers: the scripts' main classes.
             "a language's own launcher or compiler: scala.tools.nsc.* dotty.tools.* \
@@ -76,7 +75,8 @@ const fn table(runtime: Runtime, by: By) -> &'static str {
              org.junit.platform.console.* org.testng.TestNG com.intellij.rt.* \
              org.eclipse.jdt.internal.junit*.runner.* io.cucumber.core.cli.Main \
              cucumber.api.cli.Main org.scalatest.tools.Runner org.openjdk.jmh.Main \
-             org.openjdk.jmh.runner.ForkedMain org.spockframework.*\n",
+             org.openjdk.jmh.runner.ForkedMain org.spockframework.* \
+             com.google.testing.junit.runner.*\n",
             "a linter or generator: com.puppycrawl.tools.checkstyle.Main \
              org.sonarsource.scanner.cli.Main org.antlr.v4.Tool net.sourceforge.pmd.* \
              edu.umd.cs.findbugs.*\n",
@@ -172,20 +172,22 @@ const fn table(runtime: Runtime, by: By) -> &'static str {
              cloud-init docker-compose salt-call salt-ssh supervisorctl\n",
         ),
         (Runtime::Python, By::Code) => {
-            // How the standard library and pip start helpers of their own.
+            // How the standard library and pip start helpers of their own, and execnet pytest's workers
+            // (gateway_io.py).
             "a helper process of Python: *<pip-setuptools-caller>* | *runpy.run_module(\"pip\"* | \
              from multiprocessing.resource_tracker import main;* | \
              from multiprocessing.semaphore_tracker import main;* | \
              from multiprocess.resource_tracker import main;* | \
              from billiard.semaphore_tracker import main;* | \
-             from *loky.backend.resource_tracker import main;*"
+             from *loky.backend.resource_tracker import main;* | \
+             import sys;exec(eval(sys.stdin.readline()))"
         }
         (Runtime::Php, By::Script) => concat!(
             "a package manager: box box.phar composer composer.phar composer-*.phar pearcmd.php \
              peclcmd.php phar phar.phar phive phive.phar pie pie.phar\n",
             "a test runner: atoum behat behat.phar codecept codecept.phar infection \
              infection.phar kahlan paratest pest phpbench phpbench.phar phpspec phpspec.phar \
-             phpunit phpunit.phar phpunit-*.phar run-tests.php simple-phpunit simple-phpunit.php\n",
+             phpunit phpunit.phar phpunit-*.phar phpunit-wrapper.php */pest/bin/worker.php run-tests.php simple-phpunit simple-phpunit.php\n",
             "a tool written in PHP: captainhook churn composer-require-checker composer-unused \
              dep deployer.phar deptrac deptrac.phar doctum.phar drush drush.php drush.phar ecs \
              grumphp parallel-lint pdepend phan phan.phar phing phing.phar php-cs-fixer php-cs-fixer*.phar php-parse \
@@ -215,7 +217,7 @@ const fn table(runtime: Runtime, by: By) -> &'static str {
         (Runtime::Ruby, By::Script) => concat!(
             "a package manager: berks bundle bundle-audit bundler bundler-audit gem gem2deb pod\n",
             "a test runner: cucumber guard kitchen m minitest parallel_cucumber parallel_rspec \
-             parallel_test rspec testrb turbo_tests\n",
+             parallel_test rake_test_loader.rb rspec testrb turbo_tests\n",
             "a tool written in Ruby: annotate apt-listbugs asciidoctor brakeman byebug cap \
              chef-client chef-solo erb erb_lint erblint facter fastlane foreman fpm haml-lint \
              hiera inspec irb jekyll knife kramdown nanoc ohai overcommit passenger-config \
@@ -411,6 +413,26 @@ mod tests {
                 "org.apache.spark.launcher.Main",
             ),
             (Runtime::Jvm, By::MainClass, "org.flywaydb.commandline.Main"),
+            (
+                Runtime::Jvm,
+                By::MainClass,
+                "org.apache.tools.ant.taskdefs.optional.junit.JUnitTestRunner",
+            ),
+            (
+                Runtime::Ruby,
+                By::Script,
+                "/usr/lib/ruby/gems/3.1.0/gems/rake-13.0.6/lib/rake/rake_test_loader.rb",
+            ),
+            (
+                Runtime::Php,
+                By::Script,
+                "vendor/brianium/paratest/bin/phpunit-wrapper.php",
+            ),
+            (
+                Runtime::Python,
+                By::Code,
+                "import sys;exec(eval(sys.stdin.readline()))",
+            ),
             (Runtime::Nodejs, By::Script, "/x/node_modules/.bin/jest"),
             (
                 Runtime::Nodejs,
