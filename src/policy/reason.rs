@@ -307,7 +307,7 @@ impl fmt::Display for Reason {
                 )
             }
             Self::IncompatibleOption(option) => {
-                write!(f, "the JVM does not start with both an agent and {option}")
+                write!(f, "an agent and {option} do not go together")
             }
             Self::InformationOnly(option) => {
                 write!(

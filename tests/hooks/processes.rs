@@ -462,7 +462,7 @@ fn a_program_is_known_behind_the_dynamic_loader() {
     let output = through_loader(&["-Xshare:dump", NAME]);
     let errors = stderr(&output);
     assert!(
-        errors.contains("does not start with both an agent and -Xshare:dump"),
+        errors.contains("an agent and -Xshare:dump do not go together"),
         "{errors}"
     );
 }

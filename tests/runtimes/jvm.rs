@@ -378,6 +378,40 @@ fn a_jvm_that_writes_an_archive_of_classes_succeeds() {
     assert!(scene.path("at exit").exists());
 }
 
+/// The agent would print a stack trace and not start.
+#[test]
+fn a_jvm_with_a_security_manager_runs_as_without_us() {
+    const MANAGER: &str = "-Djava.security.manager";
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    let scene = scene(&agent, None, "");
+    fs::write(scene.path("Shop.java"), SHOP).unwrap();
+    let classes = scene.folder.path();
+    let mut javac = Command::new(jdk.join("bin/javac"));
+    succeed(javac.arg("Shop.java").current_dir(classes));
+    let run = |with: bool| {
+        let mut command = java(&scene, &jdk, "direct", classes);
+        command.args([MANAGER, "Shop"]);
+        if !with {
+            command.env_remove("LD_PRELOAD");
+        }
+        command.output().unwrap()
+    };
+    let plain = run(false);
+    if !stdout(&plain).contains("a manager") {
+        skip!("this JDK has no security manager: {}", stderr(&plain));
+    }
+    let with = run(true);
+    assert_eq!(
+        (stdout(&with), stderr(&with)),
+        (stdout(&plain), stderr(&plain))
+    );
+}
+
+const SHOP: &str = "class Shop { public static void main(String[] arguments) {\n\
+    System.out.println(System.getSecurityManager() == null ? \"none\" : \"a manager\"); } }\n";
+
 #[test]
 fn an_image_without_instrumentation_starts() {
     let Some(jdk) = jdks()

@@ -140,6 +140,12 @@ pub fn of(reason: &Reason, runtime: Option<Runtime>, place: Option<&Place>) -> O
         Reason::IgnoredByRuntime => "begin the value with an option, or remove it".into(),
         Reason::TooLong(_) => "shorten the settings under [environment]".into(),
         Reason::Option(option) => format!("start it without {option}"),
+        Reason::IncompatibleOption(option) if option.starts_with("-Djava.security.manager") => {
+            format!(
+                "start it without {option}, or set \
+             OTEL_JAVAAGENT_EXPERIMENTAL_SECURITY_MANAGER_SUPPORT_ENABLED = \"true\" under [environment]"
+            )
+        }
         Reason::IncompatibleOption(option) => format!("start it without {option}"),
         Reason::Hosted => {
             "put APPLICATION.runtimeconfig.json beside it, or name it in processes.include, if it \

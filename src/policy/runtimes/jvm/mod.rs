@@ -67,6 +67,7 @@ pub fn value(
         refuse_unsuitable(options, place, agent, jvm.allow_other_agents)?;
     }
     uses_no_archive(&places, library.as_deref(), process)?;
+    has_no_security_manager(&places, process, configuration)?;
     if !process.is_readable_file(agent.as_bytes()) {
         return Err(Reason::AgentUnreadable(agent.into()));
     }
@@ -260,6 +261,45 @@ fn uses_no_archive(
     }
 }
 
+/// The agent's switch for what it needs under a security manager. Without it, the agent prints a stack trace on
+/// stderr and does not start (2.33.1, seen with 17).
+const SECURITY_MANAGER_SUPPORT: &str =
+    "OTEL_JAVAAGENT_EXPERIMENTAL_SECURITY_MANAGER_SUPPORT_ENABLED";
+
+/// Refuses a JVM that starts with a security manager: with this property, unless its value only tells whether the
+/// application may set one (`System.initPhase3` of JDK 17; before 12, those were names of classes).
+fn has_no_security_manager(
+    places: &[(&str, Vec<Vec<u8>>)],
+    process: &impl Process,
+    configuration: &Configuration,
+) -> Result<(), Reason> {
+    const MANAGER: &str = "java.security.manager";
+    let in_order: Vec<_> = places
+        .iter()
+        .flat_map(|(_, options)| options.clone())
+        .collect();
+    let is_given =
+        |option: &&Vec<u8>| definition(option).is_some_and(|(name, _)| name == MANAGER.as_bytes());
+    let Some(option) = in_order.iter().rev().find(is_given) else {
+        return Ok(());
+    };
+    let (_, value) = definition(option).unwrap_or_default();
+    let name = property_name(SECURITY_MANAGER_SUPPORT);
+    let in_option = property(&in_order, &name).map(<[u8]>::to_vec);
+    let in_environment = || process.variable(SECURITY_MANAGER_SUPPORT);
+    let configured = || {
+        configuration
+            .setting(SECURITY_MANAGER_SUPPORT)
+            .map(|value| value.as_bytes().to_vec())
+    };
+    let support = in_option.or_else(in_environment).or_else(configured);
+    if matches!(value, b"allow" | b"disallow") || support.is_some_and(|value| value == b"true") {
+        Ok(())
+    } else {
+        Err(Reason::IncompatibleOption(shown(option)))
+    }
+}
+
 /// The JDK's first number, from the file `release` that every JDK since 7 has in its folder.
 fn version(library: Option<&[u8]>, process: &impl Process) -> Option<u32> {
     // HOME/lib/server/libjvm.so, of JDK 8 HOME/jre/lib/amd64/server/libjvm.so.
@@ -363,6 +403,7 @@ const HYPHENATED: &str = "
     otel.instrumentation.experimental.span-suppression-strategy
     otel.javaagent.configuration-file
     otel.javaagent.experimental.field-injection.enabled
+    otel.javaagent.experimental.security-manager-support.enabled
     otel.javaagent.logging.application.logs-buffer-max-records
     otel.semconv-stability.opt-in
 ";
@@ -546,6 +587,50 @@ mod tests {
             b"-Xshare:auto",
         ] {
             assert!(value(Some(option), &process(), &c).is_ok());
+        }
+    }
+
+    #[test]
+    fn under_a_security_manager_no_agent_starts_unless_its_support_is_switched_on() {
+        let outcome = |options: &[&str], c: &Configuration| {
+            let mut p = process();
+            for option in options.iter().rev() {
+                p.arguments.insert(1, (*option).into());
+            }
+            value(None, &p, c)
+        };
+        let none = configuration();
+        for option in [
+            "-Djava.security.manager",
+            "-Djava.security.manager=",
+            "-Djava.security.manager=default",
+            "-Djava.security.manager=shop.Manager",
+        ] {
+            let wanted = Err(Reason::IncompatibleOption(option.into()));
+            assert_eq!(outcome(&[option], &none), wanted);
+            assert_eq!(
+                outcome(&["-Djava.security.manager=allow", option], &none),
+                wanted
+            );
+            let support = "-Dotel.javaagent.experimental.security-manager-support.enabled=true";
+            assert!(outcome(&[option, support], &none).is_ok());
+            let mut supported = configuration();
+            let setting = (SECURITY_MANAGER_SUPPORT.into(), "true".into());
+            supported.environment.extend([setting]);
+            let value = outcome(&[option], &supported).unwrap();
+            assert!(
+                value
+                    .windows(support.len())
+                    .any(|part| part == support.as_bytes())
+            );
+        }
+        for option in [
+            "-Djava.security.manager=allow",
+            "-Djava.security.manager=disallow",
+            "-Djava.security.managers",
+            "-Djava.security.policy=x",
+        ] {
+            assert!(outcome(&[option], &none).is_ok(), "{option}");
         }
     }
 
