@@ -3,8 +3,8 @@
 use crate::machine::process_facts::ProcessFacts;
 use opentelemetry_injector_policy::matching::glob;
 use opentelemetry_injector_policy::process::{directory, file_name};
-use opentelemetry_injector_policy::runtimes::python;
-use opentelemetry_injector_policy::{Files, Runtime};
+use opentelemetry_injector_policy::runtimes::{nodejs, php, python};
+use opentelemetry_injector_policy::{Files, Process, Runtime};
 
 /// What became of the check.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,13 +24,35 @@ pub fn check(runtime: Runtime, agent: &str, facts: &ProcessFacts) -> VersionChec
     match runtime {
         Runtime::Python => python(agent, facts),
         Runtime::Ruby => ruby(agent, facts),
+        Runtime::Nodejs if nodejs::is_single_executable(facts) => VersionCheck::Untold(
+            "Node.js checks its own version (^18.19.0 or >=20.6.0 gets the agent), and the application may \
+             have been built to ignore NODE_OPTIONS (execArgvExtension)"
+                .into(),
+        ),
         Runtime::Nodejs => VersionCheck::Untold(
             "Node.js checks its own version: ^18.19.0 or >=20.6.0 gets the agent".into(),
         ),
-        Runtime::Php => VersionCheck::Untold(
-            "PHP itself tells its version, the packages of the application, and what php.ini forbids".into(),
-        ),
+        Runtime::Php => VersionCheck::Untold(php(facts)),
         _ => VersionCheck::None,
+    }
+}
+
+/// `src/boot/php`, and the router of PHP's own server: PHP runs no prepend file before it.
+fn php(facts: &ProcessFacts) -> String {
+    let arguments = facts.arguments();
+    let line = php::command_line::read(file_name(&facts.started_as), || true, &arguments);
+    let router = line
+        .ok()
+        .filter(|line| line.serves)
+        .and_then(|line| line.script);
+    let own =
+        "PHP itself tells its version, the packages of the application, and what php.ini forbids";
+    match router {
+        Some(router) => format!(
+            "{own}; PHP runs no agent for the requests that {} answers itself",
+            String::from_utf8_lossy(router)
+        ),
+        None => own.into(),
     }
 }
 

@@ -23,6 +23,18 @@ const TEST_RUNNERS: &str = "Microsoft.NET.Test.Sdk Microsoft.Testing.Platform MS
 /// The SDK's package; `OpenTelemetry.Api` is what libraries have.
 const SDK: &str = "OpenTelemetry";
 
+/// Whether the process runs .NET's own launcher, whatever link it was started by: the launcher looks at its
+/// real path (dotnet/runtime, `src/native/corehost/corehost.cpp`).
+pub fn is_launcher(process: &impl Process) -> bool {
+    let program = process.program();
+    let path = if program.is_empty() {
+        process.started_as()
+    } else {
+        &program
+    };
+    file_name(path) == b"dotnet"
+}
+
 /// An application's files, by their paths.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Application {
@@ -43,7 +55,7 @@ impl Application {
         configuration: &Configuration,
     ) -> Result<Option<Self>, Reason> {
         let processes = &configuration.processes;
-        if file_name(process.started_as()) == b"dotnet" {
+        if is_launcher(process) {
             let arguments = process.arguments();
             let mut arguments = arguments.iter().skip(1).map(|argument| &argument[..]);
             let mut application = Self::named(&mut arguments);

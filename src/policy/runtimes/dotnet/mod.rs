@@ -304,6 +304,24 @@ mod tests {
     }
 
     #[test]
+    fn the_launcher_is_known_by_its_real_name() {
+        let c = configuration();
+        let mut p = process();
+        p.started_as = Some("/usr/local/bin/net8".into());
+        p.arguments[0] = "net8".into();
+        assert_eq!(hooks(None, &p, &c).unwrap(), AGENT);
+        // An application that a link of that name leads to.
+        p.executable = "/srv/shop".into();
+        p.started_as = Some("/usr/local/bin/dotnet".into());
+        p.readable.extend([
+            "/srv/shop.dll".into(),
+            "/srv/shop.runtimeconfig.json".into(),
+        ]);
+        p.arguments = vec!["dotnet".into(), "build".into()];
+        assert_eq!(hooks(None, &p, &c).unwrap(), AGENT);
+    }
+
+    #[test]
     fn folders_are_answered_where_they_are_and_the_hook_is() {
         let (mut p, c) = (process(), configuration());
         let missing = additional_deps(None, &p, &c);

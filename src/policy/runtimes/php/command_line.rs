@@ -19,9 +19,11 @@ enum Effect {
     Script,
     /// Its value sets an entry of php.ini.
     Define,
+    /// PHP's own server runs; the script only finds out what a request is for.
+    Serve,
 }
 
-use Effect::{Define, NoPrepend, Nothing, Script};
+use Effect::{Define, NoPrepend, Nothing, Script, Serve};
 
 impl Effect {
     /// The effect of a row that begins with this word.
@@ -30,6 +32,7 @@ impl Effect {
             "no prepend" => NoPrepend,
             "script" => Script,
             "define" => Define,
+            "serve" => Serve,
             _ => Nothing,
         }
     }
@@ -73,7 +76,7 @@ const CLI: &str = "
     no prepend: -R= --process-code=
     nothing: -H --hide-args
     no prepend: -r= --run=
-    nothing: -S= --server=
+    serve: -S= --server=
     nothing: -t= --docroot=
     no prepend: --rf= --rfunction=
     no prepend: --rc= --rclass=
@@ -116,6 +119,8 @@ pub struct Line<'a> {
     pub script: Option<&'a [u8]>,
     /// The entries of php.ini that it sets (`name=value` or `name`), the last of which counts.
     pub defines: Vec<&'a [u8]>,
+    /// Whether it is PHP's own server: then the script is its router.
+    pub serves: bool,
     /// The arguments of the script.
     pub rest: &'a [Vec<u8>],
 }
@@ -237,6 +242,7 @@ impl<'a> Reader<'a> {
             NoPrepend => return Err(Reason::Option(known.shown)),
             Script => self.line.script = value,
             Define => self.line.defines.extend(value),
+            Serve => self.line.serves = true,
         }
         Ok(())
     }
@@ -311,6 +317,20 @@ mod tests {
             ("worker -n a.php", "not with -n"),
         ] {
             assert_eq!(outcome(command), wanted, "{command}");
+        }
+    }
+
+    #[test]
+    fn phps_own_server_is_told() {
+        for (command, wanted) in [
+            ("php -S 127.0.0.1:80 router.php", true),
+            ("php -S127.0.0.1:80", true),
+            ("php --server=127.0.0.1:80", true),
+            ("php router.php -S x", false),
+        ] {
+            let words: Vec<_> = command.split(' ').map(Vec::from).collect();
+            let line = read(&words[0], || false, &words).unwrap();
+            assert_eq!(line.serves, wanted, "{command}");
         }
     }
 

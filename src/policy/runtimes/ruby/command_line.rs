@@ -43,7 +43,8 @@ pub fn read(arguments: &[Vec<u8>]) -> CommandLine<'_> {
             None => reader.short(option, letters),
         }
     }
-    if reader.has_code {
+    // `-` is standard input.
+    if reader.has_code || reader.rest.first().is_some_and(|script| script == b"-") {
         return reader.line;
     }
     // With `-v` or `--verbose` no program is read from standard input.
@@ -173,7 +174,7 @@ mod tests {
             ("ruby -e 1 -e 2 a.rb", ""),
             ("ruby -xdir a.rb", "a.rb"),
             ("ruby -- a.rb", "a.rb"),
-            ("ruby - a", "- a"),
+            ("ruby - a", ""),
             ("ruby -I", ""),
             ("ruby", ""),
         ] {
