@@ -86,6 +86,9 @@ pub trait Process {
 
     /// Whether the executable itself defines a function for others, in its dynamic symbol table.
     fn exports(&self, function: &CStr) -> bool;
+
+    /// Whether the executable has a note of this name (elf(5), `PT_NOTE`).
+    fn has_note(&self, name: &CStr) -> bool;
 }
 
 /// Whether a program is a dynamic loader (ld.so(8)), by its file name: glibc's or musl's, which may be
@@ -163,6 +166,7 @@ pub(crate) mod fixture {
         /// `None`: as the executable.
         pub started_as: Option<String>,
         pub exports: Vec<String>,
+        pub notes: Vec<String>,
         pub working_directory: String,
         pub control_groups: String,
         /// The command lines of its parent, of the parent's parent and so on.
@@ -249,6 +253,10 @@ pub(crate) mod fixture {
             self.exports
                 .iter()
                 .any(|name| name.as_bytes() == function.to_bytes())
+        }
+        fn has_note(&self, name: &core::ffi::CStr) -> bool {
+            let mut notes = self.notes.iter();
+            notes.any(|note| note.as_bytes() == name.to_bytes())
         }
     }
 }

@@ -77,4 +77,7 @@ impl Process for Plain {
     fn exports(&self, _function: &CStr) -> bool {
         false
     }
+    fn has_note(&self, _name: &CStr) -> bool {
+        false
+    }
 }

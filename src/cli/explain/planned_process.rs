@@ -67,7 +67,7 @@ pub fn of(command: &[OsString]) -> Result<(ExplainedProcess, Way), CommandError>
         facts,
         is_secure: Some(is_secure),
         loading,
-        is_go: program.is_go,
+        is_go: program.is_go(),
         live: None,
     };
     Ok((process, resolved.way))
@@ -99,6 +99,7 @@ fn loaded_file(facts: &ProcessFacts, program: &Path) -> PathBuf {
 /// What the program's file tells of the process; `path` is its real path.
 fn load(facts: &mut ProcessFacts, program: &Program, path: &Path) {
     facts.linked = program.linked;
+    facts.notes = program.notes.clone();
     facts.libraries = program.needed.clone();
     match explained_process::runtime(facts) {
         Some(Runtime::Jvm) => facts.libraries = libjvm(path).into_iter().collect(),

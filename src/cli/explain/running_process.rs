@@ -77,6 +77,7 @@ pub fn read(process: u32) -> Result<ExplainedProcess, Unreadable> {
         .map(|mapped| below(&root, &mapped.path))
         .collect();
     facts.linked = program.linked;
+    facts.notes = program.notes.clone();
     facts.user = vector.user;
     facts.control_groups = fs::read(files.path("cgroup")).unwrap_or_default();
 
@@ -98,7 +99,7 @@ pub fn read(process: u32) -> Result<ExplainedProcess, Unreadable> {
         facts,
         is_secure: vector.secure,
         loading,
-        is_go: program.is_go,
+        is_go: program.is_go(),
         live: Some(Live {
             process,
             user: identity.user,

@@ -85,6 +85,10 @@ impl Process for PossibleProcess {
     fn exports(&self, _function: &CStr) -> bool {
         false
     }
+
+    fn has_note(&self, _name: &CStr) -> bool {
+        false
+    }
 }
 
 /// A program that is this runtime.

@@ -29,6 +29,8 @@ pub struct ProcessFacts {
     pub libraries: Vec<Vec<u8>>,
     /// The runtime that the executable is linked with.
     pub linked: Option<Runtime>,
+    /// The names of the executable's notes.
+    pub notes: Vec<Vec<u8>>,
     /// See [`Process::boot_folder`].
     pub boot_folder: Vec<u8>,
     /// See [`Process::control_groups`].
@@ -52,6 +54,7 @@ impl ProcessFacts {
             environment: Vec::new(),
             libraries: Vec::new(),
             linked: None,
+            notes: Vec::new(),
             boot_folder: Vec::new(),
             control_groups: Vec::new(),
             user: None,
@@ -183,6 +186,10 @@ impl Process for ProcessFacts {
     fn exports(&self, function: &CStr) -> bool {
         let linked = self.linked.and_then(Runtime::function);
         linked == Some(function)
+    }
+
+    fn has_note(&self, name: &CStr) -> bool {
+        self.notes.iter().any(|note| note == name.to_bytes())
     }
 }
 

@@ -13,12 +13,19 @@ use std::io::{self, Read, Seek};
 pub struct Program {
     /// Who loads libraries into it.
     pub loader: Loader,
-    /// Whether it is written in Go: then it asks no libc for variables.
-    pub is_go: bool,
+    /// The names of its notes (elf(5), `PT_NOTE`).
+    pub notes: Vec<Vec<u8>>,
     /// The libraries that it names (DT_NEEDED), as it names them.
     pub needed: Vec<Vec<u8>>,
     /// The runtime that it is linked with, whatever its name is.
     pub linked: Option<Runtime>,
+}
+
+impl Program {
+    /// Whether it is written in Go: then it asks no libc for variables.
+    pub fn is_go(&self) -> bool {
+        self.notes.iter().any(|name| name == b"Go")
+    }
 }
 
 /// Who loads libraries into a program.
@@ -48,7 +55,7 @@ pub fn read(file: File) -> io::Result<Option<Program>> {
     }
     let foreign = Program {
         loader: Loader::Foreign,
-        is_go: false,
+        notes: Vec::new(),
         needed: Vec::new(),
         linked: None,
     };
@@ -69,14 +76,15 @@ pub fn read(file: File) -> io::Result<Option<Program>> {
     let loader = segments
         .iter()
         .find_map(|segment| segment.interpreter(endian, &cache).ok()?);
-    let is_go = segments.iter().any(|segment| {
-        let notes = segment.notes(endian, &cache).ok().flatten();
-        notes.is_some_and(|mut notes| {
-            notes
-                .next()
-                .is_ok_and(|note| note.is_some_and(|note| note.name() == b"Go"))
-        })
-    });
+    let mut notes = Vec::new();
+    for segment in segments {
+        let Ok(Some(mut found)) = segment.notes(endian, &cache) else {
+            continue;
+        };
+        while let Ok(Some(note)) = found.next() {
+            notes.push(note.name().to_vec());
+        }
+    }
     let loader = match loader {
         None => Loader::Nobody,
         Some(path) if file_name(path).starts_with(b"ld-musl-") => Loader::Musl(path.to_vec()),
@@ -84,7 +92,7 @@ pub fn read(file: File) -> io::Result<Option<Program>> {
     };
     Ok(Some(Program {
         loader,
-        is_go,
+        notes,
         needed: needed(&elf, &cache).unwrap_or_default(),
         linked: linked(&elf),
     }))
@@ -131,7 +139,7 @@ mod tests {
             .unwrap()
             .unwrap();
         assert!(matches!(own.loader, Loader::Glibc(_) | Loader::Musl(_)));
-        assert!(!own.is_go);
+        assert!(!own.is_go());
         assert!(own.needed.iter().any(|name| name.starts_with(b"libc.")));
         assert_eq!(own.linked, None);
     }

@@ -221,6 +221,31 @@ impl<'a> Image<'a> {
             .is_some()
     }
 
+    /// Whether a segment of notes (elf(5), `PT_NOTE`) has one of this name.
+    pub fn has_note(&self, segment: &ProgramHeader, name: &CStr) -> bool {
+        let start = self.base.wrapping_add(segment.p_vaddr as usize);
+        let end = start.saturating_add(segment.p_memsz as usize);
+        let mut place = Some(start);
+        while let Some((own, next)) = place.and_then(|place| self.note(place)) {
+            if own == name.to_bytes_with_nul() {
+                return true;
+            }
+            place = Some(next).filter(|next| *next < end);
+        }
+        false
+    }
+
+    /// The name of the note at an address, and where the next one is.
+    fn note(&self, place: usize) -> Option<(&'a [u8], usize)> {
+        let header: &[u32; 3] = self.slice(place, 1)?.first()?;
+        let [name_length, length, _] = header.map(|number| number as usize);
+        let name = place.checked_add(size_of_val(header))?;
+        let padded = |length: usize| length.next_multiple_of(size_of::<u32>());
+        let next = name.checked_add(padded(name_length))?;
+        let next = next.checked_add(padded(length))?;
+        Some((self.slice(name, name_length)?, next))
+    }
+
     /// A symbol's type, address and size.
     fn symbol(&self, name: &CStr) -> Option<(u8, usize, usize)> {
         let index = match self.tables.gnu_hash {

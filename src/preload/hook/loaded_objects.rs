@@ -12,7 +12,7 @@ use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{iter, ptr, slice};
 use libc::{Elf64_Ehdr as Header, Elf64_Phdr as ProgramHeader};
-use libc::{PT_DYNAMIC, PT_LOAD, PT_PHDR};
+use libc::{PT_DYNAMIC, PT_LOAD, PT_NOTE, PT_PHDR};
 use opentelemetry_injector_policy::process::{directory, file_name};
 
 /// The beginning of an entry, which glibc and musl have in common.
@@ -153,6 +153,15 @@ pub fn executables_variable<T>(name: &CStr) -> Option<*const T> {
 /// thread may hold, nor /proc.
 pub fn executable_defines(name: &CStr) -> bool {
     executables_image().is_some_and(|image| image.function(name).is_some())
+}
+
+/// Whether the executable has a note of this name.
+pub fn executable_has_note(name: &CStr) -> bool {
+    let (Some(image), Some((_, _, headers))) = (executables_image(), executable()) else {
+        return false;
+    };
+    let mut notes = headers.iter().filter(|header| header.p_type == PT_NOTE);
+    notes.any(|segment| image.has_note(segment, name))
 }
 
 /// A process's libc.

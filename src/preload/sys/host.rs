@@ -128,4 +128,8 @@ impl Process for Host {
     fn exports(&self, function: &CStr) -> bool {
         loaded_objects::executable_defines(function)
     }
+
+    fn has_note(&self, name: &CStr) -> bool {
+        loaded_objects::executable_has_note(name)
+    }
 }

@@ -6,7 +6,7 @@ use opentelemetry_injector_policy::runtimes::nodejs::options::command_line;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::{Scene, built, skip, stderr, stdout};
+use support::{Scene, built, skip, stderr, stdout, succeed};
 
 /// A run in the scene's folder.
 fn run(scene: &Scene, node: &Path, words: &[&str], with: bool) -> Output {
@@ -196,6 +196,66 @@ fn the_kind_of_packages_above_does_not_matter() {
         );
     }
     assert_eq!(loaded(&scene).len(), nodes.len());
+}
+
+/// All arguments of a single executable application are its own: they are not read as Node's, neither in the
+/// process nor by `explain`.
+#[test]
+fn a_single_executable_application_is_injected_whatever_its_arguments_are() {
+    let nodes = nodes();
+    let builds_one = |node: &&std::path::PathBuf| major(node) >= 26;
+    let Some(node) = nodes.iter().find(builds_one) else {
+        skip!("no node from 26 on, which builds such executables itself");
+    };
+    let scene = stand_in();
+    fs::write(
+        scene.path("shop.js"),
+        "console.log(process.argv.slice(2).join())",
+    )
+    .unwrap();
+    let configuration =
+        "{\"main\": \"shop.js\", \"output\": \"shop\", \"disableExperimentalSEAWarning\": true}";
+    fs::write(scene.path("sea.json"), configuration).unwrap();
+    let mut build = Command::new(node);
+    build.args(["--build-sea", "sea.json"]);
+    succeed(build.current_dir(scene.folder.path()));
+    let shop = scene.path("shop");
+    for words in [
+        &["serve"][..],
+        &["-c", "x"],
+        &["--check", "x"],
+        &["--run", "x"],
+        &["npm"],
+    ] {
+        let before = loaded(&scene).len();
+        let output = run(&scene, &shop, words, true);
+        assert_eq!(
+            stdout(&output),
+            words.join(",") + "\n",
+            "{}",
+            stderr(&output)
+        );
+        assert_eq!(
+            loaded(&scene).len(),
+            before + 1,
+            "{words:?}: {}",
+            stderr(&output)
+        );
+        let mut explain = told(&scene, built().join("opentelemetry-injector"));
+        explain.args(["explain", "--"]).arg(&shop).args(words);
+        let output = explain.output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{words:?}: {}",
+            stdout(&output)
+        );
+        assert!(
+            stdout(&output).contains("execArgvExtension"),
+            "{}",
+            stdout(&output)
+        );
+    }
 }
 
 /// A new option of Node.js with a value fails this test: it belongs into `options::VALUED`.

@@ -15,6 +15,7 @@ use crate::runtimes::boot;
 use crate::runtimes::nodejs::options::{command_line, modules, quote, split};
 use crate::{Configuration, Process, Reason, Runtime};
 use alloc::{string::String, vec::Vec};
+use core::ffi::CStr;
 
 const VARIABLE: &str = "NODE_OPTIONS";
 
@@ -40,6 +41,18 @@ pub fn value(
     let original = original.unwrap_or_default();
     let options = split(original)?;
     let arguments = process.arguments();
+    // Node reads some options even among the arguments of a single executable application.
+    if !is_given {
+        option_files::refuse(&arguments, process)?;
+    }
+    let arguments = if is_single_executable(process) {
+        if let Some((program, rest)) = arguments.split_first() {
+            commands::refuse(Runtime::Nodejs, program, rest, configuration)?;
+        }
+        Vec::new()
+    } else {
+        arguments
+    };
     let line = command_line(&arguments);
     refused_runs::refuse_without_application(&line)?;
     let script = line.script.unwrap_or_default();
@@ -55,9 +68,6 @@ pub fn value(
     let boot_file = boot::file(process, BOOT_FILE)?;
     refused_runs::refuse_restrictions(&options)?;
     refused_runs::refuse_restrictions(&arguments)?;
-    if !is_given {
-        option_files::refuse(&arguments, process)?;
-    }
     let is_there = modules(&options).contains(&boot_file.as_slice());
     if !nodejs.allow_other_agents && !is_there {
         no_other_agent(&options, VARIABLE)?;
@@ -70,6 +80,15 @@ pub fn value(
     } else {
         compose(&boot_file, original)
     })
+}
+
+/// Where a single executable application is in its executable (`src/node_sea.cc`): Node is in it, too, and all
+/// arguments are the application's own.
+const APPLICATION: &CStr = c"NODE_SEA_BLOB";
+
+/// Whether the process is a single executable application (SEA).
+pub fn is_single_executable(process: &impl Process) -> bool {
+    process.has_note(APPLICATION)
 }
 
 fn compose(boot_file: &[u8], original: &[u8]) -> Vec<u8> {
@@ -192,6 +211,34 @@ mod tests {
         );
         p.readable.push(file.into());
         assert!(value(None, &p, &c).is_ok());
+    }
+
+    #[test]
+    fn the_arguments_of_a_single_executable_are_the_applications_own() {
+        let single = |arguments: &[&str]| {
+            let mut p = process(arguments);
+            p.executable = "/srv/shop".into();
+            p.notes = vec!["GNU".into(), "NODE_SEA_BLOB".into()];
+            value(None, &p, &configuration())
+        };
+        for option in [
+            "-c",
+            "--version",
+            "--run",
+            "--permission",
+            "npm",
+            "-rdd-trace",
+        ] {
+            assert_eq!(
+                single(&["/srv/shop", option, "x"]).unwrap(),
+                OURS.as_bytes()
+            );
+        }
+        let version = single(&["/srv/shop", "--version"]);
+        assert!(matches!(version, Err(Reason::BuiltInArgumentDenial(_))));
+        // Node looks for these everywhere.
+        let left_alone = single(&["/srv/shop", "--env-file=missing"]);
+        assert!(matches!(left_alone, Err(Reason::NodeOptionsInFile(_))));
     }
 
     #[test]

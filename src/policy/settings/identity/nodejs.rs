@@ -4,6 +4,7 @@ use super::application_files::Reader;
 use super::{Named, Told, names, paths};
 use crate::Process;
 use crate::process::directory;
+use crate::runtimes::nodejs::is_single_executable;
 use crate::runtimes::nodejs::options::command_line;
 use alloc::vec::Vec;
 
@@ -15,9 +16,17 @@ const PASSENGER: &[u8] = b"/helper-scripts/node-loader.js";
 
 /// The name of what a Node.js process runs.
 pub fn named(process: &impl Process) -> Option<Named> {
+    if is_single_executable(process) {
+        return Some((
+            paths::of_program(&process.program(), process, "program")?,
+            None,
+        ));
+    }
     let arguments = process.arguments();
-    let script = command_line(&arguments).script;
-    let script = paths::absolute(script?, process);
+    let script = command_line(&arguments).script?;
+    // `--entry-url` takes an address.
+    let script = script.strip_prefix(b"file://").unwrap_or(script);
+    let script = paths::absolute(script, process);
     // pm2 starts its own script, which loads the application's.
     let script = match process.variable("pm_exec_path") {
         Some(path) if ends_with_module(&script, b"pm2") => path,
