@@ -8,8 +8,8 @@ use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use opentelemetry_injector_policy::formats::preload_file;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,11 @@ impl Identity {
 
     /// That of the shell, which every machine and every image has, else of this command.
     fn of_machine() -> Option<Self> {
-        let of = |path| fs::read(path).ok().and_then(|content| Self::of(&content));
+        let of = |path| {
+            let mut header = [0; 20];
+            File::open(path).ok()?.read_exact(&mut header).ok()?;
+            Self::of(&header)
+        };
         of("/bin/sh").or_else(|| of("/proc/self/exe"))
     }
 }

@@ -38,7 +38,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
-use std::{env, fmt, fs};
+use std::{env, fmt, fs, thread};
 
 /// Run a command and tell what it and its children ask their environment for.
 ///
@@ -167,6 +167,9 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
                 .as_bytes(),
         );
     }
+    let counts = channel.counts().map_err(TraceError::Channel)?;
+    // The kernel takes a while to have its memory back.
+    thread::spawn(move || drop(channel));
     let mut report = Report {
         recording: &ended.recording,
         callers: Callers::new(arguments.format == Format::Json),
@@ -178,7 +181,7 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
         },
         first: ended.first,
         findings: findings::findings(&ended.recording, &configured(&command)),
-        counts: channel.counts().map_err(TraceError::Channel)?,
+        counts,
         unfinished: ended.unfinished,
         exit_code: session::exit_code(ended.status),
         running: session::running(&ended.recording),

@@ -107,8 +107,12 @@ impl SymbolTable {
     /// name.
     pub fn functions(&self, addresses: &[u64]) -> Vec<Option<(u64, String)>> {
         let mut found: Vec<Option<Symbol>> = addresses.iter().map(|_| None).collect();
+        let pages = Pages::of(addresses);
         self.each(|symbol| {
             let end = symbol.start.saturating_add(symbol.length.max(1));
+            if !pages.meet(symbol.start, end) {
+                return;
+            }
             let first = addresses.partition_point(|address| *address < symbol.start);
             let inside = addresses[first..].partition_point(|address| *address < end);
             for best in &mut found[first..first + inside] {
@@ -157,6 +161,45 @@ impl SymbolTable {
             bytes.resize((bytes.len() * 4).min(rest).min(LONGEST_NAME), 0);
         }
         (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// The pages that some addresses lie in, by which most symbols are passed over at once: one bit for a page, which
+/// it shares with others that are far away.
+struct Pages([u64; 1024]);
+
+impl Pages {
+    /// The base-two logarithm of a page's length.
+    const SHIFT: u32 = 12;
+
+    /// The number of bits.
+    const COUNT: u64 = 1024 * 64;
+
+    /// More pages than this are not looked at one by one.
+    const FEW: u64 = 16;
+
+    fn of(addresses: &[u64]) -> Self {
+        let mut pages = Self([0; 1024]);
+        for address in addresses {
+            let (word, bit) = Self::place(address >> Self::SHIFT);
+            pages.0[word] |= bit;
+        }
+        pages
+    }
+
+    /// Whether one of the addresses may lie there; `end` is the first address behind.
+    fn meet(&self, start: u64, end: u64) -> bool {
+        let (first, last) = (start >> Self::SHIFT, (end - 1) >> Self::SHIFT);
+        let is_met = |page| {
+            let (word, bit) = Self::place(page);
+            self.0[word] & bit != 0
+        };
+        last - first > Self::FEW || (first..=last).any(is_met)
+    }
+
+    fn place(page: u64) -> (usize, u64) {
+        let index = page % Self::COUNT;
+        ((index / 64) as usize, 1 << (index % 64))
     }
 }
 
