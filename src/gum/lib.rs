@@ -1,70 +1,171 @@
 //! The Gum engine object: `libopentelemetry_injector_gum.so`, loaded by the preload object where
 //! it is installed beside it.
 //!
-//! Its whole interface is the C ABI below. It is loaded only after the preload object has tried
-//! out that memory can be made writable and executable: otherwise Gum would abort the process.
+//! Its whole interface is the C ABI below. Of Gum it uses the relocator and the writer, which need no start of
+//! Gum's own: they start no thread, change no memory protection, and hook nothing.
+#![no_std]
 
-// Registers as the hook's entry leaves them, which are each architecture's own.
-#[cfg(target_arch = "x86_64")]
-mod backtrace;
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+mod machine;
 
-use frida_gum::{Gum, NativePointer, interceptor::Interceptor};
-use lazy_static::lazy_static;
-use std::ffi::{c_int, c_void};
-use std::slice;
+use core::ffi::{c_int, c_uint, c_void};
+use core::mem::MaybeUninit;
+use core::{ptr, slice};
+use frida_gum_sys::gum_internal_heap_ref;
+use machine::Writer;
 
-// Before the standard library's own request for the shared one, so that the linker needs neither
-// libgcc_s nor libm.
-#[cfg(static_unwinder)]
-#[link(name = "gcc_eh", kind = "static", modifiers = "-bundle")]
-unsafe extern "C" {}
-#[cfg(static_unwinder)]
-#[link(name = "c")]
-unsafe extern "C" {}
+/// Memory for Gum's relocator, which is not in the devkit's header (gum/arch-x86/gumx86relocator.h and
+/// gum/arch-arm64/gumarm64relocator.h). There it has ten words at most.
+type Relocator = MaybeUninit<[usize; 64]>;
 
-lazy_static! {
-    /// Dropping it would revert every hook, so it lives as long as the process.
-    static ref GUM: Gum = Gum::obtain();
+unsafe extern "C" {
+    #[cfg_attr(target_arch = "x86_64", link_name = "gum_x86_relocator_init")]
+    #[cfg_attr(target_arch = "aarch64", link_name = "gum_arm64_relocator_init")]
+    fn relocator_init(relocator: *mut Relocator, code: *const c_void, writer: *mut Writer);
+
+    #[cfg_attr(target_arch = "x86_64", link_name = "gum_x86_relocator_reset")]
+    #[cfg_attr(target_arch = "aarch64", link_name = "gum_arm64_relocator_reset")]
+    fn relocator_reset(relocator: *mut Relocator, code: *const c_void, writer: *mut Writer);
+
+    #[cfg_attr(target_arch = "x86_64", link_name = "gum_x86_relocator_clear")]
+    #[cfg_attr(target_arch = "aarch64", link_name = "gum_arm64_relocator_clear")]
+    fn relocator_clear(relocator: *mut Relocator);
+
+    /// Returns how many bytes it has read since the last reset; 0 at the end or where it does not know the
+    /// instruction.
+    #[cfg_attr(target_arch = "x86_64", link_name = "gum_x86_relocator_read_one")]
+    #[cfg_attr(target_arch = "aarch64", link_name = "gum_arm64_relocator_read_one")]
+    fn relocator_read_one(relocator: *mut Relocator, instruction: *mut *const c_void) -> c_uint;
+
+    #[cfg_attr(target_arch = "x86_64", link_name = "gum_x86_relocator_write_all")]
+    #[cfg_attr(target_arch = "aarch64", link_name = "gum_arm64_relocator_write_all")]
+    fn relocator_write_all(relocator: *mut Relocator);
+
+    fn abort() -> !;
 }
 
-/// Replaces functions in place.
+/// Copies a function's beginning, so that it can run elsewhere.
 ///
-/// `pairs` points to `count` pairs of addresses, each a function and its replacement. The address
-/// at which the first function's original code can be called is written to `trampoline` before any
-/// replacement can run. Returns 0, or 1 where nothing was replaced.
+/// `function` is the address of the function, which has `size` bytes. The whole instructions among which its first
+/// `replaced` bytes are go to `to`, changed where they depend on their place, followed by a jump to the rest of the
+/// function. Returns 0, or 1 where that cannot be done, because an instruction is not known, or because the rest
+/// jumps back into what is replaced.
 ///
 /// # Safety
-/// The pointers are valid; each replacement has its function's signature; each function's memory
-/// can be made writable and executable.
+/// The function's bytes can be read and do not change meanwhile. `to` has room for 2,048 bytes, which can be
+/// written, and at most 64 bytes are replaced.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn opentelemetry_injector_gum_replace(
-    pairs: *const [usize; 2],
-    count: usize,
-    trampoline: *mut usize,
+pub unsafe extern "C" fn opentelemetry_injector_gum_relocate(
+    function: usize,
+    size: usize,
+    replaced: usize,
+    to: *mut u8,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    let pairs = unsafe { slice::from_raw_parts(pairs, count) };
-    let mut interceptor = Interceptor::obtain(&GUM);
-    interceptor.begin_transaction();
-    let mut failed = pairs.is_empty();
-    for (index, [function, replacement]) in pairs.iter().copied().enumerate() {
-        let (function, replacement) = (pointer(function), pointer(replacement));
-        match interceptor.replace_fast(function, replacement) {
-            // SAFETY: the caller's promise.
-            Ok(original) if index == 0 => unsafe { *trampoline = original.0 as usize },
-            Ok(_) => {}
-            Err(_) => failed = true,
-        }
+    // On the stack: to allocate them, more of GLib would have to be started.
+    let mut writer = MaybeUninit::uninit();
+    let mut relocator = Relocator::uninit();
+    let (writer, relocator) = (writer.as_mut_ptr(), &raw mut relocator);
+    // SAFETY: the caller's promise; both live until they are cleared.
+    unsafe {
+        // Gum allocates in a heap of its own. Nothing more of its start is needed.
+        gum_internal_heap_ref();
+        machine::writer_init(writer, to.cast());
+        relocator_init(relocator, pointer(function), writer);
+        let is_relocated = relocate(relocator, writer, function, size, replaced);
+        relocator_clear(relocator);
+        machine::writer_clear(writer);
+        c_int::from(!is_relocated)
     }
-    if failed {
-        for [function, _] in pairs {
-            interceptor.revert(pointer(*function));
-        }
-    }
-    interceptor.end_transaction();
-    c_int::from(failed)
 }
 
-fn pointer(address: usize) -> NativePointer {
-    NativePointer(address as *mut c_void)
+/// # Safety
+/// As for [`opentelemetry_injector_gum_relocate`]; the relocator is at the function's beginning.
+unsafe fn relocate(
+    relocator: *mut Relocator,
+    writer: *mut Writer,
+    function: usize,
+    size: usize,
+    replaced: usize,
+) -> bool {
+    let mut taken = 0;
+    while taken < replaced {
+        // SAFETY: the caller's promise: there are as many bytes, and an instruction more is within the page or the
+        // next one, which libc's code goes on in. Nobody asks for the instruction.
+        let read = unsafe { relocator_read_one(relocator, ptr::null_mut()) } as usize;
+        if read <= taken {
+            return false;
+        }
+        taken = read;
+    }
+    // SAFETY: the instructions were read, and the writer has room for them.
+    let is_written = unsafe {
+        relocator_write_all(relocator);
+        machine::jump(writer, function + taken)
+    };
+    // SAFETY: the caller's promise. Nobody writes the function.
+    let code = unsafe { slice::from_raw_parts(function as *const u8, size) };
+    // SAFETY: the caller's promise.
+    is_written
+        && !(may_jump_back(code, taken) && unsafe { jumps_back(relocator, writer, code, taken) })
+}
+
+/// Whether there are bytes behind those that are `taken` that jump to a place within them, if they are instructions:
+/// almost never, and then the costly look at all instructions is needed, in which Capstone reads many pages of its
+/// tables.
+fn may_jump_back(code: &[u8], taken: usize) -> bool {
+    (taken..code.len()).any(|start| {
+        let mut instructions = machine::JUMP_LENGTHS.iter();
+        instructions.any(|length| {
+            let end = start + length;
+            let instruction = code.get(start..end).unwrap_or_default();
+            is_jump_into(taken, instruction, end)
+        })
+    })
+}
+
+/// Whether the rest of the function, behind the bytes that are `taken`, jumps to a place within them. What is not
+/// known counts as such a jump.
+///
+/// # Safety
+/// As for [`opentelemetry_injector_gum_relocate`].
+unsafe fn jumps_back(
+    relocator: *mut Relocator,
+    writer: *mut Writer,
+    code: &[u8],
+    taken: usize,
+) -> bool {
+    let mut end = taken;
+    while let Some(rest @ [_, ..]) = code.get(end..) {
+        // SAFETY: the caller's promise. Nobody asks for the instruction.
+        let length = unsafe {
+            relocator_reset(relocator, rest.as_ptr().cast(), writer);
+            relocator_read_one(relocator, ptr::null_mut())
+        } as usize;
+        end += length;
+        let instruction = rest.get(..length).unwrap_or_default();
+        if instruction.is_empty() || is_jump_into(taken, instruction, end) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether an instruction that ends `end` bytes behind the function's start jumps to one of the `taken` bytes there. A
+/// jump to the start itself calls the function.
+fn is_jump_into(taken: usize, instruction: &[u8], end: usize) -> bool {
+    let distance = machine::jump_distance(instruction);
+    let target = distance.map(|distance| end.wrapping_add_signed(distance));
+    target.is_some_and(|target| 0 < target && target < taken)
+}
+
+fn pointer(address: usize) -> *const c_void {
+    address as *const c_void
+}
+
+/// Nothing here panics; the linker wants it all the same.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: abort(3) takes nothing.
+    unsafe { abort() }
 }

@@ -348,7 +348,7 @@ impl fmt::Display for EngineProblem {
             Self::Threads => "other threads are already running",
             Self::MemoryRefused => "the system refuses to make the code of the function writable",
             Self::GumUnavailable => "the Gum engine is not installed beside the preload object",
-            Self::GumFailed => "Gum could not replace the function",
+            Self::GumFailed => "Gum could not copy the beginning of the function",
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use support::command::{Outcome, Scratch, built, ran};
-use support::{Scene, has, root, skip};
+use support::{Scene, engines, has, root, skip};
 
 /// A program of tests/programs, compiled.
 fn compiled(scratch: &Scratch, name: &str) -> String {
@@ -428,6 +428,40 @@ fn nothing_is_read_behind_the_end_of_a_stack() {
         let program = compiled(&scratch, program);
         let out = traced(&scratch, &options, &[("HOME", "/here")], &[&program]);
         assert_eq!((out.code, out.stdout.as_str()), (0, wanted), "{out:?}");
+    }
+}
+
+#[test]
+fn recording_stacks_waits_for_no_lock_of_the_program_on_either_engine() {
+    let scratch = Scratch::new();
+    for name in ["forks_beside_askers", "allocator_asks"] {
+        let program = compiled(&scratch, &format!("traps/{name}"));
+        for engine in engines() {
+            let out = scratch.path().join("out");
+            let options = ["--backtrace", "--engine", engine, "--buffer", "64"];
+            let options = [
+                &options[..],
+                &["--format", "json", "-o", out.to_str().unwrap()],
+            ];
+            let told = traced(
+                &scratch,
+                &options.concat(),
+                &[("HOME", "/here")],
+                &[&program],
+            );
+            assert_eq!(told.code, 0, "{name}, {engine}: {told:?}");
+            let text = fs::read_to_string(&out).unwrap();
+            let calls = of_type(&text, "call");
+            let deep = |call: &&Value| {
+                call["stack"]
+                    .as_array()
+                    .is_some_and(|stack| stack.len() > 1)
+            };
+            assert!(
+                calls.iter().any(|call| deep(&call)),
+                "{name}, {engine}: {told:?}"
+            );
+        }
     }
 }
 

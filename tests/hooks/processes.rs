@@ -320,30 +320,6 @@ fn hook_tracing_tells_every_call_and_its_caller() {
 }
 
 #[test]
-fn backtraces_name_the_callers_caller_under_gum() {
-    if !engines().contains(&"gum") {
-        skip!("the Gum engine is not built");
-    }
-    let scene = Scene::new();
-    let program = scene.compile("ask");
-    scene.configure(&format!(
-        "[jvm]\nagent_path = \"{}\"\n[log]\nlevel = \"trace\"\nbacktrace = true\n",
-        scene.agent
-    ));
-    let output = scene.command(&program, "gum").arg("HOME").output().unwrap();
-    let lines = stderr(&output);
-    // main was called by libc.
-    let (_, after) = lines
-        .split_once("getenv(\"HOME\") hit")
-        .expect("a traced call");
-    let frame = after.lines().nth(1).expect("a frame");
-    assert!(
-        frame.contains("    at /") && frame.contains("libc.so.6+0x"),
-        "{lines}"
-    );
-}
-
-#[test]
 fn a_log_file_that_somebody_else_has_made_is_not_written() {
     if !is_root() {
         skip!("a file of another user needs root");

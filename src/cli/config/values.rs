@@ -78,7 +78,6 @@ pub fn of(key: &str, configuration: &Configuration) -> Option<Value> {
         "hook.engine" => Value::Text(engine(c.engine).into()),
         "log.level" => Value::Text(level(c.log.level).into()),
         "log.file" => Value::Text(c.log.file.clone()?),
-        "log.backtrace" => Value::Boolean(c.log.backtrace),
         "report.file" => Value::Text(c.report.file.clone()?),
         "report.max_bytes" => Value::Number(c.report.max_bytes),
         "report.journal" => Value::Boolean(c.report.journal),
@@ -195,7 +194,6 @@ mod tests {
         processes.exclude_arguments = list();
         configuration.log.level = Level::Trace;
         configuration.log.file = Some("/log".into());
-        configuration.log.backtrace = true;
         configuration.report.file = Some("/report".into());
         configuration.report.max_bytes = 0;
         configuration.report.journal = true;

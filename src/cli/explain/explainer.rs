@@ -313,10 +313,9 @@ impl<'s> Explainer<'s> {
     /// What should have been tried, or would be.
     fn expected_engine(&mut self) {
         let facts = &self.process.facts;
-        let level = overrides::level(facts).max(self.configuration.log.level);
         let gum = [directory(&facts.boot_folder), b"/", GUM].concat();
         let has_gum = facts.visible.is_readable_file(&gum);
-        let engine = match (engine::choose(facts, &self.configuration, level), has_gum) {
+        let engine = match (engine::choose(facts, &self.configuration), has_gum) {
             (Choice::Direct, _) | (Choice::GumOrDirect, false) => "direct",
             (Choice::GumOrDirect, true) => "gum, or direct where gum could do harm",
             (Choice::Gum, true) => "gum",

@@ -153,7 +153,7 @@ pub struct Processes {
 /// `hook.engine`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// Gum for runtimes and traced processes where it is installed and cannot harm, else direct.
+    /// Gum for runtimes where it is installed and cannot harm, else direct.
     #[default]
     Auto,
     /// The built-in engine.
@@ -184,8 +184,6 @@ pub struct Log {
     pub level: Level,
     /// The absolute path of a file that lines are appended to, instead of stderr.
     pub file: Option<String>,
-    /// True: under Gum, hook tracing adds a backtrace to every call.
-    pub backtrace: bool,
 }
 
 /// Section `[report]`: where a line is written for each decision about a runtime. By default nowhere.

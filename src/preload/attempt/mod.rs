@@ -39,7 +39,7 @@ const PLACES: usize = 1024;
 const PATIENCE: usize = 1000;
 
 /// The length of an attempt's own stack in bytes. Answers take up to 6 KiB, because nothing in them
-/// goes deeper with its input; Gum's backtraces take more. Pages that are not used cost nothing.
+/// goes deeper with its input. Pages that are not used cost nothing.
 const STACK: usize = 256 * 1024;
 
 /// All zeroes where it is free and fresh.

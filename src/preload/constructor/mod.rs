@@ -12,7 +12,7 @@ use crate::sys::file_system::FileSystem;
 use crate::sys::host::Host;
 use crate::sys::{auxiliary, environment, log};
 use alloc::boxed::Box;
-use opentelemetry_injector_policy::config::{Level, Log, Report};
+use opentelemetry_injector_policy::config::{Level, Report};
 use opentelemetry_injector_policy::engine::{self, Choice};
 use opentelemetry_injector_policy::reason::{EngineProblem, Lossy};
 use opentelemetry_injector_policy::{Configuration, Reason, decision};
@@ -88,19 +88,14 @@ fn inject(start: &AtStart, host: &Host, report: &mut Report) -> Result<(), Reaso
     if level == Level::Trace {
         hooks::trace_calls();
     }
-    hook(start, host, configuration, level).map_err(Reason::Engine)
+    hook(start, host, configuration).map_err(Reason::Engine)
 }
 
-fn hook(
-    start: &AtStart,
-    host: &Host,
-    configuration: &Configuration,
-    level: Level,
-) -> Result<(), EngineProblem> {
-    match engine::choose(host, configuration, level) {
+fn hook(start: &AtStart, host: &Host, configuration: &Configuration) -> Result<(), EngineProblem> {
+    match engine::choose(host, configuration) {
         Choice::Direct => with_direct(start),
-        Choice::Gum => with_gum(start, &configuration.log),
-        Choice::GumOrDirect => with_gum(start, &configuration.log).or_else(|problem| {
+        Choice::Gum => with_gum(start),
+        Choice::GumOrDirect => with_gum(start).or_else(|problem| {
             log::debug!("the engine is direct: {problem}");
             with_direct(start)
         }),
@@ -113,9 +108,9 @@ fn with_direct(start: &AtStart) -> Result<(), EngineProblem> {
     })
 }
 
-fn with_gum(start: &AtStart, log: &Log) -> Result<(), EngineProblem> {
+fn with_gum(start: &AtStart) -> Result<(), EngineProblem> {
     let object = gum::installed().ok_or(EngineProblem::GumUnavailable)?;
-    gum::hook(start, &object, log.backtrace, |name, address| {
+    gum::hook(start, &object, |name, address| {
         log::debug!("engine gum: {name} hooked at {address:#x}");
     })
 }

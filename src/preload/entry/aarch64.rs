@@ -363,6 +363,19 @@ pub fn patch(destination: usize, _: &[u8; PATCH_LENGTH]) -> [u8; PATCH_LENGTH] {
     bytes
 }
 
+/// Bytes that a patch to a near place replaces.
+pub const NEAR_PATCH_LENGTH: usize = PATCH_LENGTH;
+
+/// The patch that jumps to a place near it: the same as to any place, because a function must begin with a landing
+/// pad.
+pub fn near_patch(
+    _: usize,
+    place: usize,
+    before: &[u8; PATCH_LENGTH],
+) -> Option<[u8; PATCH_LENGTH]> {
+    Some(patch(place, before))
+}
+
 /// Writes a patch. No instruction here stores that many bytes at once: a signal handler that calls the
 /// function in that moment, before `main`, may meet a part.
 ///

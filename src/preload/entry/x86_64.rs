@@ -427,6 +427,23 @@ pub fn patch(destination: usize, before: &[u8; PATCH_LENGTH]) -> [u8; PATCH_LENG
     bytes
 }
 
+/// Bytes that a patch to a near place replaces.
+pub const NEAR_PATCH_LENGTH: usize = 5;
+
+/// The patch at `start` that jumps (`jmp`, relative) to a place near it, in place of what was there `before`; `None`
+/// where that is more than 2 GiB away. What another hook has put there stays usable: it takes at least as many bytes.
+pub fn near_patch(
+    start: usize,
+    place: usize,
+    before: &[u8; PATCH_LENGTH],
+) -> Option<[u8; PATCH_LENGTH]> {
+    let distance = place.wrapping_sub(start + NEAR_PATCH_LENGTH).cast_signed();
+    let [a, b, c, d] = i32::try_from(distance).ok()?.to_le_bytes();
+    let mut bytes = *before;
+    bytes[..NEAR_PATCH_LENGTH].copy_from_slice(&[0xe9, a, b, c, d]);
+    Some(bytes)
+}
+
 /// Writes a patch by one instruction: a signal handler that calls the function meets it before or
 /// after, never between.
 ///

@@ -1,4 +1,4 @@
-//! The built-in engine: a jump over a function's first bytes.
+//! The built-in engine: a jump over a function's first bytes. The Gum engine writes its jump in the same way.
 
 use crate::constructor::at_start::AtStart;
 use crate::entry::machine::{self, PATCH_LENGTH};
@@ -13,37 +13,66 @@ use core::slice;
 use core::sync::atomic::Ordering;
 use opentelemetry_injector_policy::reason::EngineProblem;
 
-/// One function's first bytes, as they are to become.
-struct Patch {
+/// A function of libc's, and the entry that is to answer in its place.
+pub struct Target {
     name: &'static str,
-    start: usize,
-    before: [u8; PATCH_LENGTH],
-    after: [u8; PATCH_LENGTH],
+    /// The function, which can be read.
+    pub function: Function,
+    /// The address of the entry.
+    pub entry: usize,
 }
 
-impl Patch {
-    /// The patch by which `function` jumps to `destination`.
-    fn new(
-        name: &'static str,
-        function: Function,
-        destination: usize,
-    ) -> Result<Self, EngineProblem> {
+impl Target {
+    fn code(&self) -> &'static [u8] {
+        let Function { address, size } = self.function;
         // SAFETY: `Image::function` has checked that the whole function lies in an executable segment of libc, and
-        // `hook` that it may be read (`is_readable`). Libc is never unloaded, and nobody writes it meanwhile.
-        let code = unsafe { slice::from_raw_parts(function.address as *const u8, function.size) };
-        let pad = machine::landing_pad(code);
-        let code = code.get(pad..).unwrap_or_default();
+        // `Hooks::find` that it may be read (`is_readable`). Libc is never unloaded, and nobody writes it meanwhile.
+        unsafe { slice::from_raw_parts(address as *const u8, size) }
+    }
+
+    /// How many bytes at its start stay in place.
+    pub fn landing_pad(&self) -> usize {
+        machine::landing_pad(self.code())
+    }
+
+    /// The patch by which the function jumps to its entry, wherever that is.
+    fn patch(&self) -> Result<Patch, EngineProblem> {
+        let code = self.code().get(self.landing_pad()..).unwrap_or_default();
         if machine::is_patched(code) {
             return Err(EngineProblem::AlreadyPatched);
         }
         let before = code.first_chunk().ok_or(EngineProblem::TooShort)?;
-        Ok(Self {
-            name,
-            start: function.address + pad,
-            before: *before,
-            after: machine::patch(destination, before),
-        })
+        Ok(self.patch_to(before, machine::patch(self.entry, before)))
     }
+
+    /// The patch by which the function jumps to a place near it.
+    ///
+    /// # Errors
+    /// The function is too short, or the place is not near.
+    pub fn near_patch(&self, place: usize) -> Result<Patch, EngineProblem> {
+        let pad = self.landing_pad();
+        let code = self.code().get(pad..).unwrap_or_default();
+        let before = code.first_chunk().ok_or(EngineProblem::TooShort)?;
+        let after = machine::near_patch(self.function.address + pad, place, before);
+        Ok(self.patch_to(before, after.ok_or(EngineProblem::GumFailed)?))
+    }
+
+    fn patch_to(&self, before: &[u8; PATCH_LENGTH], after: [u8; PATCH_LENGTH]) -> Patch {
+        Patch {
+            name: self.name,
+            start: self.function.address + self.landing_pad(),
+            before: *before,
+            after,
+        }
+    }
+}
+
+/// One function's first bytes, as they are to become.
+pub struct Patch {
+    name: &'static str,
+    start: usize,
+    before: [u8; PATCH_LENGTH],
+    after: [u8; PATCH_LENGTH],
 }
 
 /// Puts patches into their places, all of them or none, for the rest of the process's life.
@@ -151,7 +180,7 @@ pub fn jumps(libc: &Image<'_>, function: Function, target: usize) -> bool {
 }
 
 /// Whether other threads exist, which may be inside a function that is to be patched.
-pub fn threads_are_running(libc: &Libc) -> bool {
+fn threads_are_running(libc: &Libc) -> bool {
     // glibc 2.32 and later tell (__libc_single_threaded(3)). An executable that has a copy of the
     // variable comes first in the loader's order, and up to glibc 2.35 that copy alone is set.
     let name = c"__libc_single_threaded";
@@ -173,44 +202,91 @@ fn looks_again(libc: &Libc) -> Option<*const c_char> {
     libc.image.variable(c"__libc_single_threaded")
 }
 
-/// Patches libc's `getenv`, and a `secure_getenv` that does not end there, to jump to the hook's entry; in
-/// an attempt.
+/// What is to be hooked: libc's `getenv`, and a `secure_getenv` that does not end there.
+pub struct Hooks<'a> {
+    start: &'a AtStart,
+    /// Libc.
+    pub libc: &'a Libc,
+    /// `getenv`.
+    pub getenv: Target,
+    /// `secure_getenv`, where it needs a patch of its own.
+    pub secure_getenv: Option<Target>,
+}
+
+impl<'a> Hooks<'a> {
+    /// Finds the functions; nothing is changed.
+    ///
+    /// # Errors
+    /// There are none that can be hooked.
+    pub fn find(start: &'a AtStart) -> Result<Self, EngineProblem> {
+        let libc = start.libc().ok_or(EngineProblem::NoLibc)?;
+        if threads_are_running(libc) {
+            return Err(EngineProblem::Threads);
+        }
+        let getenv = libc.image.function(c"getenv");
+        let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
+        if !libc.image.is_readable(getenv) {
+            return Err(EngineProblem::MemoryRefused);
+        }
+        let secure_getenv = libc.image.function(c"secure_getenv");
+        // glibc's ends in a jump to getenv: one page of libc's less to copy in every process. A trace tells the
+        // two apart.
+        let asks_getenv = |function: &Function| {
+            !session::is_on() && jumps(&libc.image, *function, getenv.address)
+        };
+        let secure_getenv = secure_getenv.filter(|function| libc.image.is_readable(*function));
+        let secure_getenv = secure_getenv.filter(|function| !asks_getenv(function));
+        Ok(Self {
+            start,
+            libc,
+            getenv: Target {
+                name: "getenv",
+                function: getenv,
+                entry: machine_code::entry as *const () as usize,
+            },
+            secure_getenv: secure_getenv.map(|function| Target {
+                name: "secure_getenv",
+                function,
+                entry: machine_code::secure_entry as *const () as usize,
+            }),
+        })
+    }
+
+    /// Puts the patches of `getenv` and of `secure_getenv` in place, and tells their names and addresses. If
+    /// `secure_getenv` cannot be patched, that is not an error: it calls `getenv` (glibc and musl), so its callers
+    /// get the hook's answers all the same.
+    ///
+    /// # Errors
+    /// Then nothing is patched.
+    pub fn put_in_place(
+        &self,
+        getenv: Patch,
+        secure_getenv: Option<Result<Patch, EngineProblem>>,
+        mut hooked: impl FnMut(&str, usize),
+    ) -> Result<(), EngineProblem> {
+        let mut patches = Vec::from([getenv]);
+        patches.extend(secure_getenv.and_then(Result::ok));
+        // SAFETY: the entry answers as getenv does, and without AT_SECURE as secure_getenv does
+        // (secure_getenv(3)); no other thread is running.
+        unsafe { write(self.start, &patches) }?;
+        for patch in &patches {
+            hooked(patch.name, patch.start);
+        }
+        Ok(())
+    }
+}
+
+/// Hooks with the entry's own scan of the environment; in an attempt.
 ///
 /// # Errors
-/// Then nothing is patched. If only `secure_getenv` cannot be patched, that is not an error: it calls `getenv`
-/// (glibc and musl), so its callers get the hook's answers all the same.
-pub fn hook(start: &AtStart, mut hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
-    let libc = start.libc().ok_or(EngineProblem::NoLibc)?;
+/// Then nothing is patched.
+pub fn hook(start: &AtStart, hooked: impl FnMut(&str, usize)) -> Result<(), EngineProblem> {
+    let hooks = Hooks::find(start)?;
     // Before the hook is in place.
-    environment::IS_EQUALS_REFUSED.store(!libc.is_glibc, Ordering::Relaxed);
-    if threads_are_running(libc) {
-        return Err(EngineProblem::Threads);
-    }
-    let getenv = libc.image.function(c"getenv");
-    let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
-    if !libc.image.is_readable(getenv) {
-        return Err(EngineProblem::MemoryRefused);
-    }
-    if let Some(single_threaded) = looks_again(libc) {
+    environment::IS_EQUALS_REFUSED.store(!hooks.libc.is_glibc, Ordering::Relaxed);
+    if let Some(single_threaded) = looks_again(hooks.libc) {
         environment::look_again_where(single_threaded);
     }
-    let entry = machine_code::entry as *const () as usize;
-    let mut patches = Vec::from([Patch::new("getenv", getenv, entry)?]);
-    let secure_getenv = libc.image.function(c"secure_getenv");
-    // glibc's ends in a jump to getenv: one page of libc's less to copy in every process. A trace tells the
-    // two apart.
-    let asks_getenv =
-        |function: &Function| !session::is_on() && jumps(&libc.image, *function, getenv.address);
-    let secure_getenv = secure_getenv.filter(|function| libc.image.is_readable(*function));
-    let secure_getenv = secure_getenv.filter(|function| !asks_getenv(function));
-    let entry = machine_code::secure_entry as *const () as usize;
-    let secure_getenv = secure_getenv.map(|function| Patch::new("secure_getenv", function, entry));
-    patches.extend(secure_getenv.and_then(Result::ok));
-    // SAFETY: the entry answers as getenv does, and without AT_SECURE as secure_getenv does
-    // (secure_getenv(3)); no other thread is running.
-    unsafe { write(start, &patches) }?;
-    for patch in &patches {
-        hooked(patch.name, patch.start);
-    }
-    Ok(())
+    let secure_getenv = hooks.secure_getenv.as_ref().map(Target::patch);
+    hooks.put_in_place(hooks.getenv.patch()?, secure_getenv, hooked)
 }

@@ -1,18 +1,17 @@
-//! The Frida Gum engine: a separate object beside the preload object, loaded only where it is safe.
+//! The Frida Gum engine: libc's own code goes on answering, behind a trampoline.
 //!
-//! Gum aborts the process if memory cannot be made writable and executable. This is tried first, on
-//! memory that nothing depends on.
+//! The jump over `getenv`'s first bytes is written as the built-in engine writes its own. Gum's relocator copies the
+//! instructions that the jump replaces, so that they can run elsewhere. Gum is in a separate object beside the
+//! preload object.
 
-use crate::answer::call_log::{self, Backtrace};
 use crate::answer::hooks;
 use crate::constructor::at_start::AtStart;
-use crate::entry::machine_code;
-use crate::hook::direct;
+use crate::entry::machine::{self, NEAR_PATCH_LENGTH, PATCH_LENGTH};
+use crate::hook::direct::Hooks;
 use crate::hook::elf::{Function, Image};
 use crate::hook::loaded_objects::{self, Libc};
 use crate::sys::kernel;
 use alloc::ffi::CString;
-use alloc::vec::Vec;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem;
 use opentelemetry_injector_policy::process::file_name;
@@ -22,7 +21,7 @@ use opentelemetry_injector_policy::reason::EngineProblem;
 const OBJECT: &[u8] = b"libopentelemetry_injector_gum.so";
 
 // The C ABI of the Gum object, defined in src/gum/lib.rs.
-type Replace = unsafe extern "C" fn(*const [usize; 2], usize, *mut usize) -> c_int;
+type Relocate = unsafe extern "C" fn(usize, usize, usize, *mut u8) -> c_int;
 type Dlopen = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
 type Dlerror = unsafe extern "C" fn() -> *const c_char;
 
@@ -33,101 +32,96 @@ pub fn installed() -> Option<CString> {
     kernel::may_read(&path).then_some(path)
 }
 
-/// Hooks through Gum.
+/// Hooks so that libc's own code answers; in an attempt.
 ///
 /// # Errors
 /// Nothing is hooked.
 pub fn hook(
     start: &AtStart,
     object: &CStr,
-    with_backtraces: bool,
-    mut hooked: impl FnMut(&str, usize),
+    hooked: impl FnMut(&str, usize),
 ) -> Result<(), EngineProblem> {
-    let libc = start.libc().ok_or(EngineProblem::NoLibc)?;
+    let hooks = Hooks::find(start)?;
     // Gum is built for glibc.
-    if !libc.is_glibc {
+    if !hooks.libc.is_glibc {
         return Err(EngineProblem::GumUnavailable);
     }
-    if direct::threads_are_running(libc) {
-        return Err(EngineProblem::Threads);
-    }
-    let getenv = libc.image.function(c"getenv");
-    let getenv = getenv.ok_or(EngineProblem::NoFunction)?;
-    let secure_getenv = libc.image.function(c"secure_getenv");
-    let functions: Vec<Function> = [Some(getenv), secure_getenv]
-        .into_iter()
-        .flatten()
-        .collect();
-    for function in &functions {
-        probe(*function)?;
-    }
-    load(start, libc, object)?;
-    let replace = symbol(start, object, c"opentelemetry_injector_gum_replace")?;
-    let backtrace = if with_backtraces {
-        Some(symbol(
-            start,
-            object,
-            c"opentelemetry_injector_gum_backtrace",
-        )?)
-    } else {
-        None
-    };
+    probe()?;
+    load(start, hooks.libc, object)?;
+    let relocate = symbol(start, object, c"opentelemetry_injector_gum_relocate")?;
     // SAFETY: src/gum/lib.rs defines the function with this signature (both objects come from one build).
-    let replace = unsafe { mem::transmute::<usize, Replace>(replace) };
-    let entries = [machine_code::entry, machine_code::secure_entry];
-    let entries = entries.map(|entry| entry as *const () as usize);
-    let pairs = functions.iter().zip(entries);
-    let pairs: Vec<[usize; 2]> = pairs.map(|(f, entry)| [f.address, entry]).collect();
-    let mut trampoline = 0;
-    // SAFETY: the pairs and the trampoline live during the call. The entry has getenv's signature and behaves as
-    // both functions do. `probe` has shown that their pages can be made writable and executable.
-    let failed = unsafe { replace(pairs.as_ptr(), pairs.len(), &raw mut trampoline) } != 0;
-    for function in &functions {
-        close(*function);
-    }
-    if failed || trampoline == 0 {
-        return Err(EngineProblem::GumFailed);
-    }
-    hooks::call_original_at(trampoline);
-    hooked("getenv", getenv.address);
-    if let Some(function) = secure_getenv {
-        hooked("secure_getenv", function.address);
-    }
-    if let Some(backtrace) = backtrace {
-        // SAFETY: the Gum object's function has this signature.
-        call_log::backtraces_by(unsafe { mem::transmute::<usize, Backtrace>(backtrace) });
-    }
-    Ok(())
+    let relocate = unsafe { mem::transmute::<usize, Relocate>(relocate) };
+    let code = Code::new(&hooks, relocate)?;
+    let getenv = hooks.getenv.near_patch(code.stub(0))?;
+    let secure_getenv = hooks.secure_getenv.as_ref();
+    let secure_getenv = secure_getenv.map(|target| target.near_patch(code.stub(1)));
+    hooks::call_original_at(code.start);
+    hooks.put_in_place(getenv, secure_getenv, hooked)
 }
+
+/// A page of code near libc, which stays for good: the trampoline (a copy of `getenv`'s beginning that jumps to its
+/// rest), and stubs that jump to the entries, which may be too far for the short jump in libc.
+struct Code {
+    start: usize,
+}
+
+impl Code {
+    fn new(hooks: &Hooks<'_>, relocate: Relocate) -> Result<Self, EngineProblem> {
+        let page = kernel::map(PAGE).map_err(|_| EngineProblem::MemoryRefused)?;
+        let code = Self {
+            start: page as usize,
+        };
+        let Function { address, size } = hooks.getenv.function;
+        let replaced = hooks.getenv.landing_pad() + NEAR_PATCH_LENGTH;
+        // SAFETY: the function can be read (`Hooks::find`) and nobody writes it; there is the room that the Gum object
+        // asks for.
+        if unsafe { relocate(address, size, replaced, page.cast()) } != 0 {
+            return Err(EngineProblem::GumFailed);
+        }
+        let targets = [Some(&hooks.getenv), hooks.secure_getenv.as_ref()];
+        for (index, target) in targets.into_iter().flatten().enumerate() {
+            let jump = machine::patch(target.entry, &[0; PATCH_LENGTH]);
+            // SAFETY: within the page, behind the trampoline's room.
+            unsafe { (code.stub(index) as *mut [u8; PATCH_LENGTH]).write(jump) };
+        }
+        // SAFETY: fresh memory, which only this function knows.
+        let closed = unsafe { kernel::protect(code.start, PAGE, CODE) };
+        closed.map_err(|_| EngineProblem::MemoryRefused)?;
+        // SAFETY: the page is mapped.
+        unsafe { machine::synchronize_code(code.start, PAGE) };
+        Ok(code)
+    }
+
+    fn stub(&self, index: usize) -> usize {
+        self.start + TRAMPOLINE + index * STUB
+    }
+}
+
+/// The room for the trampoline in bytes, as src/gum/lib.rs takes it.
+const TRAMPOLINE: usize = 2048;
+
+/// From one stub to the next, in bytes.
+const STUB: usize = 32;
+
+/// What is mapped for the code, in bytes.
+const PAGE: usize = 4096;
 
 const CODE: c_int = libc::PROT_READ | libc::PROT_EXEC;
 
-/// More than Gum and its object take, in bytes: where memory is limited (RLIMIT_AS, RLIMIT_DATA), it
-/// does not ask whether it got any.
+/// More than Gum and its object take, in bytes: where memory is limited (RLIMIT_AS, RLIMIT_DATA), Gum ends the
+/// process that gives it none.
 const ROOM: usize = 8 << 20;
 
-/// What Gum will do to memory, tried out: as much as it takes, and the function's own pages, made
-/// writable and executable (SELinux tells the two apart: execmem, execmod).
-fn probe(function: Function) -> Result<(), EngineProblem> {
+/// Tries out that there is memory, and that it can be made executable after it was written (PR_SET_MDWE and
+/// SELinux refuse that): before the Gum object is loaded for nothing.
+fn probe() -> Result<(), EngineProblem> {
     let refused = |_| EngineProblem::MemoryRefused;
     let room = kernel::map(ROOM).map_err(refused)?;
     // SAFETY: nothing is in there.
-    let outcome = unsafe { kernel::protect(room as usize, ROOM, CODE | libc::PROT_WRITE) };
+    let outcome = unsafe { kernel::protect(room as usize, ROOM, CODE) };
     // SAFETY: as above.
     unsafe { kernel::unmap(room, ROOM) };
-    outcome.map_err(refused)?;
-    // SAFETY: the code stays readable and executable.
-    unsafe { kernel::protect(function.address, function.size, CODE | libc::PROT_WRITE) }
-        .map_err(refused)?;
-    close(function);
-    Ok(())
-}
-
-/// Makes a function's pages unwritable again: Gum leaves them writable.
-fn close(function: Function) {
-    // SAFETY: the code stays readable and executable; a refusal leaves it writable, which harms
-    // nothing.
-    let _ = unsafe { kernel::protect(function.address, function.size, CODE) };
+    outcome.map_err(refused)
 }
 
 fn load(start: &AtStart, libc: &Libc, object: &CStr) -> Result<(), EngineProblem> {
@@ -145,7 +139,7 @@ fn load(start: &AtStart, libc: &Libc, object: &CStr) -> Result<(), EngineProblem
     // SAFETY: dlopen(3) has this signature.
     let dlopen = unsafe { mem::transmute::<usize, Dlopen>(dlopen) };
     // SAFETY: a C string and flags that exist.
-    let handle = unsafe { dlopen(object.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    let handle = unsafe { dlopen(object.as_ptr(), libc::RTLD_LAZY | libc::RTLD_LOCAL) };
     if handle.is_null() {
         // SAFETY: dlerror(3) has this signature.
         let dlerror = unsafe { mem::transmute::<usize, Dlerror>(dlerror) };

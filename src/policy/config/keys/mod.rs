@@ -268,7 +268,6 @@ impl Reader<'_> {
             }
             "log.level" => configuration.log.level = one_of(value, Level::NAMES, Level::from_name)?,
             "log.file" => configuration.log.file = Some(absolute_path(value)?),
-            "log.backtrace" => configuration.log.backtrace = boolean(value)?,
             "report.file" => configuration.report.file = Some(absolute_path(value)?),
             "report.max_bytes" => configuration.report.max_bytes = number(value)?,
             "report.journal" => configuration.report.journal = boolean(value)?,
@@ -371,7 +370,6 @@ mod tests {
             [log]
             level = "trace"
             file = "/l"
-            backtrace = true
             [report]
             file = "/r"
             max_bytes = 1_000
@@ -380,7 +378,7 @@ mod tests {
         );
         assert_eq!(problems, []);
         let jvm = c.agent(Runtime::Jvm);
-        assert!(!c.enabled && !jvm.enabled && jvm.allow_other_agents && c.log.backtrace);
+        assert!(!c.enabled && !jvm.enabled && jvm.allow_other_agents);
         assert_eq!(c.agent(Runtime::Jvm).agent_path.as_deref(), Some("/a.jar"));
         assert_eq!(
             c.environment["OTEL_EXPORTER_OTLP_PROTOCOL"],

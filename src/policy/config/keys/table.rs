@@ -4,7 +4,7 @@ use crate::Runtime;
 
 /// Every key with a fixed name. Below `environment`, those of the runtimes' sections included, and
 /// `resource_attributes` names are free.
-pub const KEYS: [&str; 53] = [
+pub const KEYS: [&str; 52] = [
     "enabled",
     "service_name",
     "injector_version",
@@ -54,7 +54,6 @@ pub const KEYS: [&str; 53] = [
     "hook.engine",
     "log.level",
     "log.file",
-    "log.backtrace",
     "report.file",
     "report.max_bytes",
     "report.journal",
@@ -134,7 +133,6 @@ pub fn meaning(key: &str) -> &'static str {
         "log" => "what is logged, and where",
         "log.level" => "what is logged: off, debug (decisions), trace (every hooked call)",
         "log.file" => "absolute path of the log file; lines are appended; default: stderr",
-        "log.backtrace" => "true: with the Gum engine, log a backtrace of every traced call",
         "report" => "a line of JSON for each decision about a runtime; `report` counts them",
         "report.file" => {
             "absolute path of the file that lines are appended to; every process opens it with the \
