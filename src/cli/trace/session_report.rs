@@ -120,15 +120,15 @@ impl<'s> Report<'s> {
         let mut processes: Vec<_> = self.recording.programs.iter().map(|p| p.process).collect();
         processes.sort_unstable();
         processes.dedup();
-        let filtered = if told == all {
-            String::new()
+        let calls = if told == all {
+            counted(all, "call")
         } else {
-            format!(" of {all}")
+            format!("{told} of {}", counted(all, "call"))
         };
         format!(
-            "Trace: {told}{filtered} calls of getenv for {} names in {} processes",
-            rows.len(),
-            processes.len()
+            "Trace: {calls} of getenv for {} in {}",
+            counted(rows.len(), "name"),
+            counted(processes.len(), "process")
         )
     }
 
@@ -250,7 +250,10 @@ impl<'s> Report<'s> {
             ),
             (
                 self.running > 0,
-                format!("{} processes still run; what they ask from now on is not told", self.running),
+                format!(
+                    "still running: {}; questions from now on are not told of",
+                    counted(self.running, "process")
+                ),
             ),
             (
                 self.recording.programs.is_empty(),
@@ -262,5 +265,26 @@ impl<'s> Report<'s> {
         for (_, gap) in gaps.iter().filter(|(applies, _)| *applies) {
             let _ = writeln!(text, "{}", style.warning(gap));
         }
+    }
+}
+
+/// A number and what is counted.
+fn counted(count: usize, noun: &str) -> String {
+    match (count, noun) {
+        (1, _) => format!("1 {noun}"),
+        (_, "process") => format!("{count} processes"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_told_as_one() {
+        assert_eq!(counted(1, "process"), "1 process");
+        assert_eq!(counted(2, "process"), "2 processes");
+        assert_eq!(counted(0, "name"), "0 names");
     }
 }
