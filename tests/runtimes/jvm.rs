@@ -409,6 +409,52 @@ fn a_jvm_with_a_security_manager_runs_as_without_us() {
     );
 }
 
+/// A launcher that jpackage made takes options from a file.
+#[test]
+fn options_in_the_configuration_of_a_packaged_application_count() {
+    let (Some(agent), Some(jdk)) = (agent(), jdks().into_iter().next()) else {
+        skip!("no JDK or no Java agent in .cache");
+    };
+    let jpackage = jdk.join("bin/jpackage");
+    if !jpackage.exists() {
+        skip!("no jpackage");
+    }
+    let scene = scene(&agent, None, "");
+    let input = scene.path("input");
+    fs::create_dir(&input).unwrap();
+    fs::write(input.join("Shop.java"), SHOP).unwrap();
+    let mut javac = Command::new(jdk.join("bin/javac"));
+    succeed(javac.arg("Shop.java").current_dir(&input));
+    let mut jar = Command::new(jdk.join("bin/jar"));
+    succeed(
+        jar.args(["cf", "shop.jar", "Shop.class"])
+            .current_dir(&input),
+    );
+    let mut package = Command::new(jpackage);
+    package.args(["--type", "app-image", "--name", "Shop", "--input", "input"]);
+    package.args(["--main-jar", "shop.jar", "--main-class", "Shop"]);
+    package.args(["--add-modules", "java.base,java.instrument"]);
+    succeed(package.current_dir(scene.folder.path()));
+    let run = |with: bool| {
+        let mut command = scene.command(scene.path("Shop/bin/Shop"), "direct");
+        if !with {
+            command.env_remove("LD_PRELOAD");
+        }
+        let output = command.output().unwrap();
+        (stdout(&output), stderr(&output))
+    };
+    assert!(run(true).1.contains("-javaagent:"), "{:?}", run(true));
+    let file = scene.path("Shop/lib/app/Shop.cfg");
+    let configuration = fs::read_to_string(&file).unwrap();
+    let option = "java-options=-Djava.security.manager\n";
+    fs::write(&file, configuration + option).unwrap();
+    let plain = run(false);
+    if !plain.0.contains("a manager") {
+        skip!("this JDK has no security manager: {plain:?}");
+    }
+    assert_eq!(run(true), plain);
+}
+
 const SHOP: &str = "class Shop { public static void main(String[] arguments) {\n\
     System.out.println(System.getSecurityManager() == null ? \"none\" : \"a manager\"); } }\n";
 

@@ -167,27 +167,30 @@ fn no_tool(launch: &Launch, configuration: &Configuration) -> Result<(), Reason>
 }
 
 /// Every place from which a JVM takes options, with its options and those in the files that these name
-/// (`@FILE`, `-XX:VMOptionsFile=`, `-XX:Flags=`).
+/// (the configuration of a launcher that jpackage made, `@FILE`, `-XX:VMOptionsFile=`, `-XX:Flags=`).
 fn options_by_place(
     in_value: &[Vec<u8>],
     on_command_line: Vec<Vec<u8>>,
     is_launched: bool,
     process: &impl Process,
-) -> [(&'static str, Vec<Vec<u8>>); 4] {
+) -> [(&'static str, Vec<Vec<u8>>); 5] {
     let in_variable = |name| {
         let value = process.variable(name).unwrap_or_default();
         // With an unmatched quote the JVM stops by itself, whatever we do.
         options::split(&value).unwrap_or_default()
     };
-    let launchers = if is_launched {
-        launcher::with_files_of_variable(in_variable(LAUNCHERS_VARIABLE), process)
+    let (launchers, configured) = if is_launched {
+        let in_variable = in_variable(LAUNCHERS_VARIABLE);
+        let launchers = launcher::with_files_of_variable(in_variable, process);
+        (launchers, Vec::new())
     } else {
-        Vec::new()
+        (Vec::new(), option_files::of_jpackage(process))
     };
     let places = [
         (VARIABLE, in_value.to_vec()),
         (LAUNCHERS_VARIABLE, launchers),
         (LAST_VARIABLE, in_variable(LAST_VARIABLE)),
+        ("the launcher's configuration file", configured),
         ("command line", on_command_line),
     ];
     places.map(|(place, options)| (place, option_files::with_vm_options(options, process)))
@@ -588,6 +591,39 @@ mod tests {
         ] {
             assert!(value(Some(option), &process(), &c).is_ok());
         }
+    }
+
+    #[test]
+    fn options_of_a_launcher_made_by_jpackage_count() {
+        let outcome = |lines: &str, arguments: &[&str]| {
+            let mut p = process();
+            p.executable = "/opt/shop/bin/Shop".into();
+            p.arguments = arguments.iter().map(ToString::to_string).collect();
+            let file = "/opt/shop/lib/app/Shop.cfg";
+            p.contents.insert(file.into(), lines.into());
+            let flags = "/opt/shop/lib/app/options";
+            p.contents.insert(flags.into(), "-Xshare:dump".into());
+            value(None, &p, &configuration())
+        };
+        let with = |option: &str| {
+            let lines = [
+                "[Application]\r\napp.mainclass=m.Main\r\n\r\n[JavaOptions]\r\njava-options=",
+                option,
+            ];
+            outcome(&lines.concat(), &["Shop", "-version"])
+        };
+        let archive = "-XX:ArchiveClassesAtExit=/x";
+        let refused = Err(Reason::IncompatibleOption(archive.into()));
+        assert_eq!(with(archive), refused);
+        let refused = Err(Reason::IncompatibleOption("-Xshare:dump".into()));
+        assert_eq!(with("-XX:VMOptionsFile=$APPDIR/options"), refused);
+        let vendor = "Datadog";
+        let place = "the launcher's configuration file";
+        let other = with("-javaagent:/opt/dd-java-agent.jar");
+        assert_eq!(other, Err(Reason::OtherAgent { vendor, place }));
+        assert!(with("-Dx=1").is_ok());
+        let arguments = "[ArgOptions]\narguments=-Xshare:dump\njava-options=-Xshare:dump\n";
+        assert!(outcome(arguments, &["Shop"]).is_ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! `-XX:Flags=.hotspotrc` names it.
 
 use crate::Process;
+use crate::process::{directory, file_name};
 use crate::runtimes::jvm::options;
 use alloc::vec::Vec;
 
@@ -24,6 +25,43 @@ pub fn with_vm_options(mut options: Vec<Vec<u8>>, process: &impl Process) -> Vec
         options.extend(contents.iter().flat_map(|content| read(content)));
     }
     options
+}
+
+/// The options that a launcher made by jpackage (`bin/NAME`) takes from its configuration (`lib/app/NAME.cfg`).
+/// None for other programs.
+///
+/// Source: `AppLauncher.cpp` and `CfgFile.cpp` in `src/jdk.jpackage/share/native/applauncher`, JDK 17.
+pub fn of_jpackage(process: &impl Process) -> Vec<Vec<u8>> {
+    let program = process.executable();
+    let home = directory(directory(program));
+    let folder = [home, b"/lib/app"].concat();
+    let path = [&folder, b"/".as_slice(), file_name(program), b".cfg"].concat();
+    let content = process.content(&path).unwrap_or_default();
+    let mut section: &[u8] = b"";
+    let mut options = Vec::new();
+    for line in content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        if line.starts_with(b"[") {
+            section = line;
+        }
+        let option = line.strip_prefix(b"java-options=");
+        if let (b"[JavaOptions]", Some(option)) = (section, option) {
+            options.push(with_folder(option, &folder));
+        }
+    }
+    options
+}
+
+/// An option with the application's folder where it has `$APPDIR`.
+fn with_folder(option: &[u8], folder: &[u8]) -> Vec<u8> {
+    const NAME: &[u8] = b"$APPDIR";
+    let at = option.windows(NAME.len()).position(|part| part == NAME);
+    match at.and_then(|at| option.split_at_checked(at)) {
+        Some((before, after)) => {
+            let after = after.get(NAME.len()..).unwrap_or_default();
+            [before, folder, after].concat()
+        }
+        None => option.to_vec(),
+    }
 }
 
 /// The words of an argument file (`@FILE`). A quote ends with its line, unless a backslash stands
