@@ -13,7 +13,8 @@ start(_Type, _Arguments) ->
     Attributes = [{<<"sampler">>, print(Sampler)},
                   {<<"delay">>, print(Delay)},
                   {<<"mode">>, atom_to_binary(code:get_mode(), utf8)}],
-    ok = post(uri_string:parse(Endpoint), export_request(Resource, Attributes)),
+    %% As in the SDK: a collector that does not answer is no reason to fail.
+    catch post(uri_string:parse(Endpoint), export_request(Resource, Attributes)),
     {ok, spawn_link(fun() -> receive stop -> ok end end)}.
 
 %% The environment comes first in the SDK, too (its otel_configuration.erl).
