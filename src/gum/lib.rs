@@ -12,12 +12,11 @@ mod machine;
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
 use core::{ptr, slice};
-use frida_gum_sys::gum_internal_heap_ref;
 use machine::Writer;
 
 /// Memory for Gum's relocator, which is not in the devkit's header (gum/arch-x86/gumx86relocator.h and
 /// gum/arch-arm64/gumarm64relocator.h). There it has ten words at most.
-type Relocator = MaybeUninit<[usize; 64]>;
+pub type Relocator = MaybeUninit<[usize; 64]>;
 
 unsafe extern "C" {
     #[cfg_attr(target_arch = "x86_64", link_name = "gum_x86_relocator_init")]
@@ -37,10 +36,6 @@ unsafe extern "C" {
     #[cfg_attr(target_arch = "x86_64", link_name = "gum_x86_relocator_read_one")]
     #[cfg_attr(target_arch = "aarch64", link_name = "gum_arm64_relocator_read_one")]
     fn relocator_read_one(relocator: *mut Relocator, instruction: *mut *const c_void) -> c_uint;
-
-    #[cfg_attr(target_arch = "x86_64", link_name = "gum_x86_relocator_write_all")]
-    #[cfg_attr(target_arch = "aarch64", link_name = "gum_arm64_relocator_write_all")]
-    fn relocator_write_all(relocator: *mut Relocator);
 
     fn abort() -> !;
 }
@@ -68,8 +63,6 @@ pub unsafe extern "C" fn opentelemetry_injector_gum_relocate(
     let (writer, relocator) = (writer.as_mut_ptr(), &raw mut relocator);
     // SAFETY: the caller's promise; both live until they are cleared.
     unsafe {
-        // Gum allocates in a heap of its own. Nothing more of its start is needed.
-        gum_internal_heap_ref();
         machine::writer_init(writer, to.cast());
         relocator_init(relocator, pointer(function), writer);
         let is_relocated = relocate(relocator, writer, function, size, replaced);
@@ -88,23 +81,24 @@ unsafe fn relocate(
     size: usize,
     replaced: usize,
 ) -> bool {
+    // SAFETY: the caller's promise. Nobody writes the function.
+    let code = unsafe { slice::from_raw_parts(function as *const u8, size) };
     let mut taken = 0;
     while taken < replaced {
         // SAFETY: the caller's promise: there are as many bytes, and an instruction more is within the page or the
         // next one, which libc's code goes on in. Nobody asks for the instruction.
         let read = unsafe { relocator_read_one(relocator, ptr::null_mut()) } as usize;
-        if read <= taken {
+        let instruction = code.get(taken..read).unwrap_or_default();
+        if instruction.is_empty() || machine::needs_a_label(instruction) {
             return false;
         }
         taken = read;
     }
     // SAFETY: the instructions were read, and the writer has room for them.
     let is_written = unsafe {
-        relocator_write_all(relocator);
+        machine::write_all(relocator);
         machine::jump(writer, function + taken)
     };
-    // SAFETY: the caller's promise. Nobody writes the function.
-    let code = unsafe { slice::from_raw_parts(function as *const u8, size) };
     // SAFETY: the caller's promise.
     is_written
         && !(may_jump_back(code, taken) && unsafe { jumps_back(relocator, writer, code, taken) })

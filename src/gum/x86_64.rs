@@ -1,6 +1,7 @@
 //! What depends on the architecture, for x86-64.
 
-use core::ffi::c_void;
+use crate::Relocator;
+use core::ffi::{c_int, c_void};
 pub use frida_gum_sys::GumX86Writer as Writer;
 pub use frida_gum_sys::gum_x86_writer_clear as writer_clear;
 use frida_gum_sys::{
@@ -29,6 +30,27 @@ pub unsafe fn writer_init(writer: *mut Writer, to: *mut c_void) {
     writer.pc = to as u64;
 }
 
+unsafe extern "C" {
+    /// Returns 0 where nothing is left to be written.
+    fn gum_x86_relocator_write_one_no_label(relocator: *mut Relocator) -> c_int;
+}
+
+/// Writes the instructions that were read. Labels would need Gum's heap, which costs each process more than the
+/// instructions do.
+///
+/// # Safety
+/// The writer's memory has room.
+pub unsafe fn write_all(relocator: *mut Relocator) {
+    // SAFETY: the caller's promise.
+    while unsafe { gum_x86_relocator_write_one_no_label(relocator) } != 0 {}
+}
+
+/// Whether an instruction cannot be written without labels: a conditional jump.
+pub fn needs_a_label(instruction: &[u8]) -> bool {
+    let opcode = instruction.get(prefixes(instruction)..).unwrap_or_default();
+    matches!(opcode, [0x70..=0x7f | 0xe0..=0xe3, ..] | [0x0f, 0x80..=0x8f, ..])
+}
+
 /// Writes a jump to an address, and what earlier instructions still wait for.
 ///
 /// # Safety
@@ -46,15 +68,19 @@ pub const JUMP_LENGTHS: [usize; 3] = [2, 5, 6];
 
 /// How far a relative jump or call goes, from its end on; `None` for other instructions.
 pub fn jump_distance(instruction: &[u8]) -> Option<isize> {
-    // Prefixes (`bnd`, hints for branches) change nothing here.
-    let prefixes = instruction
-        .iter()
-        .take_while(|byte| matches!(byte, 0x2e | 0x3e | 0xf2 | 0xf3));
-    match instruction.get(prefixes.count()..)? {
+    match instruction.get(prefixes(instruction)..)? {
         [0x70..=0x7f | 0xe0..=0xe3 | 0xeb, distance] => Some(isize::from(distance.cast_signed())),
         [0xe8 | 0xe9, a, b, c, d] | [0x0f, 0x80..=0x8f, a, b, c, d] => {
             isize::try_from(i32::from_le_bytes([*a, *b, *c, *d])).ok()
         }
         _ => None,
     }
+}
+
+/// How many prefixes (`bnd`, hints for branches) an instruction has that change nothing here.
+fn prefixes(instruction: &[u8]) -> usize {
+    let bytes = instruction.iter();
+    bytes
+        .take_while(|byte| matches!(byte, 0x2e | 0x3e | 0xf2 | 0xf3))
+        .count()
 }

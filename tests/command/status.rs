@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use support::command::{built, copy_program};
 use support::machine;
 use support::machine::{COMMAND, Machine, OBJECT, assert_done};
-use support::{Scene, skip};
+use support::{Scene, engines, object, skip};
 
 const CONFIGURATION: &str = "etc/opentelemetry/injector/configuration.toml";
 
@@ -428,6 +428,19 @@ fn whether_gum_would_be_taken_is_tried() {
     assert!(
         trial[0].1.starts_with("`auto` does not take Gum: engine: "),
         "{trial:?}"
+    );
+    let [_, "gum"] = engines()[..] else {
+        skip!("the Gum engine is not built");
+    };
+    let built = object().with_file_name("libopentelemetry_injector_gum.so");
+    fs::copy(built, machine.path(gum)).unwrap();
+    let trial = found(&machine, "doctor", "trial: Gum, sh");
+    assert_eq!(
+        trial
+            .iter()
+            .map(|(_, told)| told.as_str())
+            .collect::<Vec<_>>(),
+        ["`auto` takes Gum for runtimes"]
     );
 }
 
