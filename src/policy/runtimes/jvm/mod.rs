@@ -277,15 +277,13 @@ fn has_no_security_manager(
     configuration: &Configuration,
 ) -> Result<(), Reason> {
     const MANAGER: &str = "java.security.manager";
-    let in_order: Vec<_> = places
-        .iter()
-        .flat_map(|(_, options)| options.clone())
-        .collect();
     let is_given =
         |option: &&Vec<u8>| definition(option).is_some_and(|(name, _)| name == MANAGER.as_bytes());
-    let Some(option) = in_order.iter().rev().find(is_given) else {
+    let options = || places.iter().flat_map(|(_, options)| options);
+    let Some(option) = options().rev().find(is_given) else {
         return Ok(());
     };
+    let in_order: Vec<_> = options().cloned().collect();
     let (_, value) = definition(option).unwrap_or_default();
     let name = property_name(SECURITY_MANAGER_SUPPORT);
     let in_option = property(&in_order, &name).map(<[u8]>::to_vec);
