@@ -2,6 +2,7 @@
 
 use crate::config::Engine;
 use crate::config::overrides;
+use crate::runtimes::default_agents;
 use crate::{Configuration, Process, Runtime};
 
 /// The engine that is tried, and what happens if it fails.
@@ -22,8 +23,16 @@ pub fn choose(process: &impl Process, configuration: &Configuration) -> Choice {
     match wanted.unwrap_or(configuration.engine) {
         Engine::Direct => Choice::Direct,
         Engine::Gum => Choice::Gum,
-        Engine::Auto if Runtime::of(process).is_some() => Choice::GumOrDirect,
-        Engine::Auto => Choice::Direct,
+        Engine::Auto => match Runtime::of(process) {
+            // For nothing where this runtime is switched off or has no agent.
+            Some(runtime)
+                if configuration.agent(runtime).enabled
+                    && default_agents::has_agent(runtime, process, configuration) =>
+            {
+                Choice::GumOrDirect
+            }
+            _ => Choice::Direct,
+        },
     }
 }
 
@@ -33,12 +42,18 @@ mod tests {
     use crate::process::fixture::Fixture;
 
     #[test]
-    fn auto_takes_gum_for_runtimes() {
+    fn auto_takes_gum_for_runtimes_with_an_enabled_agent() {
         let mut configuration = Configuration::default();
         let mut process = Fixture::default();
         assert_eq!(choose(&process, &configuration), Choice::Direct);
         process.executable = "/usr/bin/java".into();
+        assert_eq!(choose(&process, &configuration), Choice::Direct);
+        let agent = configuration.agent_mut(Runtime::Jvm);
+        agent.agent_path = Some("/agent.jar".into());
         assert_eq!(choose(&process, &configuration), Choice::GumOrDirect);
+        configuration.agent_mut(Runtime::Jvm).enabled = false;
+        assert_eq!(choose(&process, &configuration), Choice::Direct);
+        configuration.agent_mut(Runtime::Jvm).enabled = true;
         configuration.engine = Engine::Direct;
         assert_eq!(choose(&process, &configuration), Choice::Direct);
         let variables = &mut process.variables;

@@ -320,6 +320,23 @@ fn hook_tracing_tells_every_call_and_its_caller() {
 }
 
 #[test]
+fn callers_in_a_program_at_fixed_addresses_are_told_as_its_file_has_them() {
+    let scene = Scene::new();
+    let program = scene.compile_with("cc", "ask", &["-no-pie"]);
+    let mut command = scene.command(&program, "direct");
+    command.env("OPENTELEMETRY_INJECTOR_DEBUG", "trace");
+    let output = command.arg("HOME").output().unwrap();
+    let lines = stderr(&output);
+    let (_, caller) = lines
+        .split_once("getenv(\"HOME\") hit, called from ")
+        .expect("a traced call");
+    let (_, address) = caller.lines().next().unwrap().split_once("+0x").unwrap();
+    let address = usize::from_str_radix(address, 16).unwrap();
+    // Where linkers put such programs.
+    assert!(address >= 0x40_0000, "{lines}");
+}
+
+#[test]
 fn a_log_file_that_somebody_else_has_made_is_not_written() {
     if !is_root() {
         skip!("a file of another user needs root");

@@ -41,8 +41,12 @@ impl Place {
     fn of(address: usize) -> Self {
         match memory_map::at(address) {
             Some(mapped) => Self {
+                offset: if memory_map::is_where_it_says(&mapped) {
+                    address
+                } else {
+                    address.wrapping_sub(mapped.start)
+                },
                 path: mapped.path,
-                offset: address.wrapping_sub(mapped.start),
             },
             None => Self {
                 path: b"(no object)".to_vec(),
