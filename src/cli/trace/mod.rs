@@ -168,8 +168,8 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
         );
     }
     let counts = channel.counts().map_err(TraceError::Channel)?;
-    // The kernel takes a while to have its memory back.
-    thread::spawn(move || drop(channel));
+    // The kernel takes a while to have its memory back. If there can be no thread, it has it at the end.
+    let _ = thread::Builder::new().spawn(move || drop(channel));
     let mut report = Report {
         recording: &ended.recording,
         callers: Callers::new(arguments.format == Format::Json),

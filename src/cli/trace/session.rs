@@ -40,7 +40,7 @@ pub fn start(command: &mut Command) -> io::Result<Child> {
 /// Stacks get at most so many `frames`.
 ///
 /// # Errors
-/// The channel cannot be read.
+/// The channel cannot be read, or no thread can be made.
 pub fn run(
     mut child: Child,
     channel: &mut Channel,
@@ -50,7 +50,7 @@ pub fn run(
     let mut signals = Signals::new(signals_to_take())?;
     let first = child.id();
     let (ended, end) = mpsc::channel();
-    thread::spawn(move || ended.send(child.wait()));
+    thread::Builder::new().spawn(move || ended.send(child.wait()))?;
     let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
     let take = |recording: &mut Recording, reader: &mut Reader, channel: &mut Channel, is_over| {
         reader.read(channel, is_over, |kind, payload| {

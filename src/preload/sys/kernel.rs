@@ -317,15 +317,13 @@ pub fn is_readable(address: usize) -> bool {
 }
 
 /// Whether the memory at an address may be read, asked by a call that every start makes (openat(2)): the kernel reads
-/// the path before it refuses to look for it in a folder that is no descriptor (EFAULT, else EBADF).
+/// the path before it looks for it (else EFAULT). It looks in what stdin is, which is no folder and so has no files. A
+/// number that can be no descriptor would do as well, but valgrind warns of those.
 pub fn is_readable_at_start(address: usize) -> bool {
-    let no_folder = usize::MAX;
-    // If the bytes there are an absolute path, this opens nothing but the path.
+    // Where stdin is a folder, or the bytes are an absolute path, this opens nothing but the path.
     let flags = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    let opened = call(
-        libc::SYS_openat,
-        [no_folder, address, flags as usize, 0, 0, 0],
-    );
+    let stdin = libc::STDIN_FILENO as usize;
+    let opened = call(libc::SYS_openat, [stdin, address, flags as usize, 0, 0, 0]);
     let opened = opened.map(|number| drop(Descriptor(number as c_int)));
     opened != Err(libc::EFAULT)
 }

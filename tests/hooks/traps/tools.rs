@@ -122,6 +122,12 @@ fn valgrind_finds_nothing_wrong() {
         command.args(["-q", "--error-exitcode=9"]).arg(&program);
     });
     assert_eq!(plain.status.code(), Some(3), "{plain:?}");
+    // Where no value is computed, it has nothing to warn of either.
+    let ask = scene.compile("ask");
+    let mut loud = scene.command(Path::new("valgrind"), "direct");
+    let loud = Run::of(loud.arg(&ask).arg("HOME"));
+    assert!(loud.stderr.contains("ERROR SUMMARY: 0 errors"), "{loud:?}");
+    assert!(!loud.stderr.contains("Warning"), "{loud:?}");
 }
 
 #[test]
