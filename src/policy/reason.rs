@@ -307,7 +307,7 @@ impl fmt::Display for Reason {
                 )
             }
             Self::IncompatibleOption(option) => {
-                write!(f, "an agent and {option} do not go together")
+                write!(f, "the Java agent does not work with {option}")
             }
             Self::InformationOnly(option) => {
                 write!(

@@ -455,7 +455,7 @@ fn a_program_is_known_behind_the_dynamic_loader() {
     let output = through_loader(&["-Xshare:dump", NAME]);
     let errors = stderr(&output);
     assert!(
-        errors.contains("an agent and -Xshare:dump do not go together"),
+        errors.contains("the Java agent does not work with -Xshare:dump"),
         "{errors}"
     );
 }

@@ -26,7 +26,8 @@ pub fn check(runtime: Runtime, agent: &str, facts: &ProcessFacts) -> VersionChec
         Runtime::Ruby => ruby(agent, facts),
         Runtime::Nodejs if nodejs::is_single_executable(facts) => VersionCheck::Untold(
             "Node.js checks its own version (^18.19.0 or >=20.6.0 gets the agent), and the application may \
-             have been built to ignore NODE_OPTIONS (execArgvExtension)"
+             have been built to ignore NODE_OPTIONS (execArgvExtension), or with options that refuse the agent \
+             (execArgv)"
                 .into(),
         ),
         Runtime::Nodejs => VersionCheck::Untold(

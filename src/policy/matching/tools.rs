@@ -65,8 +65,8 @@ const fn table(runtime: Runtime, by: By) -> &'static str {
              com.sun.javafx.tools.* com.sun.java.util.jar.pack.*\n",
             "a build tool: org.apache.maven.* org.mvndaemon.mvnd.* org.gradle.launcher.* \
              org.gradle.wrapper.* worker.org.gradle.process.* \
-             org.gradle.process.internal.worker.* org.apache.tools.ant.* xsbt.boot.Boot sbt.* leiningen.core.main dev.jbang.Main \
-             coursier.*\n",
+             org.gradle.process.internal.worker.* org.apache.tools.ant.* xsbt.boot.Boot sbt.* \
+             leiningen.core.main dev.jbang.Main coursier.*\n",
             // `scala`, `groovy`, `kotlin` and their compilers: the scripts' main classes.
             "a language's own launcher or compiler: scala.tools.nsc.* dotty.tools.* \
              org.codehaus.groovy.tools.* groovy.ui.* org.apache.groovy.* org.jetbrains.kotlin.* \
@@ -187,7 +187,8 @@ const fn table(runtime: Runtime, by: By) -> &'static str {
              peclcmd.php phar phar.phar phive phive.phar pie pie.phar\n",
             "a test runner: atoum behat behat.phar codecept codecept.phar infection \
              infection.phar kahlan paratest pest phpbench phpbench.phar phpspec phpspec.phar \
-             phpunit phpunit.phar phpunit-*.phar phpunit-wrapper.php */pest/bin/worker.php run-tests.php simple-phpunit simple-phpunit.php\n",
+             phpunit phpunit.phar phpunit-*.phar phpunit-wrapper.php */pest/bin/worker.php \
+             run-tests.php simple-phpunit simple-phpunit.php\n",
             "a tool written in PHP: captainhook churn composer-require-checker composer-unused \
              dep deployer.phar deptrac deptrac.phar doctum.phar drush drush.php drush.phar ecs \
              grumphp parallel-lint pdepend phan phan.phar phing phing.phar php-cs-fixer php-cs-fixer*.phar php-parse \

@@ -166,8 +166,8 @@ fn no_tool(launch: &Launch, configuration: &Configuration) -> Result<(), Reason>
     refuse(By::Invocation, &invocation.join(&b' '))
 }
 
-/// Every place from which a JVM takes options, with its options and those in the files that these name
-/// (the configuration of a launcher that jpackage made, `@FILE`, `-XX:VMOptionsFile=`, `-XX:Flags=`).
+/// Every place from which a JVM takes options, in the order in which it takes them, with its options and those in the
+/// files that these name (the configuration of a launcher that jpackage made, `@FILE`, `-XX:VMOptionsFile=`, `-XX:Flags=`).
 fn options_by_place(
     in_value: &[Vec<u8>],
     on_command_line: Vec<Vec<u8>>,
@@ -189,9 +189,9 @@ fn options_by_place(
     let places = [
         (VARIABLE, in_value.to_vec()),
         (LAUNCHERS_VARIABLE, launchers),
-        (LAST_VARIABLE, in_variable(LAST_VARIABLE)),
         ("the launcher's configuration file", configured),
         ("command line", on_command_line),
+        (LAST_VARIABLE, in_variable(LAST_VARIABLE)),
     ];
     places.map(|(place, options)| (place, option_files::with_vm_options(options, process)))
 }
@@ -599,8 +599,12 @@ mod tests {
             p.arguments = arguments.iter().map(ToString::to_string).collect();
             let file = "/opt/shop/lib/app/Shop.cfg";
             p.contents.insert(file.into(), lines.into());
-            let flags = "/opt/shop/lib/app/options";
-            p.contents.insert(flags.into(), "-Xshare:dump".into());
+            for flags in [
+                "/opt/shop/lib/app/options",
+                "/opt/shop/bin/../lib/app/options",
+            ] {
+                p.contents.insert(flags.into(), "-Xshare:dump".into());
+            }
             value(None, &p, &configuration())
         };
         let with = |option: &str| {
@@ -614,7 +618,14 @@ mod tests {
         let refused = Err(Reason::IncompatibleOption(archive.into()));
         assert_eq!(with(archive), refused);
         let refused = Err(Reason::IncompatibleOption("-Xshare:dump".into()));
-        assert_eq!(with("-XX:VMOptionsFile=$APPDIR/options"), refused);
+        for file in [
+            "$APPDIR/options",
+            "$ROOTDIR/lib/app/options",
+            "$BINDIR/../lib/app/options",
+        ] {
+            let option = ["-XX:VMOptionsFile=", file].concat();
+            assert_eq!(with(&option), refused, "{file}");
+        }
         let vendor = "Datadog";
         let place = "the launcher's configuration file";
         let other = with("-javaagent:/opt/dd-java-agent.jar");
@@ -658,6 +669,20 @@ mod tests {
                     .any(|part| part == support.as_bytes())
             );
         }
+        // What the JVM takes last counts.
+        let between = |last: &str, on_command_line: &str| {
+            let mut p = process();
+            p.variables.insert(LAST_VARIABLE.into(), last.into());
+            p.arguments.insert(1, on_command_line.into());
+            value(None, &p, &none)
+        };
+        let (manager, allow) = (
+            "-Djava.security.manager=default",
+            "-Djava.security.manager=allow",
+        );
+        let refused = Err(Reason::IncompatibleOption(manager.into()));
+        assert_eq!(between(manager, allow), refused);
+        assert!(between(allow, manager).is_ok());
         for option in [
             "-Djava.security.manager=allow",
             "-Djava.security.manager=disallow",

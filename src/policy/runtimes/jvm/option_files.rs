@@ -9,6 +9,7 @@ use crate::Process;
 use crate::process::{directory, file_name};
 use crate::runtimes::jvm::options;
 use alloc::vec::Vec;
+use core::slice;
 
 /// Options with those in the files that `-XX:VMOptionsFile=` and `-XX:Flags=` name.
 pub fn with_vm_options(mut options: Vec<Vec<u8>>, process: &impl Process) -> Vec<Vec<u8>> {
@@ -37,6 +38,11 @@ pub fn of_jpackage(process: &impl Process) -> Vec<Vec<u8>> {
     let folder = [home, b"/lib/app"].concat();
     let path = [&folder, b"/".as_slice(), file_name(program), b".cfg"].concat();
     let content = process.content(&path).unwrap_or_default();
+    let folders: [(&[u8], &[u8]); 3] = [
+        (b"$APPDIR", &folder),
+        (b"$BINDIR", directory(program)),
+        (b"$ROOTDIR", home),
+    ];
     let mut section: &[u8] = b"";
     let mut options = Vec::new();
     for line in content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
@@ -45,23 +51,25 @@ pub fn of_jpackage(process: &impl Process) -> Vec<Vec<u8>> {
         }
         let option = line.strip_prefix(b"java-options=");
         if let (b"[JavaOptions]", Some(option)) = (section, option) {
-            options.push(with_folder(option, &folder));
+            options.push(with_folders(option, &folders));
         }
     }
     options
 }
 
-/// An option with the application's folder where it has `$APPDIR`.
-fn with_folder(option: &[u8], folder: &[u8]) -> Vec<u8> {
-    const NAME: &[u8] = b"$APPDIR";
-    let at = option.windows(NAME.len()).position(|part| part == NAME);
-    match at.and_then(|at| option.split_at_checked(at)) {
-        Some((before, after)) => {
-            let after = after.get(NAME.len()..).unwrap_or_default();
-            [before, folder, after].concat()
-        }
-        None => option.to_vec(),
+/// An option with folders in the place of their names.
+fn with_folders(option: &[u8], folders: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut expanded = Vec::new();
+    let mut rest = option;
+    while let Some(byte) = rest.first() {
+        let named = folders.iter().find(|(name, _)| rest.starts_with(name));
+        let (taken, put) = named.map_or((1, slice::from_ref(byte)), |(name, folder)| {
+            (name.len(), *folder)
+        });
+        expanded.extend_from_slice(put);
+        rest = rest.get(taken..).unwrap_or_default();
     }
+    expanded
 }
 
 /// The words of an argument file (`@FILE`). A quote ends with its line, unless a backslash stands
