@@ -36,11 +36,6 @@ pub unsafe fn write_all(relocator: *mut Relocator) {
     unsafe { gum_arm64_relocator_write_all(relocator) };
 }
 
-/// Whether an instruction cannot be written without labels: none, because there are labels.
-pub fn needs_a_label(_: &[u8]) -> bool {
-    false
-}
-
 /// Writes a jump to an address, and what earlier instructions still wait for. A direct one needs no landing pad
 /// where it goes to.
 ///
@@ -52,27 +47,4 @@ pub unsafe fn jump(writer: *mut Writer, address: usize) -> bool {
         gum_arm64_writer_put_b_imm(writer, address as u64) != 0
             && gum_arm64_writer_flush(writer) != 0
     }
-}
-
-/// How long the instructions are that [`jump_distance`] knows.
-pub const JUMP_LENGTHS: [usize; 1] = [4];
-
-/// How far a relative jump or call goes, from its end on; `None` for other instructions (Arm ARM, "Branches").
-pub fn jump_distance(instruction: &[u8]) -> Option<isize> {
-    let instruction = u32::from_le_bytes(instruction.try_into().ok()?);
-    // The field with the distance in instructions: its highest bit is moved to bit 31, for its sign.
-    let field = |high: u32, width: u32| {
-        let top = (instruction << (31 - high)).cast_signed();
-        isize::try_from(top >> (32 - width)).ok()
-    };
-    let distance = if instruction & 0x7c00_0000 == 0x1400_0000 {
-        field(25, 26)
-    } else if instruction & 0xff00_0000 == 0x5400_0000 || instruction & 0x7e00_0000 == 0x3400_0000 {
-        field(23, 19)
-    } else if instruction & 0x7e00_0000 == 0x3600_0000 {
-        field(18, 14)
-    } else {
-        None
-    }?;
-    Some(distance * 4 - 4)
 }

@@ -1,10 +1,12 @@
 //! The Gum engine object: `libopentelemetry_injector_gum.so`, loaded by the preload object where
 //! it is installed beside it.
 //!
-//! Its whole interface is the C ABI below. Of Gum it uses the relocator and the writer, which need no start of
-//! Gum's own: they start no thread, change no memory protection, and hook nothing.
+//! Its whole interface is the C ABI below. Of Gum it uses the relocator and the writer: they start no thread, change no
+//! memory protection, and hook nothing. On x86-64 they need no start of Gum's own; on arm64 GLib's locks and Gum's heap
+//! are started.
 #![no_std]
 
+mod instructions;
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod machine;
@@ -12,6 +14,7 @@ mod machine;
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
 use core::{ptr, slice};
+use instructions::{is_breakpoint, is_jump_into, may_jump_back, needs_a_label};
 use machine::Writer;
 
 /// Memory for Gum's relocator, which is not in the devkit's header (gum/arch-x86/gumx86relocator.h and
@@ -44,8 +47,8 @@ unsafe extern "C" {
 ///
 /// `function` is the address of the function, which has `size` bytes. The whole instructions among which its first
 /// `replaced` bytes are go to `to`, changed where they depend on their place, followed by a jump to the rest of the
-/// function. Returns 0, or 1 where that cannot be done, because an instruction is not known, or because the rest
-/// jumps back into what is replaced.
+/// function. Returns 0, or 1 where that cannot be done: an instruction is not known, one is a breakpoint, in whose place
+/// somebody keeps another instruction, or the rest jumps back into what is replaced.
 ///
 /// # Safety
 /// The function's bytes can be read and do not change meanwhile. `to` has room for 2,048 bytes, which can be
@@ -89,7 +92,7 @@ unsafe fn relocate(
         // next one, which libc's code goes on in. Nobody asks for the instruction.
         let read = unsafe { relocator_read_one(relocator, ptr::null_mut()) } as usize;
         let instruction = code.get(taken..read).unwrap_or_default();
-        if instruction.is_empty() || machine::needs_a_label(instruction) {
+        if instruction.is_empty() || needs_a_label(instruction) || is_breakpoint(instruction) {
             return false;
         }
         taken = read;
@@ -102,20 +105,6 @@ unsafe fn relocate(
     // SAFETY: the caller's promise.
     is_written
         && !(may_jump_back(code, taken) && unsafe { jumps_back(relocator, writer, code, taken) })
-}
-
-/// Whether there are bytes behind those that are `taken` that jump to a place within them, if they are instructions:
-/// almost never, and then the costly look at all instructions is needed, in which Capstone reads many pages of its
-/// tables.
-fn may_jump_back(code: &[u8], taken: usize) -> bool {
-    (taken..code.len()).any(|start| {
-        let mut instructions = machine::JUMP_LENGTHS.iter();
-        instructions.any(|length| {
-            let end = start + length;
-            let instruction = code.get(start..end).unwrap_or_default();
-            is_jump_into(taken, instruction, end)
-        })
-    })
 }
 
 /// Whether the rest of the function, behind the bytes that are `taken`, jumps to a place within them. What is not
@@ -143,14 +132,6 @@ unsafe fn jumps_back(
         }
     }
     false
-}
-
-/// Whether an instruction that ends `end` bytes behind the function's start jumps to one of the `taken` bytes there. A
-/// jump to the start itself calls the function.
-fn is_jump_into(taken: usize, instruction: &[u8], end: usize) -> bool {
-    let distance = machine::jump_distance(instruction);
-    let target = distance.map(|distance| end.wrapping_add_signed(distance));
-    target.is_some_and(|target| 0 < target && target < taken)
 }
 
 fn pointer(address: usize) -> *const c_void {

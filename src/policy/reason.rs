@@ -134,15 +134,17 @@ pub enum EngineProblem {
     NoFunction,
     /// The function is too short for the patch.
     TooShort,
-    /// The function's first bytes are already a patch.
+    /// The function's first bytes are already a patch, or a debugger's breakpoint is among them.
     AlreadyPatched,
     /// Other threads are running, one of which may be inside the function.
     Threads,
-    /// The code can neither be written through `/proc/self/mem` nor be made writable.
+    /// The code can neither be written through `/proc/self/mem` nor be made writable; for Gum also: there is not the
+    /// memory that it needs, or none that may become executable.
     MemoryRefused,
     /// The Gum engine's object is not installed or cannot be loaded.
     GumUnavailable,
-    /// Gum reported an error.
+    /// Gum could not copy the function's beginning, or the copy is
+    /// out of a short jump's reach.
     GumFailed,
 }
 
@@ -344,11 +346,11 @@ impl fmt::Display for EngineProblem {
             Self::NoLibc => "libc is not among the loaded objects",
             Self::NoFunction => "libc has no such function",
             Self::TooShort => "the function is too short to be patched",
-            Self::AlreadyPatched => "the function is already patched",
+            Self::AlreadyPatched => "the function is already patched, or has a breakpoint",
             Self::Threads => "other threads are already running",
-            Self::MemoryRefused => "the system refuses to make the code of the function writable",
+            Self::MemoryRefused => "the system refuses to make the code of the function writable, or the memory for a hook",
             Self::GumUnavailable => "the Gum engine is not installed beside the preload object",
-            Self::GumFailed => "Gum could not copy the beginning of the function",
+            Self::GumFailed => "Gum could not copy the beginning of the function, or only to a place too far away",
         })
     }
 }

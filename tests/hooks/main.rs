@@ -7,6 +7,7 @@ mod bounds;
 mod libotelinject;
 mod preload_object;
 mod processes;
+mod relocation;
 mod report;
 mod secure_execution;
 mod start;

@@ -406,13 +406,24 @@ pub fn is_patched(code: &[u8]) -> bool {
         let to_jump_through = matches!(first & 0x1f, 16 | 17);
         match first {
             _ if first & 0xfc00_0000 == 0x1400_0000 => true, // b
-            _ if first & 0xffe0_001f == 0xd420_0000 => true, // brk
+            _ if is_breakpoint(first) => true,
             _ if first & 0xff00_0000 == 0x5800_0000 => to_jump_through, // ldr, literal
             _ if first & 0x1f00_0000 == 0x1000_0000 => to_jump_through, // adr, adrp
             _ if first & 0xff80_0000 == 0xd280_0000 => to_jump_through, // mov
             _ => false,
         }
     })
+}
+
+/// Whether there may be a breakpoint in code.
+pub fn may_have_breakpoint(code: &[u8]) -> bool {
+    let mut instructions = code.chunks_exact(4);
+    instructions.any(|bytes| is_breakpoint(bytes.try_into().map_or(0, u32::from_le_bytes)))
+}
+
+/// `brk` with any operand.
+fn is_breakpoint(instruction: u32) -> bool {
+    instruction & 0xffe0_001f == 0xd420_0000
 }
 
 /// Whether code that lies at `start` jumps to `target`, as a call in tail position does (`b`).

@@ -226,7 +226,7 @@ global_asm!(
     "inc r9d",
     "cmp r9d, {length}",
     "jne 71b",
-    // The registers that a function must keep are what a backtrace of the caller starts from.
+    // The registers that a function must keep are what a trace session's stack of the caller starts from.
     "70:",
     "mov edx, {getenv}",
     "73:",
@@ -480,6 +480,11 @@ pub fn is_patched(code: &[u8]) -> bool {
         code,
         [0xff, 0x25, ..] | [0xe9 | 0xeb | 0xcc | 0x68, ..] | [0x48, 0xb8, ..] | [0x49, 0xbb, ..]
     )
+}
+
+/// Whether there may be a breakpoint (`int3`) in code: where instructions begin, nothing tells here.
+pub fn may_have_breakpoint(code: &[u8]) -> bool {
+    code.contains(&0xcc)
 }
 
 /// Whether code that lies at `start` jumps to `target`, as a call in tail position does (`jmp rel32`). What

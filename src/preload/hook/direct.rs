@@ -35,12 +35,36 @@ impl Target {
         machine::landing_pad(self.code())
     }
 
-    /// The patch by which the function jumps to its entry, wherever that is.
-    fn patch(&self) -> Result<Patch, EngineProblem> {
-        let code = self.code().get(self.landing_pad()..).unwrap_or_default();
-        if machine::is_patched(code) {
+    fn behind_landing_pad(&self) -> &'static [u8] {
+        self.code().get(self.landing_pad()..).unwrap_or_default()
+    }
+
+    /// Whether the function begins with a jump, another hook's or another copy's of this object.
+    pub fn is_patched(&self) -> bool {
+        machine::is_patched(self.behind_landing_pad())
+    }
+
+    /// Whether the bytes that a patch replaces are all libc's own.
+    ///
+    /// # Errors
+    /// Another hook is there, or a breakpoint: whoever has set it puts one byte of the function's back one day.
+    pub fn check(&self, libc: &Libc) -> Result<(), EngineProblem> {
+        let before = self.behind_landing_pad().first_chunk();
+        let before: &[u8; PATCH_LENGTH] = before.ok_or(EngineProblem::TooShort)?;
+        let start = self.function.address + self.landing_pad();
+        // The same byte may be a part of another instruction. Then libc's file has it, too.
+        let has_breakpoint =
+            || machine::may_have_breakpoint(before) && !libc.has_in_file(start, before);
+        if self.is_patched() || has_breakpoint() {
             return Err(EngineProblem::AlreadyPatched);
         }
+        Ok(())
+    }
+
+    /// The patch by which the function jumps to its entry, wherever that is.
+    fn patch(&self, libc: &Libc) -> Result<Patch, EngineProblem> {
+        self.check(libc)?;
+        let code = self.behind_landing_pad();
         let before = code.first_chunk().ok_or(EngineProblem::TooShort)?;
         Ok(self.patch_to(before, machine::patch(self.entry, before)))
     }
@@ -50,10 +74,10 @@ impl Target {
     /// # Errors
     /// The function is too short, or the place is not near.
     pub fn near_patch(&self, place: usize) -> Result<Patch, EngineProblem> {
-        let pad = self.landing_pad();
-        let code = self.code().get(pad..).unwrap_or_default();
+        let code = self.behind_landing_pad();
         let before = code.first_chunk().ok_or(EngineProblem::TooShort)?;
-        let after = machine::near_patch(self.function.address + pad, place, before);
+        let start = self.function.address + self.landing_pad();
+        let after = machine::near_patch(start, place, before);
         Ok(self.patch_to(before, after.ok_or(EngineProblem::GumFailed)?))
     }
 
@@ -105,7 +129,7 @@ unsafe fn write(start: &AtStart, patches: &[Patch]) -> Result<(), EngineProblem>
         return Err(EngineProblem::MemoryRefused);
     }
     for patch in patches {
-        // SAFETY: the patched bytes are mapped: `Patch::new` has read as many from the function.
+        // SAFETY: the patched bytes are mapped: `Target::patch` and `Target::near_patch` have read as many there.
         unsafe { machine::synchronize_code(patch.start, PATCH_LENGTH) };
     }
     Ok(())
@@ -287,6 +311,7 @@ pub fn hook(start: &AtStart, hooked: impl FnMut(&str, usize)) -> Result<(), Engi
     if let Some(single_threaded) = looks_again(hooks.libc) {
         environment::look_again_where(single_threaded);
     }
-    let secure_getenv = hooks.secure_getenv.as_ref().map(Target::patch);
-    hooks.put_in_place(hooks.getenv.patch()?, secure_getenv, hooked)
+    let secure_getenv = hooks.secure_getenv.as_ref();
+    let secure_getenv = secure_getenv.map(|target| target.patch(hooks.libc));
+    hooks.put_in_place(hooks.getenv.patch(hooks.libc)?, secure_getenv, hooked)
 }

@@ -221,6 +221,16 @@ impl<'a> Image<'a> {
             .is_some()
     }
 
+    /// Where in the object's file the byte at an address comes from.
+    pub fn place_in_file(&self, address: usize) -> Option<usize> {
+        let place = address.wrapping_sub(self.base);
+        self.segments.iter().find_map(|segment| {
+            let into = place.checked_sub(segment.p_vaddr as usize)?;
+            let is_there = segment.p_type == PT_LOAD && into < segment.p_filesz as usize;
+            is_there.then(|| into.checked_add(segment.p_offset as usize))?
+        })
+    }
+
     /// Whether a segment of notes (elf(5), `PT_NOTE`) has one of this name.
     pub fn has_note(&self, segment: &ProgramHeader, name: &CStr) -> bool {
         let start = self.base.wrapping_add(segment.p_vaddr as usize);
@@ -410,7 +420,7 @@ unsafe impl Plain for Symbol {}
 ///
 /// # Safety
 /// The page at `base` may be read as long as the result.
-unsafe fn headers_at<'a>(base: usize) -> Option<&'a [ProgramHeader]> {
+pub unsafe fn headers_at<'a>(base: usize) -> Option<&'a [ProgramHeader]> {
     // SAFETY: the caller promises that the page at `base` may be read. Objects are mapped at pages, so `base` is
     // aligned. The header has only numbers.
     let header = unsafe { &*(base as *const Header) };

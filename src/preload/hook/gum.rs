@@ -32,7 +32,8 @@ pub fn installed() -> Option<CString> {
     kernel::may_read(&path).then_some(path)
 }
 
-/// Hooks so that libc's own code answers; in an attempt.
+/// Hooks so that libc's own code answers; in an attempt. Another hook of `getenv` that begins with a jump goes on
+/// answering in libc's place.
 ///
 /// # Errors
 /// Nothing is hooked.
@@ -46,6 +47,10 @@ pub fn hook(
     if !hooks.libc.is_glibc {
         return Err(EngineProblem::GumUnavailable);
     }
+    // What another copy of this object has hooked is not hooked again.
+    if hooks.getenv.is_patched() && loaded_objects::is_another_copy_loaded(start) {
+        return Err(EngineProblem::AlreadyPatched);
+    }
     probe()?;
     load(start, hooks.libc, object)?;
     let relocate = symbol(start, object, c"opentelemetry_injector_gum_relocate")?;
@@ -53,13 +58,21 @@ pub fn hook(
     let relocate = unsafe { mem::transmute::<usize, Relocate>(relocate) };
     let code = Code::new(&hooks, relocate)?;
     let getenv = hooks.getenv.near_patch(code.stub(0))?;
-    let secure_getenv = hooks.secure_getenv.as_ref();
-    let secure_getenv = secure_getenv.map(|target| target.near_patch(code.stub(1)));
-    hooks::call_original_at(code.start);
-    hooks.put_in_place(getenv, secure_getenv, hooked)
+    // There is no trampoline to another hook of secure_getenv.
+    let secure_getenv = hooks.secure_getenv.as_ref().map(|target| {
+        target.check(hooks.libc)?;
+        target.near_patch(code.stub(1))
+    });
+    // For good from here on: if the patches are refused, who knows whether all that was written could be taken back.
+    hooks::call_original_at(mem::ManuallyDrop::new(code).start);
+    let outcome = hooks.put_in_place(getenv, secure_getenv, hooked);
+    if outcome.is_err() {
+        hooks::call_no_original();
+    }
+    outcome
 }
 
-/// A page of code near libc, which stays for good: the trampoline (a copy of `getenv`'s beginning that jumps to its
+/// A page of code near libc: the trampoline (a copy of `getenv`'s beginning that jumps to its
 /// rest), and stubs that jump to the entries, which may be too far for the short jump in libc.
 struct Code {
     start: usize,
@@ -94,6 +107,13 @@ impl Code {
 
     fn stub(&self, index: usize) -> usize {
         self.start + TRAMPOLINE + index * STUB
+    }
+}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        // SAFETY: nothing jumps there yet.
+        unsafe { kernel::unmap(self.start as *mut u8, PAGE) };
     }
 }
 

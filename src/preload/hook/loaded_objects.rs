@@ -8,6 +8,7 @@
 use crate::constructor::at_start::AtStart;
 use crate::hook::elf::{self, Entry, Function, Image};
 use crate::sys::{auxiliary, kernel};
+use crate::version;
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::{iter, ptr, slice};
@@ -70,6 +71,14 @@ impl Object {
     fn image(&self) -> Option<Image<'static>> {
         // SAFETY: an object of the loader's list; nothing is unloaded in the constructor.
         unsafe { Image::of_library(self.base, self.dynamic, kernel::is_readable_at_start) }
+    }
+
+    fn has_note(&self, name: &CStr) -> bool {
+        self.image().is_some_and(|image| {
+            // SAFETY: the page can be read: it is where the image's tables have been found from.
+            let headers = unsafe { elf::headers_at(self.base) };
+            headers.is_some_and(|headers| has_note(&image, headers, name))
+        })
     }
 }
 
@@ -160,12 +169,18 @@ pub fn executable_has_note(name: &CStr) -> bool {
     let (Some(image), Some((_, _, headers))) = (executables_image(), executable()) else {
         return false;
     };
+    has_note(&image, headers, name)
+}
+
+fn has_note(image: &Image<'_>, headers: &[ProgramHeader], name: &CStr) -> bool {
     let mut notes = headers.iter().filter(|header| header.p_type == PT_NOTE);
     notes.any(|segment| image.has_note(segment, name))
 }
 
 /// A process's libc.
 pub struct Libc {
+    /// Its path as the loader has it.
+    path: &'static CStr,
     /// Its tables.
     pub image: Image<'static>,
     /// Whether it is glibc; else it is musl.
@@ -182,16 +197,35 @@ impl Libc {
             }
             let image = object.image()?;
             let is_it = !is_glibc || image.is_named(GLIBC);
-            is_it.then_some(Self { image, is_glibc })
+            is_it.then_some(Self {
+                path: object.path,
+                image,
+                is_glibc,
+            })
         };
         let by_own_name = |object: Object| {
             let image = object.image()?;
-            let is_glibc = true;
-            image.is_named(GLIBC).then_some(Self { image, is_glibc })
+            image.is_named(GLIBC).then_some(Self {
+                path: object.path,
+                image,
+                is_glibc: true,
+            })
         };
         // The file may have any name (a bundle's); most have the right one.
         let found = loaded(start).find_map(by_name);
         found.or_else(|| loaded(start).find_map(by_own_name))
+    }
+
+    /// Whether libc's file has these bytes where those at an address come from: `false` where it cannot be read, or is
+    /// not the loaded one any more.
+    pub fn has_in_file<const LENGTH: usize>(&self, address: usize, bytes: &[u8; LENGTH]) -> bool {
+        let Ok(file) = kernel::open(self.path, libc::O_RDONLY, 0) else {
+            return false;
+        };
+        let mut there = [0; LENGTH];
+        let place = self.image.place_in_file(address);
+        place.is_some_and(|place| kernel::read_at(&file, &mut there, place) == Ok(LENGTH))
+            && there == *bytes
     }
 }
 
@@ -207,6 +241,13 @@ fn is_musl(name: &[u8]) -> bool {
 pub fn library(start: &AtStart, is_wanted: impl Fn(&CStr) -> bool) -> Option<Image<'static>> {
     let mut objects = loaded(start);
     objects.find_map(|object| is_wanted(object.path).then(|| object.image()).flatten())
+}
+
+/// Whether another copy of the preload object is loaded, of whatever version: its note tells.
+pub fn is_another_copy_loaded(start: &AtStart) -> bool {
+    loaded(start).any(|object| {
+        !ptr::eq(object.dynamic, &raw const OWN_DYNAMIC) && object.has_note(version::OWNER)
+    })
 }
 
 /// The preload object's path as the loader has it: a string of the loader's own, which stays.

@@ -169,7 +169,9 @@ impl Fstat {
     }
 
     fn exported(start: &AtStart) -> Option<Self> {
-        let Libc { image, is_glibc } = start.libc()?;
+        let Libc {
+            image, is_glibc, ..
+        } = start.libc()?;
         let fstat = image.function(c"fstat")?;
         let fstatat = image.function(c"fstatat").filter(|_| *is_glibc);
         if fstatat.is_some_and(|fstatat| direct::jumps(image, fstat, fstatat.address)) {

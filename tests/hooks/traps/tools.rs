@@ -26,6 +26,29 @@ fn asking(scene: &Scene, compiler: &str, arguments: &[&str]) -> Option<std::path
         .then_some(program)
 }
 
+/// Runs a program in gdb, with or without the preload object on an engine.
+fn gdb(scene: &Scene, program: &Path, preload: Option<&str>, lines: &[&str]) -> Run {
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-nx", "-batch", "-iex", "set debuginfod enabled off"]);
+    gdb.env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    gdb.env("HOME", "/here");
+    let configuration = format!(
+        "set environment OPENTELEMETRY_INJECTOR_CONFIGURATION {}",
+        scene.configuration.display()
+    );
+    let engine =
+        preload.map(|engine| format!("set environment OPENTELEMETRY_INJECTOR_ENGINE {engine}"));
+    let object = preload.map(|_| format!("set environment LD_PRELOAD {}", object().display()));
+    for line in [Some(configuration), engine, object].into_iter().flatten() {
+        gdb.args(["-ex", &line]);
+    }
+    for line in lines {
+        gdb.args(["-ex", line]);
+    }
+    Run::of(gdb.arg(program))
+}
+
 #[test]
 fn gdb_stops_in_main_steps_and_runs_to_the_end() {
     if !has("gdb") {
@@ -33,39 +56,20 @@ fn gdb_stops_in_main_steps_and_runs_to_the_end() {
     }
     let scene = Scene::new();
     let program = asking(&scene, "cc", &[]).unwrap();
-    let run = |preload: Option<&str>| {
-        let mut gdb = Command::new("gdb");
-        gdb.args(["-nx", "-batch", "-iex", "set debuginfod enabled off"]);
-        gdb.env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        gdb.env("HOME", "/here");
-        let configuration = format!(
-            "set environment OPENTELEMETRY_INJECTOR_CONFIGURATION {}",
-            scene.configuration.display()
-        );
-        let engine =
-            preload.map(|engine| format!("set environment OPENTELEMETRY_INJECTOR_ENGINE {engine}"));
-        let object = preload.map(|_| format!("set environment LD_PRELOAD {}", object().display()));
-        for line in [Some(configuration), engine, object].into_iter().flatten() {
-            gdb.args(["-ex", &line]);
-        }
-        for line in [
-            "break main",
-            "run",
-            "next",
-            "step",
-            "break ask_in_library",
-            "continue",
-            "finish",
-            "continue",
-            "info breakpoints",
-            "delete",
-            "continue",
-        ] {
-            gdb.args(["-ex", line]);
-        }
-        Run::of(gdb.arg(&program))
-    };
+    let lines = [
+        "break main",
+        "run",
+        "next",
+        "step",
+        "break ask_in_library",
+        "continue",
+        "finish",
+        "continue",
+        "info breakpoints",
+        "delete",
+        "continue",
+    ];
+    let run = |preload: Option<&str>| gdb(&scene, &program, preload, &lines);
     let plain = run(None);
     assert!(plain.stdout.contains("exited with code 03"), "{plain:?}");
     let told = |run: &Run| -> Vec<String> {
@@ -90,6 +94,25 @@ fn gdb_stops_in_main_steps_and_runs_to_the_end() {
     }
 }
 
+#[test]
+fn gdb_runs_to_the_end_with_a_breakpoint_on_getenv() {
+    if !has("gdb") {
+        skip!("no gdb");
+    }
+    let scene = Scene::new();
+    let program = asking(&scene, "cc", &[]).unwrap();
+    // Met, but never stopped at.
+    let lines = ["set breakpoint pending on", "break getenv if 0", "run"];
+    let plain = gdb(&scene, &program, None, &lines);
+    assert!(plain.stdout.contains("exited with code 03"), "{plain:?}");
+    for engine in engines().into_iter().chain(["auto"]) {
+        let hooked = gdb(&scene, &program, Some(engine), &lines);
+        let ended = hooked.stdout.contains("exited with code 03");
+        assert!(ended, "{engine}: {hooked:?}");
+        assert!(!hooked.stdout.contains("SIG"), "{engine}: {hooked:?}");
+    }
+}
+
 /// A line of gdb's without the process's number.
 fn without_process(line: String) -> String {
     line.split(' ')
@@ -108,6 +131,83 @@ fn a_traced_program_is_the_same() {
     scene.alike(Path::new("strace"), Injected, |command| {
         command.args(["-f", "-o", "/dev/null"]).arg(&program);
     });
+}
+
+/// How the loader ends a program whose protection it cannot set.
+const LOADER_REFUSES: i32 = 127;
+
+#[test]
+fn a_single_refusal_while_gum_hooks_leaves_a_program_that_works() {
+    if !has("strace") || !engines().contains(&"gum") {
+        skip!("no strace, or the Gum engine is not built");
+    }
+    let scene = Scene::new();
+    let ask = scene.compile("ask");
+    let names = ["JAVA_TOOL_OPTIONS", "HOME", "NOT_THERE"];
+    let mut fell_back = false;
+    // Each mprotect of the start in its turn, and the other way to write is never there.
+    for refused in 1..30 {
+        let mut command = scene.command("strace", "auto");
+        command.env("OPENTELEMETRY_INJECTOR_DEBUG", "true");
+        let refuse = format!("inject=mprotect:error=ENOMEM:when={refused}");
+        command.args(["-f", "-o", "/dev/null", "-e", &refuse]);
+        command.args(["-e", "inject=pwrite64:error=EIO", "-e", "signal=none"]);
+        // Only the program has the object.
+        let preload = format!("LD_PRELOAD={}", object().display());
+        command.env_remove("LD_PRELOAD").args(["-E", &preload]);
+        let run = Run::of(command.arg(&ask).args(names));
+        if run.status.code() == Some(LOADER_REFUSES) {
+            continue;
+        }
+        let answers = ["(null)".to_owned(), scene.injected()];
+        let wanted = answers
+            .map(|value| format!("JAVA_TOOL_OPTIONS={value}\nHOME=/here\nNOT_THERE=(null)\n"));
+        assert!(wanted.contains(&run.stdout), "{refused}: {run:?}");
+        assert_eq!(run.status.code(), Some(0), "{refused}: {run:?}");
+        let told = |line| run.stderr.contains(line);
+        fell_back |= told("the engine is direct: the system refuses")
+            && told("engine direct: getenv hooked");
+    }
+    assert!(fell_back);
+}
+
+/// What a program asks the kernel for under a preloaded library, as strace writes it.
+fn calls(scene: &Scene, program: &Path, earlier: &Path, which: &str) -> Vec<String> {
+    let mut command = scene.command("strace", "gum");
+    let record = scene.path("calls");
+    command.arg("-o").arg(&record).args(["-e", which]);
+    let preload = format!("LD_PRELOAD={}:{}", object().display(), earlier.display());
+    command.env_remove("LD_PRELOAD").args(["-E", &preload]);
+    let run = Run::of(command.arg(program).arg("HOME"));
+    assert_eq!(run.stdout, "HOME=/here\n", "{run:?}");
+    let calls = fs::read_to_string(record).unwrap();
+    calls.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_page_that_gum_could_not_use_is_given_back() {
+    if !has("strace") || !engines().contains(&"gum") {
+        skip!("no strace, or the Gum engine is not built");
+    }
+    let scene = Scene::new();
+    let ask = scene.compile("ask");
+    let arguments = ["-shared", "-fPIC", "-ldl", "-DAT_THE_FIRST"];
+    let debugger = scene.compile_with("cc", "breakpoint", &arguments);
+    let calls = calls(&scene, &ask, &debugger, "trace=openat,mmap,munmap");
+    let loaded = calls
+        .iter()
+        .position(|call| call.contains("libopentelemetry_injector_gum.so"));
+    let behind = &calls[loaded.expect("Gum is loaded")..];
+    let page = behind.iter().rev().find_map(|call| {
+        let (call, address) = call.rsplit_once(" = ")?;
+        let is_page = call.starts_with("mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE");
+        is_page.then_some(address)
+    });
+    let back = format!("munmap({}, 4096)", page.expect("a page is mapped"));
+    assert!(
+        behind.iter().any(|call| call.starts_with(&back)),
+        "{behind:#?}"
+    );
 }
 
 #[test]
