@@ -68,10 +68,12 @@ impl Lock {
     }
 }
 
-/// Removes a file that others may open and hold, and that so was not made here.
+/// Removes a file that others may open and hold, and that so was not made here. Where there is none, another run may
+/// make its own in the next moment: that must stay.
 fn make_private(path: &Path) {
-    let is_private = |own: fs::Metadata| own.is_file() && own.uid() == 0 && own.mode() & 0o077 == 0;
-    if !fs::symlink_metadata(path).is_ok_and(is_private) {
+    let is_private =
+        |own: &fs::Metadata| own.is_file() && own.uid() == 0 && own.mode() & 0o077 == 0;
+    if fs::symlink_metadata(path).is_ok_and(|own| !is_private(&own)) {
         let _ = fs::remove_file(path);
     }
 }
@@ -118,3 +120,40 @@ impl fmt::Display for LockError {
 }
 
 impl core::error::Error for LockError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn one_holds_it_at_a_time() {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: the lock is root's");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let is_held = Arc::new(AtomicBool::new(false));
+        let threads = [(); 4].map(|()| {
+            let (folder, is_held) = (folder.path().to_owned(), Arc::clone(&is_held));
+            thread::spawn(move || {
+                for _ in 0..10_000 {
+                    make_private(&folder.join(NAME));
+                    let Some(file) = try_to_lock(&folder.join(NAME)).unwrap() else {
+                        continue;
+                    };
+                    let path = folder.join(NAME);
+                    let lock = Lock { path, _file: file };
+                    assert!(!is_held.swap(true, Ordering::SeqCst), "held by two");
+                    thread::sleep(Duration::from_micros(20));
+                    is_held.store(false, Ordering::SeqCst);
+                    drop(lock);
+                }
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+}
