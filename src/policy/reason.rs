@@ -143,8 +143,7 @@ pub enum EngineProblem {
     MemoryRefused,
     /// The Gum engine's object is not installed or cannot be loaded.
     GumUnavailable,
-    /// Gum could not copy the function's beginning, or the copy is
-    /// out of a short jump's reach.
+    /// Gum could not copy the function's beginning, or the copy is out of a short jump's reach.
     GumFailed,
 }
 

@@ -72,8 +72,8 @@ pub fn hook(
     outcome
 }
 
-/// A page of code near libc: the trampoline (a copy of `getenv`'s beginning that jumps to its
-/// rest), and stubs that jump to the entries, which may be too far for the short jump in libc.
+/// A page of code near libc: the trampoline (a copy of `getenv`'s beginning that jumps to its rest), and stubs that jump
+/// to the entries, which may be too far for the short jump in libc.
 struct Code {
     start: usize,
 }
