@@ -17,22 +17,29 @@ pub enum Choice {
 }
 
 /// The engine for a process that is given an agent. Whether it is traced makes no difference.
-pub fn choose(process: &impl Process, configuration: &Configuration) -> Choice {
+///
+/// `has_gum` says whether Gum is installed. An agent that the configuration does not name is looked for in the file
+/// system only then, and only in runtimes.
+pub fn choose(
+    process: &impl Process,
+    configuration: &Configuration,
+    has_gum: impl FnOnce() -> bool,
+) -> Choice {
     let wanted = process.variable(overrides::ENGINE);
     let wanted = wanted.and_then(|name| Engine::from_name(&name));
     match wanted.unwrap_or(configuration.engine) {
         Engine::Direct => Choice::Direct,
         Engine::Gum => Choice::Gum,
-        Engine::Auto => match Runtime::of(process) {
-            // For nothing where this runtime is switched off or has no agent.
-            Some(runtime)
-                if configuration.agent(runtime).enabled
-                    && default_agents::has_agent(runtime, process, configuration) =>
-            {
+        Engine::Auto => {
+            let runtime = Runtime::of(process);
+            let enabled = runtime.filter(|runtime| configuration.agent(*runtime).enabled);
+            let has_agent = |runtime| default_agents::has_agent(runtime, process, configuration);
+            if enabled.is_some_and(|runtime| has_gum() && has_agent(runtime)) {
                 Choice::GumOrDirect
+            } else {
+                Choice::Direct
             }
-            _ => Choice::Direct,
-        },
+        }
     }
 }
 
@@ -45,22 +52,26 @@ mod tests {
     fn auto_takes_gum_for_runtimes_with_an_enabled_agent() {
         let mut configuration = Configuration::default();
         let mut process = Fixture::default();
-        assert_eq!(choose(&process, &configuration), Choice::Direct);
+        assert_eq!(choose(&process, &configuration, || true), Choice::Direct);
         process.executable = "/usr/bin/java".into();
-        assert_eq!(choose(&process, &configuration), Choice::Direct);
+        assert_eq!(choose(&process, &configuration, || true), Choice::Direct);
         let agent = configuration.agent_mut(Runtime::Jvm);
         agent.agent_path = Some("/agent.jar".into());
-        assert_eq!(choose(&process, &configuration), Choice::GumOrDirect);
+        assert_eq!(
+            choose(&process, &configuration, || true),
+            Choice::GumOrDirect
+        );
+        assert_eq!(choose(&process, &configuration, || false), Choice::Direct);
         configuration.agent_mut(Runtime::Jvm).enabled = false;
-        assert_eq!(choose(&process, &configuration), Choice::Direct);
+        assert_eq!(choose(&process, &configuration, || true), Choice::Direct);
         configuration.agent_mut(Runtime::Jvm).enabled = true;
         configuration.engine = Engine::Direct;
-        assert_eq!(choose(&process, &configuration), Choice::Direct);
+        assert_eq!(choose(&process, &configuration, || true), Choice::Direct);
         let variables = &mut process.variables;
         variables.insert(overrides::ENGINE.into(), "gum".into());
-        assert_eq!(choose(&process, &configuration), Choice::Gum);
+        assert_eq!(choose(&process, &configuration, || true), Choice::Gum);
         let variables = &mut process.variables;
         variables.insert(overrides::ENGINE.into(), "zydis".into());
-        assert_eq!(choose(&process, &configuration), Choice::Direct);
+        assert_eq!(choose(&process, &configuration, || true), Choice::Direct);
     }
 }

@@ -315,9 +315,10 @@ impl<'s> Explainer<'s> {
         let facts = &self.process.facts;
         let gum = [directory(&facts.boot_folder), b"/", GUM].concat();
         let has_gum = facts.visible.is_readable_file(&gum);
-        let engine = match (engine::choose(facts, &self.configuration), has_gum) {
-            (Choice::Direct, _) | (Choice::GumOrDirect, false) => "direct",
-            (Choice::GumOrDirect, true) => "gum, or direct where gum could do harm",
+        let choice = engine::choose(facts, &self.configuration, || has_gum);
+        let engine = match (choice, has_gum) {
+            (Choice::Direct, _) => "direct",
+            (Choice::GumOrDirect, _) => "gum, or direct where gum could do harm",
             (Choice::Gum, true) => "gum",
             (Choice::Gum, false) => {
                 return self.stopped(

@@ -92,7 +92,7 @@ fn inject(start: &AtStart, host: &Host, report: &mut Report) -> Result<(), Reaso
 }
 
 fn hook(start: &AtStart, host: &Host, configuration: &Configuration) -> Result<(), EngineProblem> {
-    match engine::choose(host, configuration) {
+    match engine::choose(host, configuration, || gum::installed().is_some()) {
         Choice::Direct => with_direct(start),
         Choice::Gum => with_gum(start),
         Choice::GumOrDirect => with_gum(start).or_else(|problem| {
