@@ -39,6 +39,17 @@ impl Target {
         self.code().get(self.landing_pad()..).unwrap_or_default()
     }
 
+    /// Where a patch begins.
+    fn start(&self) -> usize {
+        self.function.address + self.landing_pad()
+    }
+
+    /// The bytes that a patch replaces.
+    fn before(&self) -> Result<&'static [u8; PATCH_LENGTH], EngineProblem> {
+        let before = self.behind_landing_pad().first_chunk();
+        before.ok_or(EngineProblem::TooShort)
+    }
+
     /// Whether the function begins with a jump, another hook's or another copy's of this object.
     pub fn is_patched(&self) -> bool {
         machine::is_patched(self.behind_landing_pad())
@@ -49,12 +60,10 @@ impl Target {
     /// # Errors
     /// Another hook is there, or a breakpoint: whoever has set it puts one byte of the function's back one day.
     pub fn check(&self, libc: &Libc) -> Result<(), EngineProblem> {
-        let before = self.behind_landing_pad().first_chunk();
-        let before: &[u8; PATCH_LENGTH] = before.ok_or(EngineProblem::TooShort)?;
-        let start = self.function.address + self.landing_pad();
+        let before = self.before()?;
         // The same byte may be a part of another instruction. Then libc's file has it, too.
         let has_breakpoint =
-            || machine::may_have_breakpoint(before) && !libc.has_in_file(start, before);
+            || machine::may_have_breakpoint(before) && !libc.has_in_file(self.start(), before);
         if self.is_patched() || has_breakpoint() {
             return Err(EngineProblem::AlreadyPatched);
         }
@@ -64,8 +73,7 @@ impl Target {
     /// The patch by which the function jumps to its entry, wherever that is.
     fn patch(&self, libc: &Libc) -> Result<Patch, EngineProblem> {
         self.check(libc)?;
-        let code = self.behind_landing_pad();
-        let before = code.first_chunk().ok_or(EngineProblem::TooShort)?;
+        let before = self.before()?;
         Ok(self.patch_to(before, machine::patch(self.entry, before)))
     }
 
@@ -74,17 +82,15 @@ impl Target {
     /// # Errors
     /// The function is too short, or the place is not near.
     pub fn near_patch(&self, place: usize) -> Result<Patch, EngineProblem> {
-        let code = self.behind_landing_pad();
-        let before = code.first_chunk().ok_or(EngineProblem::TooShort)?;
-        let start = self.function.address + self.landing_pad();
-        let after = machine::near_patch(start, place, before);
+        let before = self.before()?;
+        let after = machine::near_patch(self.start(), place, before);
         Ok(self.patch_to(before, after.ok_or(EngineProblem::GumFailed)?))
     }
 
     fn patch_to(&self, before: &[u8; PATCH_LENGTH], after: [u8; PATCH_LENGTH]) -> Patch {
         Patch {
             name: self.name,
-            start: self.function.address + self.landing_pad(),
+            start: self.start(),
             before: *before,
             after,
         }
