@@ -181,7 +181,7 @@ fn object(
         ))),
     };
     let version = files.open_mapped(mapped).ok();
-    let version = version.and_then(object_notes::version_of_opened);
+    let version = version.and_then(|file| object_notes::version(&file));
     Object {
         path,
         version,

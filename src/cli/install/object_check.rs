@@ -2,9 +2,9 @@
 
 use crate::install::trust::{self, Distrust};
 use crate::machine::object_notes;
-use object::Endianness;
-use object::elf::ET_DYN;
-use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use object::elf::{ET_DYN, FileHeader64};
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{Endianness, ReadCache};
 use opentelemetry_injector_policy::formats::preload_file;
 use std::ffi::OsString;
 use std::fmt;
@@ -57,6 +57,9 @@ impl core::error::Error for ObjectFault {}
 #[derive(PartialEq, Eq)]
 struct Identity([u8; 2], [u8; 2]);
 
+/// How many bytes of a header it takes.
+const IDENTITY: u64 = 20;
+
 impl Identity {
     fn of(content: &[u8]) -> Option<Self> {
         let header = content.strip_prefix(b"\x7fELF")?;
@@ -68,7 +71,7 @@ impl Identity {
     /// That of the shell, which every machine and every image has, else of this command.
     fn of_machine() -> Option<Self> {
         let of = |path| {
-            let mut header = [0; 20];
+            let mut header = [0; IDENTITY as usize];
             File::open(path).ok()?.read_exact(&mut header).ok()?;
             Self::of(&header)
         };
@@ -120,27 +123,38 @@ pub fn by_lib(object: &Path) -> Option<PathBuf> {
 /// # Errors
 /// Why it is refused.
 pub fn content(path: &Path) -> Result<String, ObjectFault> {
-    let content = fs::read(path).map_err(ObjectFault::Unreadable)?;
-    let identity = Identity::of(&content).ok_or(ObjectFault::NotElf)?;
+    let file = File::open(path).map_err(ObjectFault::Unreadable)?;
+    let mut start = Vec::new();
+    let read = (&file).take(IDENTITY).read_to_end(&mut start);
+    read.map_err(ObjectFault::Unreadable)?;
+    let identity = Identity::of(&start).ok_or(ObjectFault::NotElf)?;
     if Identity::of_machine().is_some_and(|machine| machine != identity) {
         return Err(ObjectFault::OtherMachine);
     }
-    let elf = ElfFile64::<Endianness>::parse(content.as_slice());
-    let elf = elf.map_err(|_| ObjectFault::Truncated)?;
-    let (endian, header) = (elf.endian(), elf.elf_header());
-    if header.e_type(endian) != ET_DYN {
+    let (kind, end) = layout(&file).map_err(|_| ObjectFault::Truncated)?;
+    if kind != ET_DYN {
         return Err(ObjectFault::NotShared);
     }
-    let segments = header.program_headers(endian, content.as_slice());
-    let segments = segments.map_err(|_| ObjectFault::Truncated)?;
+    let length = file.metadata().map_err(ObjectFault::Unreadable)?.len();
+    if end > length {
+        return Err(ObjectFault::Truncated);
+    }
+    object_notes::version(&file).ok_or(ObjectFault::NotOurs)
+}
+
+/// What kind of an ELF file this is, and where in it its last segment ends.
+fn layout(file: &File) -> object::Result<(u16, u64)> {
+    let cache = ReadCache::new(file);
+    let header = FileHeader64::<Endianness>::parse(&cache)?;
+    let endian = header.endian()?;
+    // They are behind the segments.
+    header.section_headers(endian, &cache)?;
+    let segments = header.program_headers(endian, &cache)?;
     let ends = segments.iter().map(|segment| {
         let (start, length) = segment.file_range(endian);
         start.saturating_add(length)
     });
-    if ends.max().unwrap_or(u64::MAX) > content.len() as u64 {
-        return Err(ObjectFault::Truncated);
-    }
-    object_notes::version(&content).ok_or(ObjectFault::NotOurs)
+    Ok((header.e_type(endian), ends.max().unwrap_or(u64::MAX)))
 }
 
 /// Checks who may change the object and what it loads from beside itself, and that every user may

@@ -19,7 +19,7 @@ pub struct ProcessState {
 /// object is from before there was one.
 pub fn read(files: &ProcFiles, object: &Mapped) -> Option<ProcessState> {
     let base = u64::from_str_radix(object.range.split('-').next()?, 16).ok()?;
-    let place = object_notes::place_of_state(files.open_mapped(object).ok()?)?;
+    let place = object_notes::place_of_state(&files.open_mapped(object).ok()?)?;
     let mut state = [0; 4];
     let length = files.memory(base.checked_add(place)?, &mut state).ok()?;
     (length == state.len()).then(|| of(state))
