@@ -2,7 +2,7 @@
 
 use crate::trace::changes::{Change, Environment};
 use crate::trace::stacks::{Raw, Unwinding};
-use opentelemetry_injector_policy::formats::trace_channel::Kind;
+use opentelemetry_injector_policy::formats::trace_channel::{Kind, LONGEST, LONGEST_NAME};
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::HashMap;
 
@@ -114,6 +114,9 @@ pub struct Text {
     /// The value; empty where there is none.
     pub value: String,
 }
+
+/// The length of a text's number in bytes.
+const NUMBER: usize = size_of::<u64>();
 
 /// All that was told.
 #[derive(Debug, Default)]
@@ -303,9 +306,12 @@ impl Recording {
 
     fn text_record(&mut self, fields: &mut Fields<'_>) -> Option<()> {
         let number = fields.long()?;
+        let length = fields.0.len();
+        let name_length = fields.0.iter().position(|byte| *byte == 0)?;
         let rest = fields.rest();
         let (name, value) = rest.split_once('\0')?;
-        let (name, value) = (name.to_owned(), value.to_owned());
+        let name = marked(name, name_length == LONGEST_NAME);
+        let value = marked(value, length == LONGEST - NUMBER);
         self.texts.insert(number, Text { name, value });
         Some(())
     }
@@ -393,6 +399,12 @@ impl Recording {
         fields.number()?;
         self.newest.get(&process).copied()
     }
+}
+
+/// The text, with a mark where its end was cut.
+fn marked(text: &str, is_cut: bool) -> String {
+    let mark = if is_cut { "…" } else { "" };
+    format!("{text}{mark}")
 }
 
 impl Program {

@@ -26,6 +26,9 @@ pub const PAYLOAD: usize = SLOT - 8;
 /// The longest payload of a record in bytes; what is longer is cut. [`Kind::Stack`] has [`LONGEST_STACK`].
 pub const LONGEST: usize = 96 * PAYLOAD;
 
+/// The longest name in a [`Kind::Text`] in bytes; what is longer is cut.
+pub const LONGEST_NAME: usize = LONGEST / 2;
+
 /// The longest payload of a [`Kind::Stack`] in bytes: as many slots as a head can tell.
 pub const LONGEST_STACK: usize = 255 * PAYLOAD;
 
@@ -54,7 +57,8 @@ pub enum Kind {
     /// A program takes part: process, parent, time; a byte that is 1 if the executable has a getenv of its
     /// own; then the executable's path and the arguments, each with a zero behind it.
     Process = 1,
-    /// A child of fork asks for the first time: process, parent, time.
+    /// A child of fork asks for the first time: process, the process whose memory it has a copy of, time. Between
+    /// the two may be others, which have not asked.
     Fork = 2,
     /// Where a file is mapped: process, 0, start, end; its path.
     Module = 3,

@@ -36,7 +36,7 @@ impl Channel {
             && header.word(layout::LENGTH_AT)?.load(Ordering::Relaxed) == length as u64;
         // A program whose memory is limited needs it for itself.
         let whole = if is_channel && !kernel::is_memory_limited() {
-            Self::map(&file, length)
+            Self::map(&file, length).inspect(Self::keep_from_dumps)
         } else {
             None
         };
@@ -53,6 +53,12 @@ impl Channel {
     fn map(file: &Descriptor, length: usize) -> Option<Self> {
         let start = kernel::map_shared(file, length).ok()?;
         Some(Self { start, length })
+    }
+
+    /// What all processes of the session have told is not one program's.
+    fn keep_from_dumps(&self) {
+        // SAFETY: `map` gave this range.
+        unsafe { kernel::keep_from_dumps(self.start, self.length) };
     }
 
     /// A word of the header.

@@ -34,7 +34,9 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::Process;
 use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::formats::mappings::{self, Mapped};
-use opentelemetry_injector_policy::formats::trace_channel::{BEFORE_STACK, Kind, LONGEST, Outcome};
+use opentelemetry_injector_policy::formats::trace_channel::{
+    BEFORE_STACK, Kind, LONGEST_NAME, Outcome,
+};
 
 /// What one process knows of its session. Lives as long as the process, and in its children of fork.
 struct Session {
@@ -42,6 +44,8 @@ struct Session {
     clock: Clock,
     threads: Threads,
     own: &'static OwnToProcess,
+    /// The process that has told of itself last, of those whose memory this was.
+    told: AtomicUsize,
     places: Places,
     texts: Texts,
     entries: Entries,
@@ -175,16 +179,24 @@ impl Session {
             0 => {
                 let process = kernel::process_id();
                 self.own.process.store(process, Ordering::Relaxed);
-                let parent = kernel::parent_id();
-                let time = self.clock.now();
-                self.channel.append(Kind::Fork, 16, |record| {
-                    record.numbers(process, parent);
-                    record.put(&time.to_ne_bytes());
-                });
+                // Its parent may have been silent, or be gone: both are of no use here.
+                let origin = self.told.load(Ordering::Acquire);
+                if origin != process {
+                    self.tell_fork(process, origin);
+                    self.told.store(process, Ordering::Release);
+                }
                 process
             }
             process => process,
         }
+    }
+
+    fn tell_fork(&self, process: usize, origin: usize) {
+        let time = self.clock.now();
+        self.channel.append(Kind::Fork, 16, |record| {
+            record.numbers(process, origin);
+            record.put(&time.to_ne_bytes());
+        });
     }
 
     /// A record of one process with some texts one after the other.
@@ -200,6 +212,7 @@ impl Session {
     fn tell_process(&self, host: &impl Process) {
         let (process, parent) = (kernel::process_id(), kernel::parent_id());
         self.own.process.store(process, Ordering::Relaxed);
+        self.told.store(process, Ordering::Relaxed);
         let time = self.clock.now();
         let (path, arguments) = (host.executable(), host.command_line());
         let has_own = host.exports(c"getenv");
@@ -323,7 +336,8 @@ impl Session {
     fn text(&self, name: &[u8], value: &[u8]) -> u64 {
         let number = known::number(name, value);
         if self.texts.add(number) {
-            let length = (8 + name.len() + 1 + value.len()).min(LONGEST);
+            let name = &name[..name.len().min(LONGEST_NAME)];
+            let length = 8 + name.len() + 1 + value.len();
             self.channel.append(Kind::Text, length, |record| {
                 record.put(&number.to_ne_bytes());
                 record.put(name);

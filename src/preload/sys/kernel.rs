@@ -395,6 +395,15 @@ pub unsafe fn wipe_on_fork(start: *mut u8, length: usize) {
     let _ = call(libc::SYS_madvise, [start, length, advice, 0, 0, 0]);
 }
 
+/// Leaves a range out of core dumps (madvise(2), MADV_DONTDUMP).
+///
+/// # Safety
+/// The range came from [`map`] or [`map_shared`].
+pub unsafe fn keep_from_dumps(start: *mut u8, length: usize) {
+    let (start, advice) = (start as usize, libc::MADV_DONTDUMP as usize);
+    let _ = call(libc::SYS_madvise, [start, length, advice, 0, 0, 0]);
+}
+
 /// mprotect(2) of the pages that hold a range.
 ///
 /// # Safety
