@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use support::command::{Outcome, Scratch, built, ran};
 use support::{Scene, engines, has, root, skip};
 
@@ -167,6 +168,136 @@ fn threads_and_children_of_fork_are_told_apart() {
         (&forked["pid"], &forked["parent"]),
         (&child.0.into(), &main.0.into())
     );
+}
+
+#[test]
+fn a_child_whose_parent_is_gone_and_was_silent_is_told_by_its_origin() {
+    let scratch = Scratch::new();
+    let program = compiled(&scratch, "traps/asks_in_an_orphan");
+    let out = traced(
+        &scratch,
+        &["--format", "json", "-o", "lines"],
+        &[("ASKED", "1")],
+        &[&program],
+    );
+    if out.stdout.is_empty() && out.code == 77 {
+        skip!("no seccomp filter may be set");
+    }
+    assert_eq!((out.code, out.stdout.as_str()), (0, "1\n"), "{out:?}");
+    let lines = fs::read_to_string(scratch.path().join("lines")).unwrap();
+    let (calls, processes) = (of_type(&lines, "call"), of_type(&lines, "process"));
+    let asked = calls.iter().find(|call| call["name"] == "ASKED").unwrap();
+    assert_eq!(asked["caller"]["function"], "main", "{asked}");
+    let by_pid = |pid: &Value| processes.iter().find(|process| process["pid"] == *pid);
+    let orphan = by_pid(&asked["pid"]).unwrap();
+    let origin = by_pid(&orphan["parent"]).unwrap();
+    assert_eq!(orphan["executable"], origin["executable"]);
+    assert_eq!(
+        (&orphan["forked"], &origin["forked"]),
+        (&true.into(), &false.into())
+    );
+}
+
+#[test]
+fn signals_for_the_trace_alone_reach_the_program() {
+    let script = "trap 'echo got; exit 9' INT QUIT TERM HUP USR1 USR2; echo ready; \
+                  while :; do sleep 0.02; done";
+    for signal in ["INT", "QUIT", "TERM", "HUP", "USR1", "USR2"] {
+        let scratch = Scratch::new();
+        let injector = built("opentelemetry-injector");
+        // A terminal's signals are for the program as well.
+        let mut command = scratch.command(Path::new("/usr/bin/setsid"), &[]);
+        command.arg(injector);
+        command.args(["trace", "-o", "table", "--", "sh", "-c", script]);
+        let mut running = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(running.stdout.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        let mut kill = Command::new("kill");
+        let kill = kill.args(["-s", signal, &running.id().to_string()]);
+        assert!(kill.status().unwrap().success());
+        said.read_to_string(&mut line).unwrap();
+        let code = running.wait().unwrap().code();
+        assert_eq!((code, line.as_str()), (Some(9), "ready\ngot\n"), "{signal}");
+        let table = fs::read_to_string(scratch.path().join("table")).unwrap();
+        assert!(table.starts_with("Trace: "), "{signal}: {table}");
+    }
+}
+
+#[test]
+fn a_command_is_waited_for_where_its_end_is_ignored() {
+    let scratch = Scratch::new();
+    let injector = built("opentelemetry-injector");
+    let line = format!(
+        "trap '' CHLD; exec {} trace -- sh -c 'exit 7'",
+        injector.display()
+    );
+    let out = ran(scratch.command(Path::new("/bin/sh"), &["-c", &line]));
+    assert_eq!(out.code, 7, "{out:?}");
+    assert!(out.stderr.starts_with("Trace: "), "{out:?}");
+}
+
+#[test]
+fn a_limit_of_files_limits_the_trace_and_not_the_program() {
+    let scratch = Scratch::new();
+    let injector = built("opentelemetry-injector");
+    let many = compiled(&scratch, "many_calls");
+    for (blocks, code) in [("4096", 0), ("0", 2)] {
+        let line = format!(
+            "ulimit -f {blocks}; exec {} trace -- {many} 100000",
+            injector.display()
+        );
+        let out = ran(scratch.command(Path::new("/bin/sh"), &["-c", &line]));
+        assert_eq!(out.code, code, "{out:?}");
+        let wanted = ["events were dropped", "the trace's memory: "];
+        assert!(
+            wanted.iter().any(|text| out.stderr.contains(text)),
+            "{out:?}"
+        );
+    }
+}
+
+#[test]
+fn the_channel_is_in_no_core_dump() {
+    let scratch = Scratch::new();
+    let maps = [
+        "grep",
+        "-A30",
+        "opentelemetry-injector trace",
+        "/proc/self/smaps",
+    ];
+    let out = traced(&scratch, &[], &[], &maps);
+    let flags = out.stdout.lines().find(|line| line.starts_with("VmFlags:"));
+    let flags = flags.unwrap_or_else(|| panic!("{out:?}"));
+    assert!(flags.split(' ').any(|flag| flag == "dd"), "{flags}");
+}
+
+#[test]
+fn long_names_and_values_are_cut_with_a_mark() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let (name, value) = ("N".repeat(9_000), "v".repeat(9_000));
+    let asked = [ask.as_str(), &name, "VALUE"];
+    let out = traced(
+        &scratch,
+        &["--format", "json"],
+        &[(&name, &value), ("VALUE", &value)],
+        &asked,
+    );
+    let told: Vec<_> = of_type(&out.stderr, "name")
+        .into_iter()
+        .filter(|line| {
+            line["value"]
+                .as_str()
+                .is_some_and(|value| value.len() > 1_000)
+        })
+        .map(|line| ["name", "value"].map(|key| line[key].as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for [name, value] in told {
+        assert!(name == "VALUE" || name.starts_with("NNN") && name.ends_with('…'));
+        assert!(value.starts_with("vvv") && value.ends_with('…'));
+    }
 }
 
 #[test]
@@ -532,6 +663,30 @@ fn pictures_and_events_can_be_opened() {
     );
     assert!(call["ts"].is_number() && call["pid"].is_number() && call["tid"].is_number());
     assert!(read("picture.svg").contains("AB hit"));
+}
+
+#[test]
+fn the_result_goes_where_it_is_named_and_is_nothing_else() {
+    let scratch = Scratch::new();
+    let ask = compiled(&scratch, "ask");
+    let run = |options: &[&str]| traced(&scratch, options, &[("AB", "1")], &[&ask, "AB"]);
+    let stdout = run(&["-o", "-"]);
+    assert!(stdout.stdout.starts_with("AB=1\nTrace: "), "{stdout:?}");
+    assert_eq!((stdout.code, stdout.stderr.as_str()), (0, ""));
+    let refused = run(&["--live", "--format", "json"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
+    assert!(refused.stderr.contains("--output"), "{refused:?}");
+    let apart = run(&["--live", "--format", "json", "-o", "lines"]);
+    assert!(apart.stderr.contains("getenv(\"AB\") = \"1\""), "{apart:?}");
+    let lines = fs::read_to_string(scratch.path().join("lines")).unwrap();
+    assert_eq!(of_type(&lines, "end").len(), 1);
+    let picture = run(&["--flamegraph", "/nonexistent/picture.svg"]);
+    assert_eq!((picture.code, picture.stdout.as_str()), (2, ""));
+    let nothing = run(&["--flamegraph", "picture.svg", "--name", "NOBODY"]);
+    assert_eq!(nothing.code, 0, "{nothing:?}");
+    assert!(scratch.path().join("picture.svg").exists());
+    let full = run(&["-o", "/dev/full"]);
+    assert_eq!((full.code, full.stdout.as_str()), (2, "AB=1\n"));
 }
 
 #[test]

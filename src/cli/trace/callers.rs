@@ -107,7 +107,7 @@ impl Callers {
     }
 
     /// Finds the callers of all new calls, for each file together.
-    fn find(&mut self, recording: &Recording) {
+    pub fn find(&mut self, recording: &Recording) {
         let mut in_files: HashMap<&str, Vec<(u64, Key)>> = HashMap::new();
         let new = recording.calls.get(self.seen..).unwrap_or_default();
         let places = new.iter().flat_map(|call| {

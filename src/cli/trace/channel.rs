@@ -4,27 +4,48 @@ use opentelemetry_injector_policy::formats::trace_channel::{
     self as layout, HEADER, Kind, SLOT, Step,
 };
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use std::{io, process};
 
 /// How much memory is made sure of at a time, in bytes.
-const STEP: u64 = 2 << 20;
+const STEP: u64 = 256 << 10;
 
-/// How much before the command starts, which waits for it: 8,000 calls.
-const FIRST_STEP: u64 = 512 << 10;
+/// How much before the command starts, which waits for it: 2,000 calls.
+const FIRST_STEP: u64 = 128 << 10;
 
-/// How far ahead of the processes, in bytes: a quarter of a million calls.
+/// How far ahead of the processes at most, in bytes: a quarter of a million calls.
 const AHEAD: u64 = 16 << 20;
 
-/// How far ahead of a program that has told little so far: memory takes time to be had, and to be given back.
-const LEAST_AHEAD: u64 = 4 << 20;
+/// How many times as much memory calls with their stacks take.
+const STACKS: u64 = 4;
 
-/// The same two for calls with their stacks, which take more room than time.
-const AHEAD_WITH_STACKS: u64 = 64 << 20;
-const LEAST_AHEAD_WITH_STACKS: u64 = 16 << 20;
+/// How often the channel is looked after, and how far ahead of a program that has told little so far. Between two
+/// looks its processes must not write more.
+struct Pace {
+    interval: Duration,
+    /// In bytes.
+    ahead: u64,
+}
+
+/// Memory takes time to be had and to be given back, which a program that ends soon would feel.
+const AT_START: Pace = Pace {
+    interval: Duration::from_millis(4),
+    ahead: 1 << 20,
+};
+
+/// A program that runs on feels each look.
+const LATER: Pace = Pace {
+    interval: Duration::from_millis(10),
+    ahead: 4 << 20,
+};
+
+/// How long a program is starting.
+const START: Duration = Duration::from_millis(250);
 
 /// How much is read at a time, in bytes.
 const CHUNK: u64 = 1 << 20;
@@ -35,6 +56,7 @@ pub struct Channel {
     length: u64,
     limit: u64,
     has_stacks: bool,
+    begun: Instant,
 }
 
 /// What the processes' side has counted.
@@ -59,7 +81,10 @@ impl Channel {
             "opentelemetry-injector trace",
             flags,
         )?);
-        let length = length.next_multiple_of(STEP).max(STEP);
+        let length = length.min(longest_file() / STEP * STEP);
+        if length == 0 {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         file.set_len(length)?;
         // Who has it mapped must never find it shorter.
         let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
@@ -69,6 +94,7 @@ impl Channel {
             length,
             limit: 0,
             has_stacks: stack > 0,
+            begun: Instant::now(),
         };
         channel.set(layout::LENGTH_AT, length)?;
         channel.set(layout::STACK_AT, stack)?;
@@ -90,16 +116,26 @@ impl Channel {
     /// There is no more memory.
     pub fn make_room(&mut self) -> io::Result<()> {
         let next = self.next()?;
-        let (least, most) = if self.has_stacks {
-            (LEAST_AHEAD_WITH_STACKS, AHEAD_WITH_STACKS)
-        } else {
-            (LEAST_AHEAD, AHEAD)
-        };
+        let times = if self.has_stacks { STACKS } else { 1 };
+        let (least, most) = (self.pace().ahead * times, AHEAD * times);
         let ahead = next.saturating_mul(4).clamp(least, most);
         while self.limit < self.length && next + ahead > self.limit {
             self.extend(STEP - self.limit % STEP)?;
         }
         Ok(())
+    }
+
+    /// After what time to look after it again.
+    pub fn interval(&self) -> Duration {
+        self.pace().interval
+    }
+
+    fn pace(&self) -> &'static Pace {
+        if self.begun.elapsed() < START {
+            &AT_START
+        } else {
+            &LATER
+        }
     }
 
     fn extend(&mut self, by: u64) -> io::Result<()> {
@@ -133,6 +169,11 @@ impl Channel {
     fn set(&self, at: usize, value: u64) -> io::Result<()> {
         self.file.write_all_at(&value.to_ne_bytes(), at as u64)
     }
+}
+
+/// To make a longer file than this, in bytes, would end this command (setrlimit(2), RLIMIT_FSIZE).
+fn longest_file() -> u64 {
+    getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
 /// Reads a channel from its beginning on.
@@ -260,10 +301,14 @@ mod tests {
     fn nobody_can_make_it_shorter_and_room_is_made_ahead() {
         let mut channel = Channel::new(3 * AHEAD, 0).unwrap();
         assert!(channel.file.set_len(100).is_err());
-        assert_eq!(channel.word(layout::LIMIT_AT).unwrap(), FIRST_STEP);
-        channel.make_room().unwrap();
         let limit = |channel: &Channel| channel.word(layout::LIMIT_AT).unwrap();
-        assert_eq!(limit(&channel), LEAST_AHEAD + STEP);
+        assert_eq!(limit(&channel), FIRST_STEP);
+        for pace in [AT_START, LATER] {
+            assert_eq!(channel.interval(), pace.interval);
+            channel.make_room().unwrap();
+            assert_eq!(limit(&channel), pace.ahead + STEP);
+            channel.begun -= START;
+        }
         channel.set(layout::NEXT_AT, 8 << 20).unwrap();
         channel.make_room().unwrap();
         assert_eq!(limit(&channel), AHEAD + (8 << 20));

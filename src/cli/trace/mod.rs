@@ -12,6 +12,7 @@ mod recording;
 mod redaction;
 mod session;
 mod session_report;
+mod sink;
 mod stacks;
 mod summary;
 mod symbol_tables;
@@ -20,25 +21,25 @@ mod tree;
 
 use crate::complain;
 use crate::machine::default_agents;
-use crate::output::{self, Style};
 use crate::run::launch::{Launch, LaunchError};
 use crate::trace::callers::Callers;
 use crate::trace::channel::Channel;
 use crate::trace::filters::Filters;
 use crate::trace::formats::{flamegraph, json, perfetto};
 use crate::trace::live::Live;
+use crate::trace::recording::Recording;
+use crate::trace::session::Session;
 use crate::trace::session_report::{Report, Stacks};
+use crate::trace::sink::{Progress, Sink};
 use clap::ValueEnum;
 use opentelemetry_injector_policy::config::overrides;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
-use std::{env, fmt, fs, thread};
+use std::{env, fmt, thread};
 
 /// Run a command and tell what it and its children ask their environment for.
 ///
@@ -49,10 +50,10 @@ use std::{env, fmt, fs, thread};
 pub struct Arguments {
     #[command(flatten)]
     filters: Filters,
-    /// Print each call when it happens, on stderr
+    /// Print each call when it happens: where the table goes, or, with another format, on stderr
     #[arg(long)]
     live: bool,
-    /// Write the result to a file instead of stderr
+    /// Write the result to a file instead of stderr (`-` for stdout)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Record whole stacks, with at most N functions each (default 32)
@@ -96,7 +97,7 @@ const AFTER_HELP: &str = "\
 Exit status:
   that of the command (128 and the signal's number where a signal ended it), or
   2    the command was not started: the object, or the configuration that --config names, cannot
-       be used
+       be used; or the result could not be written
   126  the command cannot be executed
   127  the command was not found
 
@@ -113,8 +114,11 @@ Examples:
 enum TraceError {
     Pid,
     Launch(LaunchError),
+    Lines,
     Channel(io::Error),
+    Session(io::Error),
     Output(PathBuf, io::Error),
+    Picture(io::Error),
 }
 
 /// Runs the command and reports.
@@ -133,7 +137,10 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
         return Err(TraceError::Pid);
     }
     let mut command = arguments.launch.prepare().map_err(TraceError::Launch)?;
-    let mut output = Output::open(arguments.output.as_deref())?;
+    let mut result = Sink::open(arguments.output.as_deref())?;
+    let picture = arguments.flamegraph.as_deref();
+    let picture = picture.map(|path| Sink::open(Some(path))).transpose()?;
+    let mut lines = Lines::new(arguments, &result)?;
     let frames = match (arguments.backtrace, arguments.tree) {
         (Some(frames), _) => frames.into(),
         (None, true) => FRAMES,
@@ -144,35 +151,34 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let channel = Channel::new(length, stacks::length(frames));
     let mut channel = channel.map_err(TraceError::Channel)?;
     command.env(overrides::TRACE, channel.path());
-    let child = session::start(&mut command).map_err(|error| {
+    let session = Session::start(&mut command).map_err(TraceError::Session)?;
+    let session = session.map_err(|error| {
         let program = command.get_program().to_owned();
         TraceError::Launch(LaunchError::Exec(program, error))
     })?;
     // In the time that the program takes to start.
     let _ = channel.make_room();
-    let mut live = arguments.live.then(|| Live::new(output.style));
-    let mut progress = Progress::new(&output);
+    let configured = configured(&command);
+    let mut callers = Callers::new(arguments.format == Format::Json);
+    let mut progress = Progress::new(&result);
     let filters = &arguments.filters;
-    let ended = session::run(child, &mut channel, frames, |recording, first| {
-        progress.show(recording.calls.len());
-        if let Some(live) = &mut live {
-            output.write(live.lines(recording, filters, first, false).as_bytes());
+    let ended = session.run(&mut channel, frames, |look| {
+        progress.show(look.recording.calls.len());
+        lines.show(&mut result, look.recording, filters, look.first, false);
+        if look.is_ending {
+            // In the time that the program takes to end.
+            callers.find(look.recording);
         }
     });
-    let ended = ended.map_err(TraceError::Channel)?;
+    let ended = ended.map_err(TraceError::Session)?;
     progress.clear();
-    if let Some(live) = &mut live {
-        output.write(
-            live.lines(&ended.recording, filters, ended.first, true)
-                .as_bytes(),
-        );
-    }
+    lines.show(&mut result, &ended.recording, filters, ended.first, true);
     let counts = channel.counts().map_err(TraceError::Channel)?;
     // The kernel takes a while to have its memory back. If there can be no thread, it has it at the end.
     let _ = thread::Builder::new().spawn(move || drop(channel));
     let mut report = Report {
         recording: &ended.recording,
-        callers: Callers::new(arguments.format == Format::Json),
+        callers,
         filters,
         stacks: match (arguments.tree, frames) {
             (true, _) => Stacks::Tree,
@@ -180,24 +186,61 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
             (false, _) => Stacks::ByName,
         },
         first: ended.first,
-        findings: findings::findings(&ended.recording, &configured(&command)),
+        findings: findings::findings(&ended.recording, &configured),
         counts,
         unfinished: ended.unfinished,
         exit_code: session::exit_code(ended.status),
         running: session::running(&ended.recording),
     };
     let text = match arguments.format {
-        Format::Table => report.text(output.width, output.style),
+        Format::Table => report.text(result.width, result.style),
         Format::Json => json::lines(&mut report),
         Format::Perfetto => perfetto::text(&mut report),
     };
-    output.write(text.as_bytes());
-    if let Some(path) = &arguments.flamegraph {
-        let svg = flamegraph::svg(&mut report).and_then(|svg| fs::write(path, svg));
-        svg.map_err(|error| TraceError::Output(path.clone(), error))?;
+    result.write(text.as_bytes());
+    result.finish()?;
+    if let Some(mut picture) = picture {
+        picture.write(&flamegraph::svg(&mut report).map_err(TraceError::Picture)?);
+        picture.finish()?;
     }
-    output.finish()?;
     Ok(report.exit_code)
+}
+
+/// The lines of `--live`.
+struct Lines {
+    live: Option<Live>,
+    /// Their own place; `None` where that is the result's.
+    own: Option<Sink>,
+}
+
+impl Lines {
+    fn new(arguments: &Arguments, result: &Sink) -> Result<Self, TraceError> {
+        if arguments.format == Format::Table {
+            let live = arguments.live.then(|| Live::new(result.style));
+            return Ok(Self { live, own: None });
+        }
+        if arguments.live && result.is_stderr() {
+            return Err(TraceError::Lines);
+        }
+        let own = Sink::stderr();
+        let live = arguments.live.then(|| Live::new(own.style));
+        let own = Some(own);
+        Ok(Self { live, own })
+    }
+
+    fn show(
+        &mut self,
+        result: &mut Sink,
+        recording: &Recording,
+        filters: &Filters,
+        first: u32,
+        is_over: bool,
+    ) {
+        if let Some(live) = &mut self.live {
+            let lines = live.lines(recording, filters, first, is_over);
+            self.own.as_mut().unwrap_or(result).write(lines.as_bytes());
+        }
+    }
 }
 
 /// The settings of the configuration that the command's processes use.
@@ -213,92 +256,16 @@ fn configured(command: &Command) -> BTreeMap<String, String> {
         .unwrap_or_default()
 }
 
-/// Where the result goes.
-struct Output {
-    file: Option<(PathBuf, File)>,
-    style: Style,
-    width: Option<usize>,
-    problem: Option<io::Error>,
-}
-
-impl Output {
-    fn open(path: Option<&Path>) -> Result<Self, TraceError> {
-        let open = |path: &Path| match File::create(path) {
-            Ok(file) => Ok((path.to_owned(), file)),
-            Err(error) => Err(TraceError::Output(path.to_owned(), error)),
-        };
-        let file = path.map(open).transpose()?;
-        let is_stderr = file.is_none();
-        Ok(Self {
-            file,
-            style: if is_stderr {
-                Style::of_stderr()
-            } else {
-                Style::plain()
-            },
-            width: output::stderr_width().filter(|_| is_stderr),
-            problem: None,
-        })
-    }
-
-    /// What cannot be written to stderr has no reader.
-    fn write(&mut self, bytes: &[u8]) {
-        match &mut self.file {
-            Some((_, file)) => {
-                if let Err(error) = file.write_all(bytes) {
-                    self.problem.get_or_insert(error);
-                }
-            }
-            None => {
-                let _ = io::stderr().write_all(bytes);
-            }
-        }
-    }
-
-    fn finish(self) -> Result<(), TraceError> {
-        match (self.file, self.problem) {
-            (Some((path, _)), Some(error)) => Err(TraceError::Output(path, error)),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// How many calls there were so far, on a terminal where the result goes to a file: otherwise it would
-/// stand between the program's own lines.
-struct Progress {
-    is_shown: bool,
-    last: Instant,
-}
-
-impl Progress {
-    const INTERVAL: Duration = Duration::from_millis(500);
-
-    fn new(output: &Output) -> Self {
-        Self {
-            is_shown: output.file.is_some() && io::stderr().is_terminal(),
-            last: Instant::now(),
-        }
-    }
-
-    fn show(&mut self, calls: usize) {
-        if self.is_shown && self.last.elapsed() >= Self::INTERVAL {
-            self.last = Instant::now();
-            let _ = write!(io::stderr(), "\r\x1b[K{calls} calls\r");
-        }
-    }
-
-    fn clear(&self) {
-        if self.is_shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
 impl TraceError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Launch(problem) => problem.exit_code(),
-            Self::Pid | Self::Channel(_) | Self::Output(..) => 2,
+            Self::Pid
+            | Self::Lines
+            | Self::Channel(_)
+            | Self::Session(_)
+            | Self::Output(..)
+            | Self::Picture(_) => 2,
         }
     }
 }
@@ -311,7 +278,13 @@ impl fmt::Display for TraceError {
                  starts; start it with `opentelemetry-injector trace -- COMMAND`",
             ),
             Self::Launch(problem) => problem.fmt(f),
+            Self::Lines => f.write_str(
+                "--live prints lines on stderr, and so would be no part of a result in this format: name a \
+                 file for the result with --output",
+            ),
             Self::Channel(error) => write!(f, "the trace's memory: {error}"),
+            Self::Session(error) => write!(f, "the session: {error}"),
+            Self::Picture(error) => write!(f, "the picture: {error}"),
             Self::Output(path, error) => write!(f, "{}: {error}", path.display()),
         }
     }

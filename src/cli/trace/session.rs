@@ -3,18 +3,28 @@
 
 use crate::trace::channel::{Channel, Reader};
 use crate::trace::recording::Recording;
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, getpgrp, kill_process};
+use rustix::termios::tcgetpgrp;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{fs, io};
 
-/// How often the channel is looked after. In this time its processes must not write more than the memory
-/// that is made sure of ahead of them: 125,000 calls.
-const INTERVAL: Duration = Duration::from_millis(10);
+/// A command that runs.
+pub struct Session {
+    child: Child,
+    signals: Signals,
+}
 
 /// What became of a session.
 pub struct Ended {
@@ -28,62 +38,160 @@ pub struct Ended {
     pub unfinished: u64,
 }
 
-/// Starts the command.
-///
-/// # Errors
-/// It cannot be started.
-pub fn start(command: &mut Command) -> io::Result<Child> {
-    command.spawn()
+/// What is known at a look.
+pub struct Look<'l> {
+    /// What has been told so far.
+    pub recording: &'l Recording,
+    /// The command's own process.
+    pub first: u32,
+    /// Whether that has nothing more to say. It takes a while to give its memory back.
+    pub is_ending: bool,
 }
 
-/// Waits for the command's end. `look` gets what has been told so far, from time to time.
-/// Stacks get at most so many `frames`.
-///
-/// # Errors
-/// The channel cannot be read, or no thread can be made.
-pub fn run(
-    mut child: Child,
-    channel: &mut Channel,
-    frames: usize,
-    mut look: impl FnMut(&Recording, u32),
-) -> io::Result<Ended> {
-    let mut signals = Signals::new(signals_to_take())?;
-    let first = child.id();
-    let (ended, end) = mpsc::channel();
-    thread::Builder::new().spawn(move || ended.send(child.wait()))?;
-    let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
-    let take = |recording: &mut Recording, reader: &mut Reader, channel: &mut Channel, is_over| {
-        reader.read(channel, is_over, |kind, payload| {
-            recording.take(kind, payload)
-        })
-    };
-    let status = loop {
-        match end.recv_timeout(INTERVAL) {
-            Ok(status) => break status?,
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(io::Error::other("the waiter has ended"));
+impl Session {
+    /// Starts the command.
+    ///
+    /// # Errors
+    /// Its end could not be waited for; then, why it cannot be started.
+    pub fn start(command: &mut Command) -> io::Result<Result<Self, io::Error>> {
+        // Where SIGCHLD is ignored, nobody could tell how the command has ended.
+        let signals = Signals::new()?;
+        let child = command.spawn();
+        Ok(child.map(|child| Self { child, signals }))
+    }
+
+    /// Waits for the command's end, and looks at the channel from time to time. Stacks get at most so many `frames`.
+    ///
+    /// # Errors
+    /// The channel cannot be read.
+    pub fn run(
+        self,
+        channel: &mut Channel,
+        frames: usize,
+        mut look: impl FnMut(&Look<'_>),
+    ) -> io::Result<Ended> {
+        let Self {
+            mut child,
+            mut signals,
+        } = self;
+        let first = child.id();
+        let mut memory = Memory::of(first);
+        let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
             }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        // Without memory the processes drop what they have to say, and that is counted.
-        let _ = channel.make_room();
-        signals.pending().for_each(|signal| pass_on(signal, first));
-        // What is read now need not be read when the command has ended.
-        take(&mut recording, &mut reader, channel, false)?;
-        look(&recording, first);
-    };
-    take(&mut recording, &mut reader, channel, true)?;
-    recording.finish();
-    Ok(Ended {
-        recording,
-        first,
-        status,
-        unfinished: reader.unfinished,
-    })
+            if signals.wait(channel.interval()) {
+                signals.pass_on(first);
+                continue;
+            }
+            // Without memory the processes drop what they have to say, and that is counted.
+            let _ = channel.make_room();
+            let is_ending = memory.is_given_back();
+            // What is read now need not be read when the command has ended.
+            reader.read(channel, false, |kind, payload| {
+                recording.take(kind, payload);
+            })?;
+            look(&Look {
+                recording: &recording,
+                first,
+                is_ending,
+            });
+        };
+        signals.give_back();
+        reader.read(channel, true, |kind, payload| recording.take(kind, payload))?;
+        recording.finish();
+        Ok(Ended {
+            recording,
+            first,
+            status,
+            unfinished: reader.unfinished,
+        })
+    }
 }
 
-/// Signals that would end this command before it has told anything. Those that its caller ignores stay
-/// so, for the command as well (nohup(1)).
+/// A process's memory.
+struct Memory(Option<File>);
+
+impl Memory {
+    fn of(process: u32) -> Self {
+        Self(File::open(format!("/proc/{process}/statm")).ok())
+    }
+
+    /// Whether the process has begun to give it back; told once. It has no size then (Linux, kernel/exit.c,
+    /// `exit_mm`).
+    fn is_given_back(&mut self) -> bool {
+        let mut size = [0; 2];
+        let read = self.0.as_ref().map(|file| file.read_exact_at(&mut size, 0));
+        let is_given_back = matches!(read, Some(Ok(()))) && size == *b"0 ";
+        if is_given_back {
+            self.0 = None;
+        }
+        is_given_back
+    }
+}
+
+/// The signals that matter while the command runs.
+struct Signals {
+    delivery: SignalDelivery<UnixStream, SignalOnly>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let (read, write) = UnixStream::pair()?;
+        let taken = signals_to_take();
+        let is_over = Arc::new(AtomicBool::new(false));
+        for signal in &taken {
+            flag::register_conditional_default(*signal, Arc::clone(&is_over))?;
+        }
+        let all = taken.into_iter().chain([SIGCHLD]);
+        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, all)?;
+        Ok(Self { delivery, is_over })
+    }
+
+    /// Waits for one of them. Whether there was one before this time was over.
+    fn wait(&self, most: Duration) -> bool {
+        let mut pipe = [PollFd::new(self.delivery.get_read(), PollFlags::IN)];
+        let most = Timespec::try_from(most).ok();
+        // A handler interrupts the wait.
+        poll(&mut pipe, most.as_ref()).map_or(true, |ready| ready > 0)
+    }
+
+    /// Hands on to the command what is for this process alone: the terminal sends SIGINT and SIGQUIT to both.
+    fn pass_on(&mut self, process: u32) {
+        let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+        for number in self.delivery.pending() {
+            let signal = match number {
+                SIGTERM => Signal::TERM,
+                SIGHUP => Signal::HUP,
+                SIGUSR1 => Signal::USR1,
+                SIGUSR2 => Signal::USR2,
+                SIGINT if !is_in_foreground() => Signal::INT,
+                SIGQUIT if !is_in_foreground() => Signal::QUIT,
+                _ => continue,
+            };
+            if let Some(process) = process {
+                let _ = kill_process(process, signal);
+            }
+        }
+    }
+
+    /// From now on they end this command again.
+    fn give_back(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether the terminal's signals are for this command and its children.
+fn is_in_foreground() -> bool {
+    let terminal = File::open("/dev/tty").ok();
+    let group = terminal.and_then(|terminal| tcgetpgrp(terminal).ok());
+    group.is_some_and(|group| group == getpgrp())
+}
+
+/// Those that would end this command before it has told anything. Those that its caller ignores stay so, for the
+/// command as well (nohup(1)).
 fn signals_to_take() -> Vec<i32> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -91,24 +199,9 @@ fn signals_to_take() -> Vec<i32> {
         .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
         .unwrap_or(0);
     let is_ignored = |signal: &i32| ignored >> (signal - 1) & 1 == 1;
-    let wanted = [SIGINT, SIGQUIT, SIGTERM, SIGHUP];
-    wanted
-        .into_iter()
-        .filter(|signal| !is_ignored(signal))
-        .collect()
-}
-
-/// The terminal sends SIGINT and SIGQUIT to the command as well; the others are for this one alone.
-fn pass_on(signal: i32, process: u32) {
-    let signal = match signal {
-        SIGTERM => Signal::TERM,
-        SIGHUP => Signal::HUP,
-        _ => return,
-    };
-    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
-    if let Some(process) = process {
-        let _ = kill_process(process, signal);
-    }
+    let ending = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
+    let ending = ending.into_iter();
+    ending.filter(|signal| !is_ignored(signal)).collect()
 }
 
 /// The exit code that a shell would see.

@@ -138,8 +138,11 @@ impl SymbolTable {
             if self.file.read_exact_at(piece, at).is_err() {
                 return;
             }
-            let symbols = piece.chunks_exact(SYMBOL);
-            symbols.filter_map(Symbol::of_function).for_each(&mut visit);
+            let (symbols, _) = piece.as_chunks();
+            symbols
+                .iter()
+                .filter_map(Symbol::of_function)
+                .for_each(&mut visit);
             at += piece.len() as u64;
         }
     }
@@ -212,16 +215,17 @@ struct Symbol {
 
 impl Symbol {
     /// A function that the file defines: st_name, st_info, st_other, st_shndx, st_value, st_size.
-    fn of_function(bytes: &[u8]) -> Option<Self> {
-        let kind = *bytes.get(4)? & 0xf;
-        let section = u16::from_ne_bytes(bytes.get(6..8)?.try_into().ok()?);
-        if !matches!(kind, STT_FUNC | RESOLVER) || section == 0 {
+    fn of_function(bytes: &[u8; SYMBOL]) -> Option<Self> {
+        let [n0, n1, n2, n3, info, _, s0, s1, value_and_size @ ..] = *bytes;
+        let section = u16::from_ne_bytes([s0, s1]);
+        if !matches!(info & 0xf, STT_FUNC | RESOLVER) || section == 0 {
             return None;
         }
+        let (value, size) = value_and_size.split_first_chunk()?;
         Some(Self {
-            name: u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?),
-            start: u64::from_ne_bytes(bytes.get(8..16)?.try_into().ok()?),
-            length: u64::from_ne_bytes(bytes.get(16..24)?.try_into().ok()?),
+            name: u32::from_ne_bytes([n0, n1, n2, n3]),
+            start: u64::from_ne_bytes(*value),
+            length: u64::from_ne_bytes(*size.first_chunk()?),
         })
     }
 }

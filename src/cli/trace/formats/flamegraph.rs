@@ -6,10 +6,10 @@ use inferno::flamegraph::{self, Options};
 use std::collections::BTreeMap;
 use std::io;
 
-/// The picture (SVG).
+/// The picture (SVG). Without calls it says that there is nothing to draw.
 ///
 /// # Errors
-/// There were no calls to draw.
+/// The calls cannot be drawn.
 pub fn svg(report: &mut Report<'_>) -> io::Result<Vec<u8>> {
     let recording = report.recording;
     let mut stacks: BTreeMap<String, usize> = BTreeMap::new();
@@ -34,6 +34,8 @@ pub fn svg(report: &mut Report<'_>) -> io::Result<Vec<u8>> {
     options.title = "Who asks for what".into();
     options.count_name = "calls".into();
     let mut svg = Vec::new();
-    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
-    Ok(svg)
+    match flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg) {
+        Err(error) if !lines.is_empty() => Err(error),
+        _ => Ok(svg),
+    }
 }
