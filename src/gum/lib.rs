@@ -2,8 +2,7 @@
 //! it is installed beside it.
 //!
 //! Its whole interface is the C ABI below. Of Gum it uses the relocator and the writer: they start no thread, change no
-//! memory protection, and hook nothing. On x86-64 they need no start of Gum's own; on arm64 GLib's locks and Gum's heap
-//! are started.
+//! memory protection, hook nothing, and need no start of Gum's own.
 #![no_std]
 
 mod instructions;
@@ -14,7 +13,7 @@ mod machine;
 use core::ffi::{c_int, c_uint, c_void};
 use core::mem::MaybeUninit;
 use core::{ptr, slice};
-use instructions::{is_breakpoint, is_jump_into, may_jump_back, needs_a_label};
+use instructions::{cannot_be_copied, is_breakpoint, is_jump_into, may_jump_back};
 use machine::Writer;
 
 /// Memory for Gum's relocator, which is not in the devkit's header (gum/arch-x86/gumx86relocator.h and
@@ -61,12 +60,12 @@ pub unsafe extern "C" fn opentelemetry_injector_gum_relocate(
     to: *mut u8,
 ) -> c_int {
     // On the stack: to allocate them, more of GLib would have to be started.
-    let mut writer = MaybeUninit::uninit();
+    let mut memory = MaybeUninit::uninit();
     let mut relocator = Relocator::uninit();
-    let (writer, relocator) = (writer.as_mut_ptr(), &raw mut relocator);
+    let relocator = &raw mut relocator;
     // SAFETY: the caller's promise; both live until they are cleared.
     unsafe {
-        machine::writer_init(writer, to.cast());
+        let writer = machine::writer_init(memory.as_mut_ptr(), to.cast());
         relocator_init(relocator, pointer(function), writer);
         let is_relocated = relocate(relocator, writer, function, size, replaced);
         relocator_clear(relocator);
@@ -92,7 +91,7 @@ unsafe fn relocate(
         // next one, which libc's code goes on in. Nobody asks for the instruction.
         let read = unsafe { relocator_read_one(relocator, ptr::null_mut()) } as usize;
         let instruction = code.get(taken..read).unwrap_or_default();
-        if instruction.is_empty() || needs_a_label(instruction) || is_breakpoint(instruction) {
+        if instruction.is_empty() || cannot_be_copied(instruction) || is_breakpoint(instruction) {
             return false;
         }
         taken = read;

@@ -9,6 +9,9 @@ use frida_gum_sys::{
     gum_x86_writer_flush, gum_x86_writer_put_jmp_address,
 };
 
+/// Memory for a writer.
+pub type Memory = Writer;
+
 /// Makes a writer of code to an address.
 ///
 /// `gum_x86_writer_init` (gum/arch-x86/gumx86writer.c) does the same, and asks for the processor's features: that
@@ -16,7 +19,7 @@ use frida_gum_sys::{
 ///
 /// # Safety
 /// The pointer is to memory for a writer.
-pub unsafe fn writer_init(writer: *mut Writer, to: *mut c_void) {
+pub unsafe fn writer_init(writer: *mut Memory, to: *mut c_void) -> *mut Writer {
     // SAFETY: the caller's promise; zeroes are valid for numbers and pointers.
     let writer = unsafe {
         writer.write_bytes(0, 1);
@@ -28,6 +31,7 @@ pub unsafe fn writer_init(writer: *mut Writer, to: *mut c_void) {
     writer.base = to.cast();
     writer.code = to.cast();
     writer.pc = to as u64;
+    writer
 }
 
 unsafe extern "C" {

@@ -30,10 +30,11 @@ fn jumps_of_arm64_are_measured_from_their_end() {
     ] {
         let told = arm64::jump_distance(&instruction.to_le_bytes());
         assert_eq!(told, wanted, "{instruction:#x}");
+        let told = arm64::cannot_be_copied(&instruction.to_le_bytes());
+        assert_eq!(told, wanted.is_some(), "{instruction:#x}");
         assert!(!arm64::is_breakpoint(&instruction.to_le_bytes()));
     }
     assert_eq!(arm64::JUMP_LENGTHS, [4]);
-    assert!(!arm64::needs_a_label(&0x54ff_ffc0_u32.to_le_bytes()));
     // gdb's, and the kernel's for a uprobe.
     for breakpoint in [0xd420_0000_u32, 0xd420_00a0] {
         assert!(arm64::is_breakpoint(&breakpoint.to_le_bytes()));
@@ -166,9 +167,9 @@ fn bytes_tell_whether_a_function_may_jump_back() {
     assert!(!instructions::is_breakpoint(&[0x90]));
     assert!(instructions::is_breakpoint(&[0xcc]));
     for conditional in [&[0x75, 2][..], &[0x3e, 0x75, 2], &[0x0f, 0x8f, 0, 0, 0, 0]] {
-        assert!(instructions::needs_a_label(conditional));
+        assert!(instructions::cannot_be_copied(conditional));
     }
-    assert!(!instructions::needs_a_label(&jump));
+    assert!(!instructions::cannot_be_copied(&jump));
 }
 
 /// The Gum object's function (src/gum/lib.rs).

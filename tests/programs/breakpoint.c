@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -20,9 +21,18 @@ static unsigned char *place;
 static unsigned char before[sizeof breakpoint];
 
 static void put(const unsigned char *bytes) {
+#ifdef __aarch64__
+    /* qemu before version 8.1 does not notice what is written through /proc/self/mem to code that it has translated. */
+    uintptr_t page = (uintptr_t)place & -(uintptr_t)sysconf(_SC_PAGESIZE);
+    size_t length = (uintptr_t)place + sizeof breakpoint - page;
+    if (mprotect((void *)page, length, PROT_READ | PROT_WRITE | PROT_EXEC)) _exit(3);
+    memcpy(place, bytes, sizeof breakpoint);
+    if (mprotect((void *)page, length, PROT_READ | PROT_EXEC)) _exit(3);
+#else
     int memory = open("/proc/self/mem", O_RDWR);
     if (pwrite(memory, bytes, sizeof breakpoint, (off_t)(uintptr_t)place) != sizeof breakpoint) _exit(3);
     close(memory);
+#endif
     __builtin___clear_cache((char *)place, (char *)place + sizeof breakpoint);
 }
 
@@ -49,11 +59,12 @@ static unsigned char *second(unsigned char *code) {
 
 __attribute__((constructor)) static void set(void) {
     place = dlsym(dlopen("libc.so.6", RTLD_LAZY), "getenv");
-#ifdef AT_THE_SECOND
+#if defined AT_THE_SECOND
     place = second(place);
-#else
-    (void)second;
+#elif defined BEHIND
+    place += BEHIND;
 #endif
+    (void)second;
     struct sigaction action = {.sa_sigaction = met, .sa_flags = SA_SIGINFO};
     sigaction(SIGTRAP, &action, NULL);
     memcpy(before, place, sizeof before);

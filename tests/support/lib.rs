@@ -55,10 +55,17 @@ pub fn object_for_arm64() -> Option<PathBuf> {
     object.exists().then_some(object)
 }
 
+/// The file name of the Gum engine's object.
+pub const GUM_OBJECT: &str = "libopentelemetry_injector_gum.so";
+
 /// The engines that are built: the direct one always, Gum where there was a devkit.
 pub fn engines() -> Vec<&'static str> {
-    let gum = built().join("libopentelemetry_injector_gum.so").exists();
-    if gum {
+    engines_in(&built())
+}
+
+/// The engines that are built into a folder.
+pub fn engines_in(folder: &Path) -> Vec<&'static str> {
+    if folder.join(GUM_OBJECT).exists() {
         vec!["direct", "gum"]
     } else {
         println!("skipped: the Gum engine, which is not built (FRIDA_GUM_DEVKIT)");

@@ -1,8 +1,9 @@
 //! Instructions of arm64 (Arm ARM, "A64 Instruction Set Encoding").
 
-/// Whether an instruction cannot be written without labels: none, because there are labels.
-pub fn needs_a_label(_: &[u8]) -> bool {
-    false
+/// Whether Gum cannot write an instruction elsewhere so that it does the same: a relative jump or call. Gum makes it one
+/// through a register. Where libc's pages are guarded (BTI), such a one ends the process unless it goes to a landing pad.
+pub fn cannot_be_copied(instruction: &[u8]) -> bool {
+    jump_distance(instruction).is_some()
 }
 
 /// Whether an instruction is a debugger's or the kernel's breakpoint (`brk` with any operand).

@@ -5,7 +5,7 @@
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod machine;
 
-pub use machine::{is_breakpoint, needs_a_label};
+pub use machine::{cannot_be_copied, is_breakpoint};
 
 /// Whether there are bytes behind those that are `taken` that jump to a place within them, if they are instructions:
 /// almost never, and then the costly look at all instructions is needed, in which Capstone reads many pages of its

@@ -1,7 +1,7 @@
 //! Instructions of x86-64 (Intel SDM, volume 2).
 
-/// Whether an instruction cannot be written without labels: a conditional jump.
-pub fn needs_a_label(instruction: &[u8]) -> bool {
+/// Whether Gum cannot write an instruction elsewhere: a conditional jump, which needs a label there.
+pub fn cannot_be_copied(instruction: &[u8]) -> bool {
     let opcode = instruction.get(prefixes(instruction)..).unwrap_or_default();
     matches!(opcode, [0x70..=0x7f | 0xe0..=0xe3, ..] | [0x0f, 0x80..=0x8f, ..])
 }

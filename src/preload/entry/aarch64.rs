@@ -196,6 +196,42 @@ global_asm!(
     "mov x2, x30",
     "b {answer_watched}",
     "7:",
+    "cmp w9, #{every_call}",
+    "b.eq 71f",
+    // libc's own code, behind Gum's trampoline, answers names that are not watched: by what they begin
+    // with, before anything is saved.
+    "cbz x0, 73f",
+    "ldrb w10, [x0]",
+    "cbz w10, 73f",
+    "ldrh w10, [x0]",
+    "ldr w11, 10f",
+    "mul w10, w10, w11",
+    "lsr w10, w10, #{shift}",
+    "ldr x11, 11f",
+    "adrp x12, {added_slots}",
+    "ldr x12, [x12, :lo12:{added_slots}]",
+    "orr x11, x11, x12",
+    "lsr x11, x11, x10",
+    "tbz w11, #0, 73f",
+    "adrp x11, {beginnings}",
+    "add x11, x11, :lo12:{beginnings}",
+    "adrp x13, {extended}",
+    "add x13, x13, :lo12:{extended}",
+    "cmp x12, #0",
+    "csel x11, x11, x13, eq",
+    "mov w12, #{length}",
+    "madd x11, x10, x12, x11",
+    "mov x14, #1",
+    "72:",
+    "ldrb w10, [x11, x14]",
+    "cbz w10, 71f",
+    "ldrb w9, [x0, x14]",
+    "cmp w9, w10",
+    "b.ne 73f",
+    "add x14, x14, #1",
+    "cmp x14, x12",
+    "b.ne 72b",
+    "71:",
     "mov w2, #{getenv}",
     "70:",
     "stp x29, x30, [sp, #-16]!",
@@ -210,6 +246,10 @@ global_asm!(
     ".cfi_restore x29",
     ".cfi_restore x30",
     "ret",
+    "73:",
+    "adrp x16, {original}",
+    "ldr x16, [x16, :lo12:{original}]",
+    "br x16",
     // What a patched secure_getenv jumps to.
     ".hidden opentelemetry_injector_secure_entry",
     ".globl opentelemetry_injector_secure_entry",
@@ -304,6 +344,7 @@ global_asm!(
     "_Unwind_Resume:",
     "udf #0",
     detour = sym hooks::DETOUR,
+    original = sym hooks::ORIGINAL,
     every_call = const hooks::EVERY_CALL,
     getenv = const hooks::GETENV,
     secure_getenv = const hooks::SECURE_GETENV,
@@ -365,6 +406,10 @@ pub fn patch(destination: usize, _: &[u8; PATCH_LENGTH]) -> [u8; PATCH_LENGTH] {
 
 /// Bytes that a patch to a near place replaces.
 pub const NEAR_PATCH_LENGTH: usize = PATCH_LENGTH;
+
+/// Whether such a patch replaces no more than another hook's jump does. What that hook has moved away comes back to
+/// the first instruction behind its jump, of which some are shorter than the patch.
+pub const LEAVES_OTHER_JUMPS: bool = false;
 
 /// The patch that jumps to a place near it: the same as to any place, because a function must begin with a landing
 /// pad.

@@ -430,6 +430,9 @@ pub fn patch(destination: usize, before: &[u8; PATCH_LENGTH]) -> [u8; PATCH_LENG
 /// Bytes that a patch to a near place replaces.
 pub const NEAR_PATCH_LENGTH: usize = 5;
 
+/// Whether such a patch replaces no more than another hook's jump does: none that goes anywhere is shorter.
+pub const LEAVES_OTHER_JUMPS: bool = true;
+
 /// The patch at `start` that jumps (`jmp`, relative) to a place near it, in place of what was there `before`; `None`
 /// where that is more than 2 GiB away. What another hook has put there stays usable: it takes at least as many bytes.
 pub fn near_patch(

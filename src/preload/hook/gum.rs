@@ -32,8 +32,8 @@ pub fn installed() -> Option<CString> {
     kernel::may_read(&path).then_some(path)
 }
 
-/// Hooks so that libc's own code answers; in an attempt. Another hook of `getenv` that begins with a jump goes on
-/// answering in libc's place.
+/// Hooks so that libc's own code answers; in an attempt. On x86-64, another hook of `getenv` that begins with a jump
+/// goes on answering in libc's place.
 ///
 /// # Errors
 /// Nothing is hooked.
@@ -48,7 +48,9 @@ pub fn hook(
         return Err(EngineProblem::GumUnavailable);
     }
     // What another copy of this object has hooked is not hooked again.
-    if hooks.getenv.is_patched() && loaded_objects::is_another_copy_loaded(start) {
+    let may_go_on =
+        || machine::LEAVES_OTHER_JUMPS && !loaded_objects::is_another_copy_loaded(start);
+    if hooks.getenv.is_patched() && !may_go_on() {
         return Err(EngineProblem::AlreadyPatched);
     }
     probe()?;
