@@ -74,7 +74,10 @@ int main(int count, char **arguments) {
     if (!relocate) return 3;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uintptr_t start = (uintptr_t)cases[i].function;
-        char *copy = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        /* Within reach of a jump back. */
+        void *near = (void *)((start & -(uintptr_t)65536) + (32 << 20));
+        char *copy = mmap(near, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (copy == MAP_FAILED) return 4;
         const char *outcome = "refused";
         if (!relocate(start, (uintptr_t)cases[i].end - start, REPLACED, copy)) {
             mprotect(copy, 4096, PROT_READ | PROT_EXEC);
@@ -84,6 +87,7 @@ int main(int count, char **arguments) {
                 if (cases[i].function(value) != ((function *)(uintptr_t)copy)(value)) outcome = "differs";
         }
         printf("%s: %s\n", cases[i].name, outcome);
+        munmap(copy, 4096);
     }
     return 0;
 }
