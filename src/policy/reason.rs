@@ -65,8 +65,10 @@ pub enum Reason {
     BootFileMissing(Vec<u8>),
     /// Not answered before an agent has been injected in this process.
     NotActivated,
-    /// The user has set this variable, or nothing is configured for it.
+    /// The user has set this variable.
     SetByUser,
+    /// Neither the configuration nor anything else gives the setting a value.
+    NoValue,
     /// The agent is already in the value.
     AlreadyInjected,
     /// The user's value has a quote without its partner, with which the runtime does not
@@ -181,6 +183,7 @@ impl Reason {
             Self::BootFileMissing(_) => "boot_file_missing",
             Self::NotActivated => "not_activated",
             Self::SetByUser => "set_by_user",
+            Self::NoValue => "no_value",
             Self::AlreadyInjected => "already_injected",
             Self::UnmatchedQuote => "unmatched_quote",
             Self::IgnoredByRuntime => "ignored_by_runtime",
@@ -270,6 +273,7 @@ impl fmt::Display for Reason {
             }
             Self::NotActivated => f.write_str("no agent has been injected in this process"),
             Self::SetByUser => f.write_str("the environment's own value is kept"),
+            Self::NoValue => f.write_str("the configuration gives it no value"),
             Self::AlreadyInjected => f.write_str("the value already loads the agent"),
             Self::UnmatchedQuote => f.write_str("the value has an unmatched quote"),
             Self::IgnoredByRuntime => f.write_str(

@@ -424,7 +424,7 @@ fn what_a_program_changes_in_its_own_environment_is_told() {
         " the whole environment cleared ",
         " secure_getenv(\"OTEL_SECURE\") = miss ",
         " Changed by the program itself OTEL_LATE set to \"1\": changes_environment (",
-        " OTEL_LATE was set to \"1\" by the program itself: ",
+        " OTEL_LATE was set to several values, last \"2\", by the program itself: ",
         ", after the last call that asked for it",
         " OTEL_UNSEEN was unset by the program itself: ",
         "By secure_getenv, which answers nothing in programs with raised privileges: OTEL_SECURE",
@@ -715,14 +715,77 @@ fn what_cannot_be_traced_is_said() {
     }
     let out = traced(&scratch, &[], &[], &[fixed.to_str().unwrap()]);
     assert_eq!(out.code, 3);
-    assert!(out.stderr.contains("no process took part"), "{out:?}");
+    let wanted = ") took no part: it is statically linked";
+    assert!(out.stderr.contains(wanted), "{out:?}");
+}
+
+#[test]
+fn programs_that_take_no_part_are_named_and_settings_are_not_blamed_for_them() {
+    let scratch = Scratch::new();
+    let variables = [("OTEL_SERVICE_NAME", "shop")];
+    let line = ["sh", "-c", "env -i sleep 0.5; true"];
+    let out = traced(&scratch, &[], &variables, &line);
+    let text = out.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "OTEL_SERVICE_NAME is set, and no traced program asked for it through getenv; dash (shell \
+         variables), env (environ) and sleep (not traced) may have read it in another way",
+        ") took no part: its environment lacks LD_PRELOAD or OPENTELEMETRY_INJECTOR_TRACE",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+    let out = traced(&scratch, &["--format", "json"], &variables, &line);
+    let untraced = of_type(&out.stderr, "untraced");
+    assert_eq!(untraced.len(), 1, "{out:?}");
+    assert!(
+        untraced[0]["executable"]
+            .as_str()
+            .unwrap()
+            .ends_with("/sleep")
+    );
+    assert_eq!(
+        of_type(&out.stderr, "finding")[0]["names"],
+        serde_json::json!(["OTEL_SERVICE_NAME"])
+    );
+}
+
+#[test]
+fn a_healthy_session_says_next_to_nothing_of_settings() {
+    let scratch = Scratch::new();
+    let variables = [
+        ("OTEL_SERVICE_NAME", "shop"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "5"),
+    ];
+    let findings = |line: &[&str]| {
+        let out = traced(&scratch, &["--format", "json"], &variables, line);
+        let findings = of_type(&out.stderr, "finding").into_iter();
+        findings
+            .map(|finding| finding["names"].clone())
+            .collect::<Vec<_>>()
+    };
+    let ask = compiled(&scratch, "ask");
+    // What an SDK asks for.
+    let names = [
+        "OTEL_SERVICE_NAME",
+        "OTEL_BSP_SCHEDULE_DELAY",
+        "OTEL_BLRP_SCHEDULE_DELAY",
+    ];
+    let none: [Value; 0] = [];
+    assert_eq!(findings(&[&[ask.as_str()], &names[..]].concat()), none);
+    if !has("python3") {
+        skip!("no python3");
+    }
+    let one = serde_json::json!(["OTEL_BSP_SCHEDULE_DELAY", "OTEL_SERVICE_NAME"]);
+    assert_eq!(
+        findings(&["python3", "-c", "import os; os.environ['OTEL_W'] = '1'"]),
+        [one]
+    );
 }
 
 #[test]
 fn a_program_with_a_getenv_of_its_own_is_told() {
     let scratch = Scratch::new();
     let out = traced(&scratch, &[], &[], &["bash", "-c", "true"]);
-    let wanted = "bash has a getenv of its own: its questions are not seen";
+    let wanted = "Not seen: what these read without libc's getenv: bash (shell variables)";
     assert!(out.stderr.contains(wanted), "{out:?}");
 }
 

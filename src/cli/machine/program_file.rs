@@ -1,6 +1,8 @@
 //! A program's file, as far as it decides whether a preload object is loaded into it.
 
-use object::elf::{DT_NEEDED, DT_NULL, ELFCLASS64, ELFMAG, EM_AARCH64, EM_X86_64};
+use object::elf::{
+    DT_NEEDED, DT_NULL, ELFCLASS64, ELFMAG, EM_AARCH64, EM_X86_64, FileHeader64, PT_INTERP,
+};
 use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSymbol, ReadCache, ReadRef};
 use opentelemetry_injector_policy::Runtime;
@@ -98,6 +100,27 @@ pub fn read(file: File) -> io::Result<Option<Program>> {
     }))
 }
 
+/// Who loads libraries into the program whose file begins with this page, as far as that tells; `None` where it is
+/// none, or a loader does.
+pub fn without_loader(start: &[u8]) -> Option<Loader> {
+    if !start.starts_with(&ELFMAG) {
+        return None;
+    }
+    if start.get(4) != Some(&ELFCLASS64) {
+        return Some(Loader::Foreign);
+    }
+    let header = FileHeader64::<Endianness>::parse(start).ok()?;
+    let endian = header.endian().ok()?;
+    if header.e_machine(endian) != MACHINE {
+        return Some(Loader::Foreign);
+    }
+    let segments = header.program_headers(endian, start).ok()?;
+    let has_loader = segments
+        .iter()
+        .any(|segment| segment.p_type(endian) == PT_INTERP);
+    (!has_loader).then_some(Loader::Nobody)
+}
+
 /// The libraries' names; `None` where the file is broken.
 fn needed<'d, R: ReadRef<'d>>(elf: &ElfFile64<'d, Endianness, R>, data: R) -> Option<Vec<Vec<u8>>> {
     let endian = elf.endian();
@@ -142,6 +165,24 @@ mod tests {
         assert!(!own.is_go());
         assert!(own.needed.iter().any(|name| name.starts_with(b"libc.")));
         assert_eq!(own.linked, None);
+        let start = std::fs::read("/proc/self/exe").unwrap();
+        assert_eq!(without_loader(&start[..4096]), None);
+    }
+
+    #[test]
+    fn the_first_page_of_a_program_tells_whether_it_has_a_loader() {
+        let mut start = std::fs::read("/proc/self/exe").unwrap();
+        start.truncate(4096);
+        // No segments, another machine, 32-bit words.
+        let mut none = start.clone();
+        none[56..58].fill(0);
+        assert_eq!(without_loader(&none), Some(Loader::Nobody));
+        for (place, other) in [(18, 0xff), (4, 1)] {
+            let mut foreign = start.clone();
+            foreign[place] = other;
+            assert_eq!(without_loader(&foreign), Some(Loader::Foreign));
+        }
+        assert_eq!(without_loader(b"#!/bin/sh"), None);
     }
 
     #[test]

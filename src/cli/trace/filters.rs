@@ -41,6 +41,15 @@ enum Only {
 }
 
 impl Filters {
+    /// Those that choose names alone.
+    #[cfg(test)]
+    pub fn of_names(names: &[&str]) -> Self {
+        Self {
+            names: names.iter().map(ToString::to_string).collect(),
+            ..Self::default()
+        }
+    }
+
     /// Whether callers have to be known to decide.
     pub fn need_callers(&self) -> bool {
         !self.callers.is_empty() || !self.not_callers.is_empty()
@@ -58,6 +67,25 @@ impl Filters {
         has_outcome
             && (self.names.is_empty() || self.names.iter().any(is_named))
             && (!self.no_children || program.process == first)
+    }
+
+    /// Whether names are told of that match.
+    pub fn accept_name(&self, name: &str) -> bool {
+        let is_it = |pattern: &String| glob::matches(pattern.as_bytes(), name.as_bytes());
+        self.names.is_empty() || self.names.iter().any(is_it)
+    }
+
+    /// Whether a name is asked after, with some letters of its own.
+    pub fn is_named(&self, name: &str) -> bool {
+        let is_it = |pattern: &String| {
+            !pattern.starts_with('*') && glob::matches(pattern.as_bytes(), name.as_bytes())
+        };
+        self.names.iter().any(is_it)
+    }
+
+    /// Whether a name is asked after as it is written.
+    pub fn spells_out(&self, name: &str) -> bool {
+        self.names.iter().any(|pattern| pattern == name)
     }
 
     /// Whether a change that a program has made passes; an empty name stands for all names. Filters that choose

@@ -4,10 +4,13 @@
 mod callers;
 mod changes;
 mod channel;
+mod copies;
 mod filters;
 mod findings;
 mod formats;
 mod live;
+mod near_names;
+mod own_changes;
 mod recording;
 mod redaction;
 mod session;
@@ -18,6 +21,7 @@ mod summary;
 mod symbol_tables;
 mod symbols;
 mod tree;
+mod untraced;
 
 use crate::complain;
 use crate::machine::default_agents;
@@ -31,9 +35,10 @@ use crate::trace::recording::Recording;
 use crate::trace::session::Session;
 use crate::trace::session_report::{Report, Stacks};
 use crate::trace::sink::{Progress, Sink};
+use crate::trace::untraced::{Untraced, Untracing};
 use clap::ValueEnum;
+use opentelemetry_injector_policy::Configuration;
 use opentelemetry_injector_policy::config::overrides;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -162,7 +167,9 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let mut callers = Callers::new(arguments.format == Format::Json);
     let mut progress = Progress::new(&result);
     let filters = &arguments.filters;
+    let mut untracing = Untracing::default();
     let ended = session.run(&mut channel, frames, |look| {
+        untracing.look(look.first);
         progress.show(look.recording.calls.len());
         lines.show(&mut result, look.recording, filters, look.first, false);
         if look.is_ending {
@@ -176,6 +183,13 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let counts = channel.counts().map_err(TraceError::Channel)?;
     // The kernel takes a while to have its memory back. If there can be no thread, it has it at the end.
     let _ = thread::Builder::new().spawn(move || drop(channel));
+    let untraced = untracing.list(
+        &ended.recording,
+        ended.first,
+        &ended.last,
+        command.get_program(),
+    );
+    let names: Vec<_> = untraced.iter().map(Untraced::name).collect();
     let mut report = Report {
         recording: &ended.recording,
         callers,
@@ -186,7 +200,8 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
             (false, _) => Stacks::ByName,
         },
         first: ended.first,
-        findings: findings::findings(&ended.recording, &configured),
+        findings: findings::findings(&ended.recording, &configured, filters, &names),
+        untraced,
         counts,
         unfinished: ended.unfinished,
         exit_code: session::exit_code(ended.status),
@@ -243,17 +258,14 @@ impl Lines {
     }
 }
 
-/// The settings of the configuration that the command's processes use.
-fn configured(command: &Command) -> BTreeMap<String, String> {
+/// The configuration that the command's processes use; the defaults where it cannot be read.
+fn configured(command: &Command) -> Configuration {
     let own = |name| command.get_envs().find(|(key, _)| *key == name);
     let given = own(overrides::CONFIGURATION).and_then(|(_, value)| value.map(OsString::from));
     let path = given.or_else(|| env::var_os(overrides::CONFIGURATION));
     let path = path.filter(|path| !path.is_empty());
     let path = path.unwrap_or_else(|| overrides::DEFAULT_CONFIGURATION.into());
-    let configuration = default_agents::load(path.as_bytes());
-    configuration
-        .map(|configuration| configuration.environment)
-        .unwrap_or_default()
+    default_agents::load(path.as_bytes()).unwrap_or_default()
 }
 
 impl TraceError {

@@ -1,5 +1,6 @@
 //! What traced processes have told, put together: processes, where their files are mapped, calls.
 
+use crate::output::printable;
 use crate::trace::changes::{Change, Environment};
 use crate::trace::stacks::{Raw, Unwinding};
 use opentelemetry_injector_policy::formats::trace_channel::{Kind, LONGEST, LONGEST_NAME};
@@ -413,6 +414,11 @@ impl Program {
         let name = file_name(self.executable.as_bytes());
         let name = str::from_utf8(name).unwrap_or(&self.executable);
         if name.is_empty() { "(unknown)" } else { name }
+    }
+
+    /// The same with the process's number, as it may be printed.
+    pub fn told(&self) -> String {
+        format!("{} ({})", printable(self.name()), self.process)
     }
 }
 

@@ -10,6 +10,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 use signal_hook::flag;
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
@@ -34,6 +35,8 @@ pub struct Ended {
     pub first: u32,
     /// How it has ended.
     pub status: ExitStatus,
+    /// What `/proc/PID/status` said of it then.
+    pub last: String,
     /// Records that were never finished.
     pub unfinished: u64,
 }
@@ -77,12 +80,14 @@ impl Session {
         let first = child.id();
         let mut memory = Memory::of(first);
         let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
+        let (status, last) = loop {
             if signals.wait(channel.interval()) {
                 signals.pass_on(first);
+                // Once it is waited for, nothing is known of it any more.
+                let last = fs::read_to_string(format!("/proc/{first}/status"));
+                if let Some(status) = child.try_wait()? {
+                    break (status, last.unwrap_or_default());
+                }
                 continue;
             }
             // Without memory the processes drop what they have to say, and that is counted.
@@ -105,6 +110,7 @@ impl Session {
             recording,
             first,
             status,
+            last,
             unfinished: reader.unfinished,
         })
     }
@@ -212,21 +218,16 @@ pub fn exit_code(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-/// How many processes of a session still run.
-pub fn running(recording: &Recording) -> usize {
-    let mut processes: Vec<_> = recording
-        .programs
-        .iter()
-        .map(|program| program.process)
-        .collect();
-    processes.sort_unstable();
-    processes.dedup();
-    let is_alive = |process: &&u32| {
+/// The processes of a session that still run.
+pub fn running(recording: &Recording) -> Vec<u32> {
+    let programs = recording.programs.iter();
+    let processes: BTreeSet<u32> = programs.map(|program| program.process).collect();
+    let is_alive = |process: &u32| {
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
         let state = status.lines().find_map(|line| line.strip_prefix("State:"));
         state.is_some_and(|state| !state.trim_start().starts_with(['Z', 'X']))
     };
-    processes.iter().filter(is_alive).count()
+    processes.into_iter().filter(is_alive).collect()
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@ use crate::output::{Style, printable, wrap};
 use crate::trace::callers::Callers;
 use crate::trace::changes::Change;
 use crate::trace::channel::Counts;
+use crate::trace::copies;
 use crate::trace::filters::Filters;
 use crate::trace::findings::Finding;
 use crate::trace::live;
-use crate::trace::recording::{Call, Function, Recording};
+use crate::trace::recording::{Call, Function, Program, Recording};
 use crate::trace::summary::{self, Row};
 use crate::trace::tree;
+use crate::trace::untraced::Untraced;
 use opentelemetry_injector_policy::runtimes::{boot, variable};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -49,7 +51,9 @@ pub struct Report<'s> {
     /// The command's exit code.
     pub exit_code: u8,
     /// Processes of the session that still run.
-    pub running: usize,
+    pub running: Vec<u32>,
+    /// Programs that took no part.
+    pub untraced: Vec<Untraced>,
 }
 
 impl<'s> Report<'s> {
@@ -110,7 +114,7 @@ impl<'s> Report<'s> {
         self.write_changes(&mut text, width, style);
         self.write_notes(&mut text, width, style);
         self.write_findings(&mut text, width, style);
-        self.write_gaps(&mut text, style);
+        self.write_gaps(&mut text, width, style);
         text
     }
 
@@ -210,24 +214,23 @@ impl<'s> Report<'s> {
         let title = style.strong("Why a setting may not count");
         let _ = writeln!(text, "\n{title}");
         for finding in &self.findings {
-            let line = format!(
-                "  {} {}",
-                printable(&finding.name),
-                printable(&finding.text)
-            );
+            let line = format!("  {}", printable(&finding.sentence()));
             let _ = writeln!(text, "{}", wrap(&line, 4, width));
         }
     }
 
     /// What this session cannot tell of.
-    fn write_gaps(&mut self, text: &mut String, style: Style) {
-        let programs = self.recording.programs.iter();
-        let with_own = programs.filter(|program| program.has_own_getenv);
-        let executables: BTreeSet<_> = with_own.map(|program| &program.executable).collect();
-        for executable in executables {
-            let gap = format!("{executable} has a getenv of its own: its questions are not seen");
-            let _ = writeln!(text, "{}", style.warning(&gap));
-        }
+    fn write_gaps(&mut self, text: &mut String, width: usize, style: Style) {
+        let copies = copies::copies(self.recording);
+        let copies = copies::told(self.recording, &copies);
+        let mut gaps = vec![(
+            !copies.is_empty(),
+            format!(
+                "Not seen: what these read without libc's getenv: {}",
+                copies.join(", ")
+            ),
+        )];
+        gaps.extend(untraced_told(&self.untraced).map(|line| (true, line)));
         let Counts {
             dropped,
             refused,
@@ -238,34 +241,94 @@ impl<'s> Report<'s> {
         } else {
             "the command was too slow for so many at a time"
         };
-        let gaps = [
-            (dropped > 0, format!("{dropped} events were dropped: {remedy}")),
+        gaps.extend([
+            (
+                dropped > 0,
+                match dropped {
+                    1 => format!("1 event was dropped: {remedy}"),
+                    _ => format!("{dropped} events were dropped: {remedy}"),
+                },
+            ),
             (
                 self.unfinished > 0,
-                format!("{} events of killed processes are incomplete", self.unfinished),
-            ),
-            (
-                refused > 0,
-                format!("{refused} processes with limited memory (RLIMIT_AS) took no part"),
-            ),
-            (
-                self.running > 0,
                 format!(
-                    "still running: {}; questions from now on are not told of",
-                    counted(self.running, "process")
+                    "killed processes have left {} unfinished",
+                    counted(self.unfinished as usize, "event")
                 ),
             ),
             (
-                self.recording.programs.is_empty(),
+                refused > 0,
+                format!(
+                    "{} with limited memory (RLIMIT_AS) took no part",
+                    counted(refused as usize, "process")
+                ),
+            ),
+            (
+                !self.running.is_empty(),
+                format!(
+                    "still running: {}; questions from now on are not told of",
+                    self.running_told()
+                ),
+            ),
+            (
+                self.recording.programs.is_empty() && refused == 0 && self.untraced.is_empty(),
                 "no process took part: the program is statically linked, set-user-ID, of another user, \
                  or its loader does not read LD_PRELOAD"
                     .into(),
             ),
-        ];
-        for (_, gap) in gaps.iter().filter(|(applies, _)| *applies) {
-            let _ = writeln!(text, "{}", style.warning(gap));
+        ]);
+        gaps.retain(|(applies, _)| *applies);
+        if !gaps.is_empty() {
+            text.push('\n');
+        }
+        for (_, gap) in gaps {
+            let line = wrap(&printable(&gap), 2, width);
+            let _ = writeln!(text, "{}", style.warning(&line));
         }
     }
+
+    fn running_told(&self) -> String {
+        let programs = &self.recording.programs;
+        let of = |process: &u32| programs.iter().rfind(|program| program.process == *process);
+        let told: Vec<_> = self
+            .running
+            .iter()
+            .filter_map(of)
+            .map(Program::told)
+            .collect();
+        let more = match told.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{}{more}", told[..told.len().min(SHOWN)].join(", "))
+    }
+}
+
+/// The programs that took no part; those of one name, for one reason, together.
+fn untraced_told(untraced: &[Untraced]) -> impl Iterator<Item = String> {
+    let mut told: Vec<(String, &'static str, Vec<String>)> = Vec::new();
+    for one in untraced {
+        let (name, why) = (one.name(), one.why.text());
+        let process = one.process.map(|process| process.to_string());
+        match told
+            .iter_mut()
+            .find(|(known, text, _)| *known == name && *text == why)
+        {
+            Some((.., processes)) => processes.extend(process),
+            None => told.push((name, why, process.into_iter().collect())),
+        }
+    }
+    told.into_iter().map(|(name, why, processes)| {
+        let more = match processes.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let shown = match processes[..processes.len().min(SHOWN)].join(", ") {
+            none if none.is_empty() => none,
+            shown => format!(" ({shown}{more})"),
+        };
+        format!("{name}{shown} took no part: {why}")
+    })
 }
 
 /// A number and what is counted.

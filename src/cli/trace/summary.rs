@@ -117,7 +117,11 @@ pub fn shown(rows: &[Row], width: Option<usize>, style: Style) -> String {
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
         let changed = if row.has_changed { " (changed)" } else { "" };
-        let value = row.value.as_deref().unwrap_or("-");
+        let value = match row.value.as_deref() {
+            None => "-",
+            Some("") => "\"\"",
+            Some(value) => value,
+        };
         vec![
             printable(&row.name),
             row.calls().to_string(),
@@ -148,12 +152,16 @@ mod tests {
             (2, "LANG", Some("C"), false),
             (1, "OTEL_X", None, false),
             (2, "API_KEY", Some("x"), false),
+            (2, "EMPTY", Some(""), false),
             (1, "NODE_OPTIONS", Some("--require a"), true),
         ]);
         let calls: Vec<_> = recording.calls.iter().collect();
         let rows = rows(&recording, &calls, &mut Callers::default());
         let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
-        assert_eq!(names, ["NODE_OPTIONS", "OTEL_X", "LANG", "API_KEY"]);
+        assert_eq!(
+            names,
+            ["NODE_OPTIONS", "OTEL_X", "LANG", "API_KEY", "EMPTY"]
+        );
         let style = Style::plain();
         assert_eq!(
             shown(&rows, None, style),
@@ -161,7 +169,8 @@ mod tests {
              NODE_OPTIONS  1      injected       1          no file+0xf   --require a\n\
              OTEL_X        1      miss           1          no file+0xf   -\n\
              LANG          3      2 miss, 1 hit  2          no file+0xf   C (changed)\n\
-             API_KEY       1      hit            1          no file+0xf   (hidden)\n"
+             API_KEY       1      hit            1          no file+0xf   (hidden)\n\
+             EMPTY         1      hit            1          no file+0xf   \"\"\n"
         );
     }
 }

@@ -134,17 +134,29 @@ pub fn value(
         attributes.unwrap_or_default()
     };
     if name == resource_attributes::VARIABLE {
-        return merge(&user_attributes(), false, runtime, process, configuration)
-            .ok_or(Reason::SetByUser);
+        let list = user_attributes();
+        let why = || {
+            if list.is_empty() {
+                Reason::NoValue
+            } else {
+                Reason::SetByUser
+            }
+        };
+        return merge(&list, false, runtime, process, configuration).ok_or_else(why);
     }
     if original.is_some_and(|value| !value.is_empty()) {
         return Err(Reason::SetByUser);
     }
     // Only this name is looked at: all of them for each one would take long.
     let configured = configuration.setting(name);
+    let why = if configured.is_some() {
+        Reason::SetByUser
+    } else {
+        Reason::NoValue
+    };
     let configured = configured.filter(|_| is_missing(name, process, user_attributes));
     let value = configured.or(default(name, runtime));
-    value.map(Into::into).ok_or(Reason::SetByUser)
+    value.map(Into::into).ok_or(why)
 }
 
 /// All that [`value`] would answer, as `NAME=value` each.
@@ -208,6 +220,11 @@ mod tests {
             &configuration,
         );
         assert_eq!(told, Err(Reason::SetByUser));
+        let none = Configuration::default();
+        for name in [resource_attributes::VARIABLE, "OTEL_B_C"] {
+            let told = value(name, None, Runtime::Ruby, &Fixture::default(), &none);
+            assert_eq!(told, Err(Reason::NoValue), "{name}");
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ enum Kind {
     /// `key=value` separated by commas.
     Pairs,
     File,
+    /// Anything.
+    Text,
 }
 
 const EXPORTERS: &str = "otlp console none logging logging-otlp otlp/stdout experimental-otlp/stdout \
@@ -80,59 +82,105 @@ fn wanted(what: &str, how: &str) -> Wanted {
     }
 }
 
-fn kind<'t>(name: &str, other: &dyn Fn(&str) -> Option<&'t str>) -> Option<Kind> {
-    if let Some(rest) = name.strip_prefix("OTEL_EXPORTER_OTLP_") {
-        let mut signals = SIGNALS.iter().rev();
-        return of_otlp(signals.find_map(|signal| rest.strip_prefix(signal))?);
-    }
-    Some(match name {
-        "OTEL_EXPORTER_ZIPKIN_ENDPOINT" | "OTEL_EXPORTER_JAEGER_ENDPOINT" => Kind::Url,
-        "OTEL_TRACES_EXPORTER" => Kind::Words("zipkin jaeger"),
-        "OTEL_METRICS_EXPORTER" => Kind::Words("prometheus"),
-        "OTEL_LOGS_EXPORTER" => Kind::Words(""),
-        "OTEL_TRACES_SAMPLER" => Kind::Word(SAMPLERS),
-        "OTEL_TRACES_SAMPLER_ARG" => {
-            let sampler = other("OTEL_TRACES_SAMPLER")?;
-            return sampler.ends_with("traceidratio").then_some(Kind::Ratio);
-        }
-        "OTEL_PROPAGATORS" => Kind::Words(PROPAGATORS),
-        "OTEL_METRICS_EXEMPLAR_FILTER" => Kind::Word("always_on always_off trace_based"),
-        "OTEL_SDK_DISABLED" => Kind::Boolean,
-        "OTEL_RESOURCE_ATTRIBUTES" => Kind::Pairs,
-        "OTEL_EXPORTER_PROMETHEUS_PORT" => Kind::Number("port"),
-        _ if name.ends_with("_LIMIT") => Kind::Number("limit"),
-        "OTEL_BSP_MAX_QUEUE_SIZE"
-        | "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
-        | "OTEL_BLRP_MAX_QUEUE_SIZE"
-        | "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE" => Kind::Number("number"),
-        "OTEL_BSP_SCHEDULE_DELAY"
-        | "OTEL_BSP_EXPORT_TIMEOUT"
-        | "OTEL_BLRP_SCHEDULE_DELAY"
-        | "OTEL_BLRP_EXPORT_TIMEOUT"
-        | "OTEL_METRIC_EXPORT_INTERVAL"
-        | "OTEL_METRIC_EXPORT_TIMEOUT"
-        | "OTEL_EXPORTER_ZIPKIN_TIMEOUT"
-        | "OTEL_EXPORTER_JAEGER_TIMEOUT" => Kind::Duration,
-        _ => return None,
-    })
+/// The settings that are for no one signal, and what they take.
+const KINDS: &[(&str, Kind)] = &[
+    ("OTEL_SERVICE_NAME", Kind::Text),
+    ("OTEL_CONFIG_FILE", Kind::Text),
+    ("OTEL_LOG_LEVEL", Kind::Text),
+    ("OTEL_ENTITIES", Kind::Text),
+    ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", Kind::Url),
+    ("OTEL_EXPORTER_ZIPKIN_TIMEOUT", Kind::Duration),
+    ("OTEL_EXPORTER_JAEGER_ENDPOINT", Kind::Url),
+    ("OTEL_EXPORTER_JAEGER_TIMEOUT", Kind::Duration),
+    ("OTEL_EXPORTER_PROMETHEUS_HOST", Kind::Text),
+    ("OTEL_EXPORTER_PROMETHEUS_PORT", Kind::Number("port")),
+    ("OTEL_TRACES_EXPORTER", Kind::Words("zipkin jaeger")),
+    ("OTEL_METRICS_EXPORTER", Kind::Words("prometheus")),
+    ("OTEL_LOGS_EXPORTER", Kind::Words("")),
+    ("OTEL_TRACES_SAMPLER", Kind::Word(SAMPLERS)),
+    ("OTEL_TRACES_SAMPLER_ARG", Kind::Text),
+    ("OTEL_PROPAGATORS", Kind::Words(PROPAGATORS)),
+    (
+        "OTEL_METRICS_EXEMPLAR_FILTER",
+        Kind::Word("always_on always_off trace_based"),
+    ),
+    ("OTEL_METRIC_EXPORT_INTERVAL", Kind::Duration),
+    ("OTEL_METRIC_EXPORT_TIMEOUT", Kind::Duration),
+    ("OTEL_SDK_DISABLED", Kind::Boolean),
+    ("OTEL_RESOURCE_ATTRIBUTES", Kind::Pairs),
+    ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT),
+    ("OTEL_ATTRIBUTE_COUNT_LIMIT", LIMIT),
+    ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT),
+    ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", LIMIT),
+    ("OTEL_SPAN_EVENT_COUNT_LIMIT", LIMIT),
+    ("OTEL_SPAN_LINK_COUNT_LIMIT", LIMIT),
+    ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", LIMIT),
+    ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", LIMIT),
+    ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMIT),
+    ("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", LIMIT),
+    ("OTEL_BSP_SCHEDULE_DELAY", Kind::Duration),
+    ("OTEL_BSP_EXPORT_TIMEOUT", Kind::Duration),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", Kind::Number("number")),
+    ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", Kind::Number("number")),
+    ("OTEL_BLRP_SCHEDULE_DELAY", Kind::Duration),
+    ("OTEL_BLRP_EXPORT_TIMEOUT", Kind::Duration),
+    ("OTEL_BLRP_MAX_QUEUE_SIZE", Kind::Number("number")),
+    ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", Kind::Number("number")),
+];
+
+const LIMIT: Kind = Kind::Number("limit");
+
+/// How the names begin that each signal has, and all of them together.
+const OTLP: &str = "OTEL_EXPORTER_OTLP_";
+
+/// What stands behind [`OTLP`] and the signal.
+const OF_OTLP: &[(&str, Kind)] = &[
+    ("ENDPOINT", Kind::Url),
+    ("PROTOCOL", Kind::Word("grpc http/protobuf http/json")),
+    ("COMPRESSION", Kind::Word("gzip none")),
+    ("TIMEOUT", Kind::Duration),
+    ("HEADERS", Kind::Pairs),
+    ("INSECURE", Kind::Boolean),
+    ("CERTIFICATE", Kind::File),
+    ("CLIENT_CERTIFICATE", Kind::File),
+    ("CLIENT_KEY", Kind::File),
+    (
+        "TEMPORALITY_PREFERENCE",
+        Kind::Word("cumulative delta lowmemory"),
+    ),
+    (
+        "DEFAULT_HISTOGRAM_AGGREGATION",
+        Kind::Word("explicit_bucket_histogram base2_exponential_bucket_histogram"),
+    ),
+];
+
+/// The names of the settings that the specification has.
+pub fn names() -> impl Iterator<Item = String> {
+    let others = KINDS.iter().map(|(name, _)| (*name).to_owned());
+    let of_otlp = OF_OTLP.iter().flat_map(|(name, _)| {
+        let of_signal = move |signal| format!("{OTLP}{signal}{name}");
+        SIGNALS.into_iter().map(of_signal)
+    });
+    others.chain(of_otlp)
 }
 
-/// What stands behind `OTEL_EXPORTER_OTLP_` and the signal.
-fn of_otlp(name: &str) -> Option<Kind> {
-    Some(match name {
-        "ENDPOINT" => Kind::Url,
-        "PROTOCOL" => Kind::Word("grpc http/protobuf http/json"),
-        "COMPRESSION" => Kind::Word("gzip none"),
-        "TIMEOUT" => Kind::Duration,
-        "HEADERS" => Kind::Pairs,
-        "INSECURE" => Kind::Boolean,
-        "CERTIFICATE" | "CLIENT_CERTIFICATE" | "CLIENT_KEY" => Kind::File,
-        "TEMPORALITY_PREFERENCE" => Kind::Word("cumulative delta lowmemory"),
-        "DEFAULT_HISTOGRAM_AGGREGATION" => {
-            Kind::Word("explicit_bucket_histogram base2_exponential_bucket_histogram")
-        }
-        _ => return None,
-    })
+fn kind<'t>(name: &str, other: &dyn Fn(&str) -> Option<&'t str>) -> Option<Kind> {
+    let of = |kinds: &[(&str, Kind)], name: &str| {
+        let known = kinds.iter().find(|(known, _)| *known == name);
+        known.map(|(_, kind)| *kind)
+    };
+    if let Some(rest) = name.strip_prefix(OTLP) {
+        let mut signals = SIGNALS.iter().rev();
+        return of(
+            OF_OTLP,
+            signals.find_map(|signal| rest.strip_prefix(signal))?,
+        );
+    }
+    if name == "OTEL_TRACES_SAMPLER_ARG" {
+        let sampler = other("OTEL_TRACES_SAMPLER")?;
+        return sampler.ends_with("traceidratio").then_some(Kind::Ratio);
+    }
+    of(KINDS, name).or_else(|| name.ends_with("_LIMIT").then_some(LIMIT))
 }
 
 /// What a value is not and should be; none where it is right.
@@ -169,6 +217,7 @@ fn unmet(kind: Kind, value: &str, runtime: Option<Runtime>) -> Option<Wanted> {
             let is_right = path.is_absolute() && path.exists();
             (!is_right).then(|| wanted("file that is there", "the absolute path of a file"))
         }
+        Kind::Text => None,
     }
 }
 

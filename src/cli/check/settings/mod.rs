@@ -2,7 +2,7 @@
 
 mod kinds;
 
-pub use kinds::is_url;
+pub use kinds::{is_url, names};
 
 use crate::check::diagnostics::{Diagnostic, Excerpt, Severity};
 use kinds::Fault;

@@ -38,11 +38,16 @@ pub fn lines(report: &mut Report<'_>) -> String {
         })
     }));
     values.extend(
-        report
-            .findings
-            .iter()
-            .map(|finding| json!({"type": "finding", "name": finding.name, "text": finding.text})),
+        report.findings.iter().map(
+            |finding| json!({"type": "finding", "names": finding.names, "text": finding.text}),
+        ),
     );
+    values.extend(report.untraced.iter().map(|untraced| {
+        json!({
+            "type": "untraced", "pid": untraced.process, "executable": untraced.executable,
+            "text": untraced.why.text(),
+        })
+    }));
     values.push(json!({
         "type": "end", "exit_code": report.exit_code, "dropped": report.counts.dropped,
         "unfinished": report.unfinished, "refused_processes": report.counts.refused,

@@ -1,0 +1,465 @@
+//! Programs of the session that took no part, and why. They tell nothing themselves, so the command looks at its
+//! descendants from time to time; what starts and ends between two looks is not seen.
+
+use crate::machine::program_file::{self, Loader};
+use crate::output::printable;
+use crate::trace::recording::{Program, Recording};
+use opentelemetry_injector_policy::config::overrides;
+use opentelemetry_injector_policy::process::file_name;
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A look may take this share of the time: one of so many parts.
+const SHARE: u32 = 50;
+
+/// How many programs are remembered, of all processes together.
+const MOST: usize = 10_000;
+
+/// How much of a program's name the kernel keeps (TASK_COMM_LEN without the zero).
+const LONGEST_NAME: usize = 15;
+
+/// Why a program takes no part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It has no loader.
+    Static,
+    /// It is for another machine.
+    Foreign,
+    /// Its file gives it the rights of another user or group.
+    SetId,
+    /// Another user runs it.
+    OtherUser,
+    /// It runs in another namespace of processes or users.
+    OtherNamespace,
+    /// It has another root directory.
+    OtherRoot,
+    /// It has fewer capabilities than the command.
+    FewerCapabilities,
+    /// `LD_PRELOAD` or the session's own variable is not in its environment.
+    Environment,
+    /// Something else.
+    Unknown,
+}
+
+/// A program that took no part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untraced {
+    /// The process's number, where it was seen.
+    pub process: Option<u32>,
+    /// The executable's path, or its name where that is all that is known.
+    pub executable: String,
+    /// Why.
+    pub why: Why,
+}
+
+/// What was seen of the command and its descendants.
+#[derive(Default)]
+pub struct Untracing {
+    /// By process and executable. `None`: nothing keeps the program from taking part.
+    seen: HashMap<(u32, PathBuf), Option<Why>>,
+    next: Option<Instant>,
+    own: OnceCell<Own>,
+}
+
+/// What this command is itself.
+#[derive(Default)]
+struct Own {
+    status: Status,
+    namespaces: [Option<PathBuf>; 2],
+    root: Option<PathBuf>,
+}
+
+/// What `/proc/PID/status` says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Status {
+    name: String,
+    user: Option<u32>,
+    capabilities: Option<u64>,
+}
+
+impl Untracing {
+    /// Looks at a process and its descendants, unless that was too short a time ago.
+    pub fn look(&mut self, first: u32) {
+        let start = Instant::now();
+        if self.next.is_some_and(|next| start < next) {
+            return;
+        }
+        let own = self.own.get_or_init(Own::read);
+        let mut processes = vec![(first, PathBuf::new())];
+        while let Some((process, parents)) = processes.pop() {
+            let executable = executable(process);
+            // A child of fork that has not become another program is what its parent is.
+            if executable != parents && self.seen.len() < MOST {
+                let key = (process, executable.clone());
+                self.seen.entry(key).or_insert_with(|| why(process, own));
+            }
+            let children = children(process).into_iter();
+            processes.extend(children.map(|child| (child, executable.clone())));
+        }
+        self.next = Some(start + start.elapsed() * SHARE + Duration::from_millis(1));
+    }
+
+    /// The programs that took no part. `last` is what `/proc/PID/status` said of the command's own process when it
+    /// had ended, and `command` its own name, which it was started with.
+    pub fn list(
+        &self,
+        recording: &Recording,
+        first: u32,
+        last: &str,
+        command: &OsStr,
+    ) -> Vec<Untraced> {
+        let mut list = Vec::new();
+        for ((process, executable), why) in &self.seen {
+            let name = file_name(executable.as_os_str().as_bytes());
+            let Some(why) = *why else { continue };
+            // What takes part from another namespace tells the number that it has there.
+            let has_told = |program: &Program| {
+                let is_it = program.process == *process || why == Why::OtherNamespace;
+                is_it && program.name().as_bytes() == name
+            };
+            if !recording.programs.iter().any(has_told) {
+                list.push(Untraced {
+                    process: Some(*process),
+                    executable: executable.to_string_lossy().into_owned(),
+                    why,
+                });
+            }
+        }
+        list.sort_by_key(|untraced| untraced.process);
+        for untraced in recording.programs.iter().flat_map(of_script) {
+            let is_new = |known: &Untraced| known.name() != untraced.name();
+            if list.iter().all(is_new) {
+                list.push(untraced);
+            }
+        }
+        if !list.iter().any(|untraced| untraced.process == Some(first)) {
+            let programs = &recording.programs;
+            let before = programs.iter().rfind(|program| program.process == first);
+            list.extend(match before {
+                Some(before) => self.unseen(before, &Status::of(last)),
+                None => of_command(Some(first), command),
+            });
+        }
+        list
+    }
+
+    /// The program that the command's own process was in the end, where it started and ended between two looks: the
+    /// kernel still has its name, and the program before had it among its arguments.
+    fn unseen(&self, before: &Program, last: &Status) -> Option<Untraced> {
+        let short = |name: &[u8]| name[..name.len().min(LONGEST_NAME)].to_vec();
+        let name = last.name.as_bytes();
+        if name.is_empty() || short(before.name().as_bytes()) == name {
+            return None;
+        }
+        let words = before.arguments.iter().flat_map(|a| a.split_whitespace());
+        let mut words = words.filter(|word| short(file_name(word.as_bytes())) == name);
+        let (path, start) = words.find_map(|word| {
+            let path = found(word)?;
+            // A link has another name than what it leads to.
+            let is_before = fs::canonicalize(&path)
+                .is_ok_and(|path| path.as_os_str() == before.executable.as_str());
+            if is_before {
+                return None;
+            }
+            let start = first_page(&path);
+            start.starts_with(b"\x7fELF").then_some((path, start))
+        })?;
+        let why =
+            of_file(&path, &start).or_else(|| self.own.get_or_init(Own::read).of_status(last));
+        Some(Untraced {
+            process: Some(before.process),
+            executable: path.to_string_lossy().into_owned(),
+            why: why.unwrap_or(Why::Unknown),
+        })
+    }
+}
+
+/// The program of a command, where its file keeps it from taking part.
+fn of_command(process: Option<u32>, command: &OsStr) -> Option<Untraced> {
+    let path = found(command.to_str()?)?;
+    let why = of_file(&path, &first_page(&path))?;
+    let executable = path.to_string_lossy().into_owned();
+    Some(Untraced {
+        process,
+        executable,
+        why,
+    })
+}
+
+/// The programs that a shell was told to run by `-c`, and whose files keep them from taking part: few of them live
+/// long enough to be seen.
+fn of_script(shell: &Program) -> Vec<Untraced> {
+    let script = match shell.arguments.as_slice() {
+        [_, option, script, ..] if option == "-c" => script,
+        _ => return Vec::new(),
+    };
+    let commands = script.split([';', '&', '|', '\n', '(', ')', '{', '}']);
+    let commands = commands.filter_map(|command| {
+        let is_part = |word: &&str| *word == "exec" || word.contains('=');
+        command.split_whitespace().find(|word| !is_part(word))
+    });
+    let commands = commands.filter(|command| command.contains('/'));
+    commands
+        .filter_map(|command| of_command(None, OsStr::new(command)))
+        .collect()
+}
+
+impl Untraced {
+    /// What people call it.
+    pub fn name(&self) -> String {
+        let name = file_name(self.executable.as_bytes());
+        printable(&String::from_utf8_lossy(name))
+    }
+}
+
+impl Why {
+    /// The end of a sentence.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Static => "it is statically linked",
+            Self::Foreign => "it is for another kind of machine",
+            Self::SetId => "it is set-user-ID or set-group-ID",
+            Self::OtherUser => "it runs as another user",
+            Self::OtherNamespace => "it runs in another PID or user namespace",
+            Self::OtherRoot => "it has another root directory",
+            Self::FewerCapabilities => "it has fewer capabilities than this command",
+            Self::Environment => "its environment lacks LD_PRELOAD or OPENTELEMETRY_INJECTOR_TRACE",
+            Self::Unknown => {
+                "it runs as another user, in another namespace, or without LD_PRELOAD in its environment"
+            }
+        }
+    }
+}
+
+impl Own {
+    fn read() -> Self {
+        Self {
+            status: Status::of(&fs::read_to_string("/proc/self/status").unwrap_or_default()),
+            namespaces: namespaces("self"),
+            root: fs::read_link("/proc/self/root").ok(),
+        }
+    }
+
+    /// What keeps a process out that has other rights.
+    fn of_status(&self, status: &Status) -> Option<Why> {
+        if status.user.is_some() && status.user != self.status.user {
+            return Some(Why::OtherUser);
+        }
+        let lacks = self.status.capabilities? & !status.capabilities? != 0;
+        lacks.then_some(Why::FewerCapabilities)
+    }
+}
+
+impl Status {
+    fn of(text: &str) -> Self {
+        let field = |name: &str| {
+            let mut lines = text.lines();
+            lines
+                .find_map(|line| line.strip_prefix(name))
+                .map(str::trim)
+        };
+        // Real, effective, saved, of the file system (proc(5)).
+        let user = field("Uid:").and_then(|users| users.split_whitespace().nth(1));
+        let capabilities = field("CapPrm:");
+        Self {
+            name: field("Name:").unwrap_or_default().into(),
+            user: user.and_then(|user| user.parse().ok()),
+            capabilities: capabilities.and_then(|set| u64::from_str_radix(set, 16).ok()),
+        }
+    }
+}
+
+/// What keeps a process from taking part.
+fn why(process: u32, own: &Own) -> Option<Why> {
+    let path = format!("/proc/{process}/exe");
+    let of_file = of_file(Path::new(&path), &first_page(Path::new(&path)));
+    if of_file.is_some() {
+        return of_file;
+    }
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let their = namespaces(&process.to_string());
+    let pairs = own.namespaces.iter().zip(&their);
+    let is_other = |(own, their): (&Option<PathBuf>, &Option<PathBuf>)| {
+        own.is_some() && their.is_some() && own != their
+    };
+    if pairs.into_iter().any(is_other) {
+        return Some(Why::OtherNamespace);
+    }
+    if let Some(why) = own.of_status(&Status::of(&status)) {
+        return Some(why);
+    }
+    let root = fs::read_link(format!("/proc/{process}/root"));
+    if root.is_ok_and(|root| own.root.as_ref() != Some(&root)) {
+        return Some(Why::OtherRoot);
+    }
+    let environment = fs::read(format!("/proc/{process}/environ")).ok()?;
+    let has = |name: &str| {
+        let mut entries = environment.split(|byte| *byte == 0);
+        entries.any(|entry| {
+            entry
+                .strip_prefix(name.as_bytes())
+                .is_some_and(|rest| rest.starts_with(b"="))
+        })
+    };
+    (!has("LD_PRELOAD") || !has(overrides::TRACE)).then_some(Why::Environment)
+}
+
+/// What a program's file and its first page tell.
+fn of_file(path: &Path, start: &[u8]) -> Option<Why> {
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    match program_file::without_loader(start) {
+        Some(Loader::Nobody) => Some(Why::Static),
+        Some(_) => Some(Why::Foreign),
+        None => (mode & 0o6000 != 0).then_some(Why::SetId),
+    }
+}
+
+fn first_page(path: &Path) -> Vec<u8> {
+    let mut start = vec![0; 4096];
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let file = is_file.then(|| File::open(path).ok()).flatten();
+    let read = file.and_then(|file| file.read_at(&mut start, 0).ok());
+    start.truncate(read.unwrap_or(0));
+    start
+}
+
+/// The file that a word names as a command.
+fn found(word: &str) -> Option<PathBuf> {
+    if word.contains('/') {
+        return Some(word.into());
+    }
+    let folders = env::var_os("PATH")?;
+    let mut paths = env::split_paths(&folders).map(|folder| folder.join(word));
+    paths.find(|path| path.is_file())
+}
+
+/// The executable's path; of a process that may not be looked at, its name.
+fn executable(process: u32) -> PathBuf {
+    let path = fs::read_link(format!("/proc/{process}/exe"));
+    path.unwrap_or_else(|_| {
+        let name = fs::read_to_string(format!("/proc/{process}/comm"));
+        name.unwrap_or_default().trim_end().into()
+    })
+}
+
+fn namespaces(process: &str) -> [Option<PathBuf>; 2] {
+    ["pid", "user"].map(|kind| fs::read_link(format!("/proc/{process}/ns/{kind}")).ok())
+}
+
+/// A process's children: each thread has its own (proc(5)).
+fn children(process: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{process}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let children = threads.map(|thread| {
+        let children = fs::read_to_string(thread.path().join("children"));
+        children.unwrap_or_default()
+    });
+    let children: Vec<_> = children.collect();
+    let children = children.iter().flat_map(|list| list.split_whitespace());
+    children.filter_map(|child| child.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::recording::fixture;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn descendants_that_lack_the_variables_are_seen() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "env -i sleep 60; true"]);
+        command.envs([("LD_PRELOAD", ""), (overrides::TRACE, "x")]);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut untracing = Untracing::default();
+        let nothing = Recording::default();
+        let mut list = Vec::new();
+        for _ in 0..500 {
+            untracing.look(child.id());
+            list = untracing.list(&nothing, child.id(), "", OsStr::new(""));
+            if list.iter().any(|untraced| untraced.name() == "sleep") {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let sleeping = children(child.id());
+        for process in sleeping {
+            let process = rustix::process::Pid::from_raw(process as i32).unwrap();
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        }
+        let _ = child.wait();
+        let sleep = list.iter().find(|untraced| untraced.name() == "sleep");
+        assert_eq!(
+            sleep.map(|sleep| sleep.why),
+            Some(Why::Environment),
+            "{list:?}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_has_told_is_not_listed() {
+        let recording = fixture::of(&[(7, "A", None, false)]);
+        let mut untracing = Untracing::default();
+        let mut see = |process, path: &str, why| {
+            untracing.seen.insert((process, path.into()), why);
+        };
+        see(7, "/usr/bin/p", Some(Why::Environment));
+        see(7, "/usr/bin/q", Some(Why::Static));
+        see(8, "/usr/bin/p", None);
+        let list = untracing.list(&recording, 1, "", OsStr::new(""));
+        let told: Vec<_> = list
+            .iter()
+            .map(|one| (one.name(), one.process, one.why))
+            .collect();
+        assert_eq!(told, [("q".into(), Some(7), Why::Static)]);
+    }
+
+    #[test]
+    fn a_program_that_came_and_went_between_two_looks_is_known_by_its_last_name() {
+        let mut recording = fixture::of(&[(7, "A", None, false)]);
+        recording.programs[0].arguments = ["sh", "-c", "true; exec env x"].map(Into::into).into();
+        let untracing = Untracing::default();
+        let told = |recording: &Recording, last: &str| {
+            let list = untracing.list(recording, 7, last, OsStr::new(""));
+            list.iter()
+                .map(|one| (one.name(), one.why))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&recording, "Name:\tenv\n"),
+            [("env".into(), Why::Unknown)]
+        );
+        recording.programs[0].executable = fs::canonicalize("/usr/bin/env")
+            .unwrap()
+            .display()
+            .to_string();
+        assert_eq!(told(&recording, "Name:\tenv\n"), []);
+        recording.programs[0].executable = "/bin/p".into();
+        // Its own name; none of the words; no program; nothing is known.
+        for last in ["Name:\tp\n", "Name:\tMainThread\n", "Name:\tx\n", ""] {
+            assert_eq!(told(&recording, last), [], "{last}");
+        }
+    }
+
+    #[test]
+    fn status_tells_name_user_and_capabilities() {
+        let text = "Name:\tsh\nUid:\t1\t2\t3\t4\nCapPrm:\t00000000000000ff\n";
+        let wanted = Status {
+            name: "sh".into(),
+            user: Some(2),
+            capabilities: Some(0xff),
+        };
+        assert_eq!(Status::of(text), wanted);
+    }
+}
