@@ -17,7 +17,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A look may take this share of the time: one of so many parts.
-const SHARE: u32 = 50;
+const SHARE: u32 = 100;
+
+/// How long there is at least between the first two looks; between the next ones it is twice as long each time.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// How long it is at least between two looks in the end.
+const LONGEST: Duration = Duration::from_millis(100);
 
 /// How many programs are remembered, of all processes together.
 const MOST: usize = 10_000;
@@ -44,6 +50,8 @@ pub enum Why {
     FewerCapabilities,
     /// `LD_PRELOAD` or the session's own variable is not in its environment.
     Environment,
+    /// AddressSanitizer's library wants to be the first one.
+    AddressSanitizer,
     /// Something else.
     Unknown,
 }
@@ -65,6 +73,7 @@ pub struct Untracing {
     /// By process and executable. `None`: nothing keeps the program from taking part.
     seen: HashMap<(u32, PathBuf), Option<Why>>,
     next: Option<Instant>,
+    distance: Duration,
     own: OnceCell<Own>,
 }
 
@@ -103,7 +112,8 @@ impl Untracing {
             let children = children(process).into_iter();
             processes.extend(children.map(|child| (child, executable.clone())));
         }
-        self.next = Some(start + start.elapsed() * SHARE + Duration::from_millis(1));
+        self.distance = (self.distance * 2).clamp(SHORTEST, LONGEST);
+        self.next = Some(start + self.distance.max(start.elapsed() * SHARE));
     }
 
     /// The programs that took no part. `last` is what `/proc/PID/status` said of the command's own process when it
@@ -184,7 +194,7 @@ impl Untracing {
 /// The program of a command, where its file keeps it from taking part.
 fn of_command(process: Option<u32>, command: &OsStr) -> Option<Untraced> {
     let path = found(command.to_str()?)?;
-    let why = of_file(&path, &first_page(&path))?;
+    let why = of_file(&path, &first_page(&path)).or_else(|| wants_to_be_first(&path))?;
     let executable = path.to_string_lossy().into_owned();
     Some(Untraced {
         process,
@@ -231,6 +241,9 @@ impl Why {
             Self::OtherRoot => "it has another root directory",
             Self::FewerCapabilities => "it has fewer capabilities than this command",
             Self::Environment => "its environment lacks LD_PRELOAD or OPENTELEMETRY_INJECTOR_TRACE",
+            Self::AddressSanitizer => {
+                "AddressSanitizer's library has to be the first one (docs/limits.md)"
+            }
             Self::Unknown => {
                 "it runs as another user, in another namespace, or without LD_PRELOAD in its environment"
             }
@@ -319,6 +332,14 @@ fn of_file(path: &Path, start: &[u8]) -> Option<Why> {
         Some(_) => Some(Why::Foreign),
         None => (mode & 0o6000 != 0).then_some(Why::SetId),
     }
+}
+
+/// AddressSanitizer's library ends a program where another one is loaded before it.
+fn wants_to_be_first(path: &Path) -> Option<Why> {
+    let program = program_file::read(File::open(path).ok()?).ok()??;
+    let mut needed = program.needed.iter();
+    let is_needed = needed.any(|library| library.starts_with(b"libasan.so"));
+    is_needed.then_some(Why::AddressSanitizer)
 }
 
 fn first_page(path: &Path) -> Vec<u8> {
