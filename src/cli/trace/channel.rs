@@ -34,7 +34,7 @@ struct Pace {
 
 /// Memory takes time to be had and to be given back, which a program that ends soon would feel.
 const AT_START: Pace = Pace {
-    interval: Duration::from_millis(4),
+    interval: Duration::from_millis(2),
     ahead: 1 << 20,
 };
 

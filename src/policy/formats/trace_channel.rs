@@ -5,7 +5,7 @@
 //! [`SLOT`] bytes, each a 64-bit head and [`PAYLOAD`] bytes of payload. A record takes as many slots
 //! as its payload needs. A process reserves them by moving [`NEXT`], fills them, and writes the head of
 //! the first one last: a slot without a head belongs to a process that was killed meanwhile. Nothing
-//! is ever written twice, so nobody waits for anybody.
+//! is ever written twice, so no process waits for another one.
 //!
 //! All numbers are in the machine's own byte order; times are CLOCK_MONOTONIC in nanoseconds.
 

@@ -2,16 +2,22 @@
 
 use crate::sys::kernel::{self, Descriptor};
 use core::ffi::CStr;
-use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::{hint, ptr};
 use opentelemetry_injector_policy::formats::trace_channel::{
     self as layout, CONTINUED, HEADER, Kind, PAYLOAD, SLOT,
 };
+
+/// How often the limit is looked at while the command makes room, before the record is dropped: at most some
+/// milliseconds, in which the command has looked after the channel if it can run at all.
+const LOOKS: usize = 1 << 18;
 
 /// The channel as this process has it mapped.
 pub struct Channel {
     start: *mut u8,
     length: usize,
+    /// The limit at which the command was waited for in vain: it is not again, until it moves on.
+    given_up_at: AtomicU64,
 }
 
 impl Channel {
@@ -52,7 +58,11 @@ impl Channel {
 
     fn map(file: &Descriptor, length: usize) -> Option<Self> {
         let start = kernel::map_shared(file, length).ok()?;
-        Some(Self { start, length })
+        Some(Self {
+            start,
+            length,
+            given_up_at: AtomicU64::new(0),
+        })
     }
 
     /// What all processes of the session have told is not one program's.
@@ -95,23 +105,46 @@ impl Channel {
     }
 
     fn reserve(&self, length: usize) -> Option<*mut u8> {
+        let limit = self.word(layout::LIMIT_AT)?;
+        loop {
+            let end = limit.load(Ordering::Acquire);
+            if let Some(start) = self.reserve_below(end, length) {
+                return Some(start);
+            }
+            if !self.waits_for_more_than(end, limit) {
+                self.word(layout::DROPPED_AT)?
+                    .fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+        }
+    }
+
+    fn reserve_below(&self, limit: u64, length: usize) -> Option<*mut u8> {
         let next = self.word(layout::NEXT_AT)?;
-        let limit = self.word(layout::LIMIT_AT)?.load(Ordering::Acquire) as usize;
-        let limit = limit.min(self.length);
+        let limit = (limit as usize).min(self.length);
         let is_free = |at: u64| {
             let end = (at as usize).checked_add(length)?;
             let is_slot = at as usize >= HEADER && (at as usize).is_multiple_of(SLOT);
             (is_slot && end <= limit).then_some(end as u64)
         };
-        match next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free) {
-            // SAFETY: `is_free` has checked that the slots lie between HEADER and the end of the mapping.
-            Ok(at) => Some(unsafe { self.start.add(at as usize) }),
-            Err(_) => {
-                self.word(layout::DROPPED_AT)?
-                    .fetch_add(1, Ordering::Relaxed);
-                None
-            }
+        let at = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_free);
+        // SAFETY: `is_free` has checked that the slots lie between HEADER and the end of the mapping.
+        at.ok().map(|at| unsafe { self.start.add(at as usize) })
+    }
+
+    /// Waits a moment for the command to move the limit on from there. It never does from the end.
+    fn waits_for_more_than(&self, end: u64, limit: &AtomicU64) -> bool {
+        if end >= self.length as u64 || self.given_up_at.load(Ordering::Relaxed) == end {
+            return false;
         }
+        for _ in 0..LOOKS {
+            if limit.load(Ordering::Relaxed) != end {
+                return true;
+            }
+            hint::spin_loop();
+        }
+        self.given_up_at.store(end, Ordering::Relaxed);
+        false
     }
 }
 
