@@ -156,8 +156,8 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let channel = Channel::new(length, stacks::length(frames));
     let mut channel = channel.map_err(TraceError::Channel)?;
     command.env(overrides::TRACE, channel.path());
-    let session = Session::start(&mut command).map_err(TraceError::Session)?;
-    let session = session.map_err(|error| {
+    let session = Session::new().map_err(TraceError::Session)?;
+    let child = command.spawn().map_err(|error| {
         let program = command.get_program().to_owned();
         TraceError::Launch(LaunchError::Exec(program, error))
     })?;
@@ -168,7 +168,7 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let mut progress = Progress::new(&result);
     let filters = &arguments.filters;
     let mut untracing = Untracing::default();
-    let ended = session.run(&mut channel, frames, |look| {
+    let ended = session.run(child, &mut channel, frames, |look| {
         untracing.look(look.first);
         progress.show(look.recording.calls.len());
         lines.show(&mut result, look.recording, filters, look.first, false);

@@ -15,17 +15,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{fs, io};
 
-/// A command that runs.
-pub struct Session {
-    child: Child,
-    signals: Signals,
-}
+/// A session, from before its command starts.
+pub struct Session(Signals);
 
 /// What became of a session.
 pub struct Ended {
@@ -52,15 +49,12 @@ pub struct Look<'l> {
 }
 
 impl Session {
-    /// Starts the command.
+    /// Takes the signals. Where SIGCHLD is ignored, nobody could tell otherwise how a command has ended.
     ///
     /// # Errors
-    /// Its end could not be waited for; then, why it cannot be started.
-    pub fn start(command: &mut Command) -> io::Result<Result<Self, io::Error>> {
-        // Where SIGCHLD is ignored, nobody could tell how the command has ended.
-        let signals = Signals::new()?;
-        let child = command.spawn();
-        Ok(child.map(|child| Self { child, signals }))
+    /// They cannot be taken.
+    pub fn new() -> io::Result<Self> {
+        Signals::new().map(Self)
     }
 
     /// Waits for the command's end, and looks at the channel from time to time. Stacks get at most so many `frames`.
@@ -68,15 +62,13 @@ impl Session {
     /// # Errors
     /// The channel cannot be read.
     pub fn run(
-        self,
+        mut self,
+        mut child: Child,
         channel: &mut Channel,
         frames: usize,
         mut look: impl FnMut(&Look<'_>),
     ) -> io::Result<Ended> {
-        let Self {
-            mut child,
-            mut signals,
-        } = self;
+        let signals = &mut self.0;
         let first = child.id();
         let mut memory = Memory::of(first);
         let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
