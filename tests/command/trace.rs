@@ -225,16 +225,22 @@ fn signals_for_the_trace_alone_reach_the_program() {
 }
 
 #[test]
-fn a_command_is_waited_for_where_its_end_is_ignored() {
+fn a_command_is_waited_for_where_its_end_is_ignored_or_blocked() {
     let scratch = Scratch::new();
     let injector = built("opentelemetry-injector");
-    let line = format!(
-        "trap '' CHLD; exec {} trace -- sh -c 'exit 7'",
-        injector.display()
-    );
-    let out = ran(scratch.command(Path::new("/bin/sh"), &["-c", &line]));
-    assert_eq!(out.code, 7, "{out:?}");
-    assert!(out.stderr.starts_with("Trace: "), "{out:?}");
+    let ways = [
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})",
+    ];
+    for way in ways {
+        let script = format!("import os, signal, sys; {way}; os.execv(sys.argv[1], sys.argv[1:])");
+        let mut command = scratch.command(Path::new("/usr/bin/python3"), &["-c", &script]);
+        let traced = ["trace", "--", "sh", "-c", "sleep 0.1; exit 7"];
+        command.arg(&injector).args(traced);
+        let out = ran(command);
+        assert_eq!(out.code, 7, "{out:?}");
+        assert!(out.stderr.starts_with("Trace: "), "{out:?}");
+    }
 }
 
 #[test]

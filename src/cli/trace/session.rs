@@ -4,7 +4,7 @@
 use crate::trace::channel::{Channel, Reader};
 use crate::trace::recording::Recording;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, getpgrp, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
 use rustix::termios::tcgetpgrp;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
@@ -72,14 +72,9 @@ impl Session {
         let first = child.id();
         let mut memory = Memory::of(first);
         let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
-        let (status, last) = loop {
+        while !has_ended(first) {
             if signals.wait(channel.interval()) {
                 signals.pass_on(first);
-                // Once it is waited for, nothing is known of it any more.
-                let last = fs::read_to_string(format!("/proc/{first}/status"));
-                if let Some(status) = child.try_wait()? {
-                    break (status, last.unwrap_or_default());
-                }
                 continue;
             }
             // Without memory the processes drop what they have to say, and that is counted.
@@ -94,7 +89,10 @@ impl Session {
                 first,
                 is_ending,
             });
-        };
+        }
+        // Once it is waited for, nothing is known of it any more.
+        let last = fs::read_to_string(format!("/proc/{first}/status")).unwrap_or_default();
+        let status = child.wait()?;
         signals.give_back();
         reader.read(channel, true, |kind, payload| recording.take(kind, payload))?;
         recording.finish();
@@ -106,6 +104,14 @@ impl Session {
             unfinished: reader.unfinished,
         })
     }
+}
+
+/// Whether a child has ended, which is not waited for yet.
+fn has_ended(process: u32) -> bool {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+    let only_ask = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let asked = process.map(|process| waitid(WaitId::Pid(process), only_ask));
+    !matches!(asked, Some(Ok(None)))
 }
 
 /// A process's memory.
