@@ -12,3 +12,4 @@ mod run;
 mod shells;
 mod status;
 mod trace;
+mod trace_output;

@@ -9,7 +9,7 @@ use support::command::{Outcome, Scratch, built, ran};
 use support::{Scene, engines, has, root, skip};
 
 /// A program of tests/programs, compiled.
-fn compiled(scratch: &Scratch, name: &str) -> String {
+pub fn compiled(scratch: &Scratch, name: &str) -> String {
     compiled_with(scratch, name, &["-pthread"])
 }
 
@@ -23,7 +23,7 @@ fn compiled_with(scratch: &Scratch, name: &str, arguments: &[&str]) -> String {
 }
 
 /// Traces a command with these options and variables.
-fn traced(
+pub fn traced(
     scratch: &Scratch,
     options: &[&str],
     variables: &[(&str, &str)],
@@ -44,7 +44,7 @@ fn row(table: &str, name: &str) -> Vec<String> {
 }
 
 /// The JSON lines of one type.
-fn of_type(text: &str, kind: &str) -> Vec<Value> {
+pub fn of_type(text: &str, kind: &str) -> Vec<Value> {
     let values = text
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -109,9 +109,13 @@ fn live_lines_come_before_the_table() {
         &[("AB", "1")],
         &[&ask, "AB"],
     );
-    let first = out.stderr.lines().next().unwrap();
+    let [program, call] = [0, 1].map(|line| out.stderr.lines().nth(line).unwrap());
     assert!(
-        first.starts_with("+0.") && first.contains("getenv(\"AB\") = \"1\"  main+0x"),
+        program.starts_with("+0.") && program.ends_with(&format!(": {ask} AB")),
+        "{out:?}"
+    );
+    assert!(
+        call.starts_with("+0.") && call.contains("getenv(\"AB\") = \"1\"  main+0x"),
         "{out:?}"
     );
     assert!(out.stderr.contains("\nTrace: 2"), "{out:?}");
@@ -522,7 +526,7 @@ fn whole_stacks_are_told_without_frame_pointers_in_programs_at_any_address() {
             .collect();
         assert_eq!(
             told,
-            ["  IN_MAIN, 2 times", "    innermost", "    middle"],
+            ["  IN_MAIN, 2 times", "    innermost", "    middle", "    …"],
             "{}",
             out.stderr
         );

@@ -1,11 +1,14 @@
 //! Who has called: a place in a file, and the function there.
 
+use crate::output::cut;
+use crate::trace::perf_maps::{self, PerfMaps};
 use crate::trace::recording::{Call, Recording};
-use crate::trace::symbols::{Function, PerfMaps, SymbolFile};
+use crate::trace::symbols::{Function, SymbolFile};
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use unicode_width::UnicodeWidthStr;
 
 /// Where a call comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,25 @@ impl Caller {
         match &self.function {
             Some(function) => format!("{} ({})", function.name, self.module_name()),
             None => self.to_string(),
+        }
+    }
+
+    /// The same within so many columns, as far as they are enough for the file: without parameters, then with less of
+    /// the function.
+    pub fn within(&self, width: usize) -> String {
+        let whole = self.to_string();
+        let Some(function) = self.function.as_ref().filter(|_| whole.width() > width) else {
+            return cut(&whole, width);
+        };
+        let name = without_parameters(&function.name);
+        let module = format!(" ({})", self.module_name());
+        let short = format!("{name}+{:#x}{module}", function.offset);
+        if short.width() <= width {
+            return short;
+        }
+        match width.checked_sub(module.width()) {
+            Some(left @ 2..) => cut(&name, left) + &module,
+            _ => cut(self.module_name(), width),
         }
     }
 
@@ -54,13 +76,45 @@ impl fmt::Display for Caller {
     }
 }
 
+/// A function's name without the types that C++ and Java write: parameters, and arguments of templates.
+fn without_parameters(name: &str) -> String {
+    const ANONYMOUS: &str = "(anonymous namespace)";
+    let mut short = String::new();
+    let mut depth = 0_usize;
+    let mut rest = name;
+    while let Some(character) = rest.chars().next() {
+        let mut length = character.len_utf8();
+        match character {
+            '(' if depth == 0 && rest.starts_with(ANONYMOUS) => {
+                short += ANONYMOUS;
+                length = ANONYMOUS.len();
+            }
+            '<' if short.ends_with("operator") || short.is_empty() => return name.into(),
+            '<' | '(' => depth += 1,
+            '>' | ')' => depth = depth.saturating_sub(1),
+            character if depth == 0 => short.push(character),
+            _ => {}
+        }
+        rest = &rest[length..];
+    }
+    short
+}
+
 /// A caller in one program: the program's index, and the return address.
 type Key = (usize, u64);
+
+/// An address in a file, and who has it.
+type Place = (u64, Key);
+
+/// Whether a mapped file is but memory, in which runtimes (.NET) write their code.
+fn is_memory(path: &Path) -> bool {
+    path.starts_with("/dev/zero") || path.as_os_str().as_encoded_bytes().starts_with(b"/memfd:")
+}
 
 /// Finds callers, each once.
 #[derive(Default)]
 pub struct Callers {
-    files: HashMap<String, SymbolFile>,
+    files: HashMap<PathBuf, SymbolFile>,
     maps: PerfMaps,
     found: HashMap<Key, Caller>,
     /// How many of the recording's calls have been looked at.
@@ -91,7 +145,8 @@ impl Callers {
             .collect()
     }
 
-    fn at(&mut self, recording: &Recording, key: Key) -> Caller {
+    /// The caller in a program, by its index, at a return address.
+    pub fn at(&mut self, recording: &Recording, key: Key) -> Caller {
         if !self.found.contains_key(&key) {
             self.find(recording);
         }
@@ -101,14 +156,28 @@ impl Callers {
             .unwrap_or_else(|| nowhere(key.1))
     }
 
-    fn file(&mut self, path: &str) -> &mut SymbolFile {
-        let read = || SymbolFile::read(Path::new(path));
+    fn file(&mut self, path: &Path) -> &mut SymbolFile {
+        let read = || SymbolFile::read(path);
         self.files.entry(path.to_owned()).or_insert_with(read)
+    }
+
+    /// The function in code that a runtime has made: a child of fork has its parent's.
+    fn made(&mut self, recording: &Recording, program: usize, address: u64) -> Option<Function> {
+        let since = perf_maps::moment(recording.start());
+        let mut next = Some(program);
+        while let Some(program) = next.map(|index| &recording.programs[index]) {
+            let found = self.maps.function(program.process, address, since);
+            if found.is_some() {
+                return found;
+            }
+            next = program.forked_from;
+        }
+        None
     }
 
     /// Finds the callers of all new calls, for each file together.
     pub fn find(&mut self, recording: &Recording) {
-        let mut in_files: HashMap<&str, Vec<(u64, Key)>> = HashMap::new();
+        let mut in_files: HashMap<&Path, Vec<Place>> = HashMap::new();
         let new = recording.calls.get(self.seen..).unwrap_or_default();
         let places = new.iter().flat_map(|call| {
             let addresses = recording.addresses(call).iter();
@@ -123,14 +192,12 @@ impl Callers {
             let address = back.wrapping_sub(1);
             let mut caller = nowhere(back);
             match recording.module_at(program, address) {
-                Some(module) => {
-                    let place = (address - module.start, key);
-                    in_files.entry(&module.path).or_default().push(place);
+                Some(module) if !is_memory(&module.path) => {
+                    let file = self.file(&module.path);
+                    let place = file.address(module.offset, address - module.start);
+                    in_files.entry(&module.path).or_default().push((place, key));
                 }
-                None => {
-                    let process = recording.programs[program].process;
-                    caller.function = self.maps.function(process, address);
-                }
+                _ => caller.function = self.made(recording, program, address),
             }
             self.found.insert(key, caller);
         }
@@ -142,19 +209,16 @@ impl Callers {
     }
 
     /// Finds the callers at these places of a file, in ascending order.
-    fn find_in_file(&mut self, path: &str, places: &[(u64, Key)]) {
+    fn find_in_file(&mut self, path: &Path, places: &[Place]) {
         let with_lines = self.with_lines;
         let file = self.file(path);
-        let addresses: Vec<_> = places
-            .iter()
-            .map(|(offset, _)| file.address(*offset))
-            .collect();
+        let addresses: Vec<_> = places.iter().map(|(address, _)| *address).collect();
         let functions = file.functions(&addresses);
         let callers: Vec<_> = functions
             .into_iter()
             .zip(addresses)
             .map(|(function, address)| Caller {
-                module: Some(path.to_owned()),
+                module: Some(path.to_string_lossy().into_owned()),
                 address,
                 function,
                 line: if with_lines { file.line(address) } else { None },
@@ -178,6 +242,26 @@ fn nowhere(address: u64) -> Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names_lose_their_types_first() {
+        for (name, short) in [
+            ("getenv", "getenv"),
+            (
+                "app::Conf<std::__cxx11::basic_string<char> >::get(char const*) const",
+                "app::Conf::get const",
+            ),
+            (
+                "v8::(anonymous namespace)::Invoke(int)",
+                "v8::(anonymous namespace)::Invoke",
+            ),
+            ("void jm.main(java.lang.String[])", "void jm.main"),
+            ("A::operator<(A const&)", "A::operator<(A const&)"),
+            ("<a::B as c::D>::e", "<a::B as c::D>::e"),
+        ] {
+            assert_eq!(without_parameters(name), short);
+        }
+    }
 
     #[test]
     fn a_caller_is_told_by_function_or_by_place() {

@@ -36,7 +36,7 @@ impl Change {
 }
 
 /// What has become of a variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// It was not set before.
     Set,

@@ -4,6 +4,7 @@ use crate::trace::recording::{Program, Recording};
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 
 /// By the names of executables, without the version at the end: what the programs read.
@@ -81,7 +82,7 @@ fn of_executable(program: &Program) -> Option<&'static str> {
 
 fn of_libraries(program: &Program) -> Option<&'static str> {
     let mut names = program.modules.iter().map(|module| {
-        let name = file_name(module.path.as_bytes());
+        let name = file_name(module.path.as_os_str().as_bytes());
         str::from_utf8(name).unwrap_or_default()
     });
     names.find_map(|name| {
@@ -119,6 +120,7 @@ mod tests {
         recording.programs[1].executable = "/usr/bin/shop".into();
         recording.programs[2].executable = "/opt/server".into();
         recording.programs[2].modules.push(Module {
+            offset: 0,
             start: 1,
             end: 2,
             path: "/opt/jre/lib/server/libjvm.so".into(),

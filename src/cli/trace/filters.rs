@@ -4,6 +4,7 @@ use crate::trace::callers::Caller;
 use crate::trace::recording::{Outcome, Program};
 use clap::ValueEnum;
 use opentelemetry_injector_policy::matching::glob;
+use opentelemetry_injector_policy::runtimes::boot;
 
 /// The filters; where several are given, a call passes all of them.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -55,7 +56,8 @@ impl Filters {
         !self.callers.is_empty() || !self.not_callers.is_empty()
     }
 
-    /// Whether a call passes, by all but its caller. `first` is the command's own process.
+    /// Whether a call passes, by all but its caller. `first` is the command's own process. What the injector's boot
+    /// files ask the injector passes never.
     pub fn accept(&self, name: &str, outcome: Outcome, program: &Program, first: u32) -> bool {
         let is_named = |pattern: &String| glob::matches(pattern.as_bytes(), name.as_bytes());
         let has_outcome = match self.only {
@@ -65,6 +67,7 @@ impl Filters {
             Some(Only::Injected) => outcome == Outcome::Injected,
         };
         has_outcome
+            && !name.starts_with(boot::PREFIX)
             && (self.names.is_empty() || self.names.iter().any(is_named))
             && (!self.no_children || program.process == first)
     }
@@ -137,6 +140,8 @@ mod tests {
     fn a_call_passes_all_filters() {
         let mut filters = Filters::default();
         assert!(filters.accept("HOME", Outcome::Miss, &program(2), 1));
+        let own = format!("{}SETTINGS", boot::PREFIX);
+        assert!(!filters.accept(&own, Outcome::Injected, &program(2), 1));
         filters.names = vec!["OTEL_*".into(), "HOME".into()];
         assert!(filters.accept("OTEL_A", Outcome::Hit, &program(2), 1));
         assert!(!filters.accept("HOMER", Outcome::Hit, &program(2), 1));

@@ -6,9 +6,10 @@ use crate::trace::changes::{Change, Event};
 use crate::trace::filters::Filters;
 use crate::trace::recording::{Call, Outcome, Recording};
 use crate::trace::redaction;
+use std::collections::BTreeSet;
 
-/// How many columns a value takes at most.
-const VALUE: usize = 60;
+/// How many columns a value, or a command line, takes at most.
+const VALUE: usize = 100;
 
 /// Tells of the calls of a recording that grows.
 pub struct Live {
@@ -16,6 +17,8 @@ pub struct Live {
     told: usize,
     /// How many of the recording's changes were told.
     changes_told: usize,
+    /// The programs that were told of.
+    programs_told: BTreeSet<usize>,
     style: Style,
 }
 
@@ -26,6 +29,7 @@ impl Live {
             callers: Callers::default(),
             told: 0,
             changes_told: 0,
+            programs_told: BTreeSet::new(),
             style,
         }
     }
@@ -51,6 +55,7 @@ impl Live {
             if filters.accept(name, call.outcome, program, first) {
                 let caller = self.callers.of(recording, call);
                 if filters.accept_stack(&self.callers.stack(recording, call)) {
+                    lines += &self.program(recording, call.program);
                     lines += &self.line(recording, call, &caller.to_string());
                 }
             }
@@ -68,6 +73,7 @@ impl Live {
             }
             self.changes_told += 1;
             if filters.accept_change(&change.name, &recording.programs[change.program], first) {
+                lines += &self.program(recording, change.program);
                 let place = place(recording, change.time, change.program, change.thread);
                 lines += &format!("{place} {}\n", self.style.warning(&sentence(change)));
             }
@@ -75,15 +81,35 @@ impl Live {
         lines
     }
 
+    /// Who a process is, before its first line.
+    fn program(&mut self, recording: &Recording, index: usize) -> String {
+        if !self.programs_told.insert(index) {
+            return String::new();
+        }
+        let program = &recording.programs[index];
+        let what = if program.forked_from.is_some() {
+            format!("{} (child of {})", program.name(), program.parent)
+        } else {
+            redaction::arguments(&program.arguments).join(" ")
+        };
+        let seconds = program.time.saturating_sub(recording.start()) as f64 / 1e9;
+        let line = cut(&printable(&what), VALUE);
+        let line = self.style.strong(&format!("{}: {line}", program.process));
+        format!("+{seconds:.6} {line}\n")
+    }
+
     fn line(&self, recording: &Recording, call: &Call, caller: &str) -> String {
         let text = recording.text(call);
+        let value = || {
+            cut(
+                &printable(&redaction::shown(&text.name, &text.value)),
+                VALUE,
+            )
+        };
         let result = match call.outcome {
             Outcome::Miss => self.style.faint("miss"),
-            Outcome::Hit => format!("\"{}\"", redaction::shown(&text.name, &text.value)),
-            Outcome::Injected => {
-                let value = redaction::shown(&text.name, &text.value);
-                self.style.good(&format!("injected \"{value}\""))
-            }
+            Outcome::Hit => format!("\"{}\"", value()),
+            Outcome::Injected => self.style.good(&format!("injected \"{}\"", value())),
         };
         let name = printable(&text.name);
         let caller = self.style.faint(&printable(caller));
@@ -120,14 +146,16 @@ mod tests {
     #[test]
     fn each_call_is_one_line_and_told_once() {
         let recording = fixture::of(&[
-            (1, "A\u{1b}", Some("x"), false),
+            (1, "A\u{1b}", Some("x\u{1b}]0;y\n"), false),
             (2, "TOKEN", Some("y"), true),
         ]);
         let mut live = Live::new(Style::plain());
         let filters = Filters::default();
         assert_eq!(
             live.lines(&recording, &filters, 1, false),
-            "+0.000000 1/1 getenv(\"A\u{fffd}\") = \"x\"  no file+0xf\n\
+            "+0.000000 1: p\n\
+             +0.000000 1/1 getenv(\"A\u{fffd}\") = \"x\u{fffd}]0;y\u{fffd}\"  no file+0xf\n\
+             +0.000000 2: p\n\
              +0.000001 2/2 getenv(\"TOKEN\") = injected \"(hidden)\"  no file+0xf\n"
         );
         assert_eq!(live.lines(&recording, &filters, 1, true), "");

@@ -11,8 +11,10 @@ mod formats;
 mod live;
 mod near_names;
 mod own_changes;
+mod perf_maps;
 mod recording;
 mod redaction;
+mod secret_names;
 mod session;
 mod session_report;
 mod sink;
@@ -48,8 +50,8 @@ use std::{env, fmt, thread};
 
 /// Run a command and tell what it and its children ask their environment for.
 ///
-/// The table follows on stderr when the command has ended. Secrets (names with KEY, TOKEN, PASSWORD,
-/// SECRET, HEADERS) are not shown.
+/// The table follows on stderr when the command has ended. Secrets (values behind names with
+/// KEY, TOKEN, PASSWORD, SECRET, HEADERS and their like) are not shown.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {

@@ -2,10 +2,14 @@
 
 use crate::output::printable;
 use crate::trace::changes::{Change, Environment};
-use crate::trace::stacks::{Raw, Unwinding};
-use opentelemetry_injector_policy::formats::trace_channel::{Kind, LONGEST, LONGEST_NAME};
+use crate::trace::stacks::{CUT, Raw, Unwinding};
+use opentelemetry_injector_policy::formats::trace_channel::{Kind, LONGEST, LONGEST_NAME, PAGE};
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// A program in a process; after exec the same process has another one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,8 +45,10 @@ pub struct Module {
     pub start: u64,
     /// Where its last one ends.
     pub end: u64,
+    /// Where its first mapping begins in the file, in bytes.
+    pub offset: u64,
     /// Its path.
-    pub path: String,
+    pub path: PathBuf,
 }
 
 /// A call of a hooked function.
@@ -67,7 +73,7 @@ pub struct Call {
 }
 
 /// What was called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Function {
     /// getenv(3).
     Getenv,
@@ -188,12 +194,16 @@ impl Recording {
     }
 
     fn module(&mut self, fields: &mut Fields<'_>) -> Option<()> {
-        let program = self.program(fields)?;
+        let program = *self.newest.get(&fields.number()?)?;
+        let offset = u64::from(fields.number()?) * PAGE as u64;
         let (start, end) = (fields.long()?, fields.long()?);
-        let path = fields.rest();
-        self.programs[program]
-            .modules
-            .push(Module { start, end, path });
+        let path = OsStr::from_bytes(fields.0).into();
+        self.programs[program].modules.push(Module {
+            start,
+            end,
+            offset,
+            path,
+        });
         Some(())
     }
 
@@ -210,9 +220,8 @@ impl Recording {
         self.programs.first().map_or(0, |program| program.time)
     }
 
-    /// Where files are mapped in a program, but for the first `known` ones; what was told last is at the end: start,
-    /// end, path.
-    fn modules_after(&self, program: usize, known: usize) -> Vec<(u64, u64, &str)> {
+    /// Where files are mapped in a program, but for the first `known` ones; what was told last is at the end.
+    fn modules_after(&self, program: usize, known: usize) -> Vec<&Module> {
         let program = &self.programs[program];
         let mut modules = match program.forked_from {
             Some(from) if known < program.inherited => self.modules_after(from, known),
@@ -222,16 +231,22 @@ impl Recording {
         modules.truncate(program.inherited.saturating_sub(known));
         let own = program.modules.iter();
         let own = own.skip(known.saturating_sub(program.inherited));
-        modules.extend(own.map(|module| (module.start, module.end, module.path.as_str())));
+        modules.extend(own);
         modules
     }
 
     /// The return addresses of a call, from its own on.
     pub fn addresses<'r>(&'r self, call: &'r Call) -> &'r [u64] {
         match call.stack.and_then(|stack| self.stacks.get(stack)) {
-            Some(stack) => stack,
+            Some(stack) => stack.strip_suffix(&[CUT]).unwrap_or(stack),
             None => core::slice::from_ref(&call.caller),
         }
+    }
+
+    /// Whether a call's stack has more functions than are known.
+    pub fn is_cut(&self, call: &Call) -> bool {
+        let stack = call.stack.and_then(|stack| self.stacks.get(stack));
+        stack.is_some_and(|stack| stack.ends_with(&[CUT]))
     }
 
     fn stack_record(&mut self, fields: &mut Fields<'_>) -> Option<()> {
@@ -444,8 +459,16 @@ impl Fields<'_> {
         Some(*byte)
     }
 
+    /// The rest as text. Bytes that are none stay apart from each other: `\xff`.
     fn rest(&self) -> String {
-        String::from_utf8_lossy(self.0).into_owned()
+        let mut text = String::new();
+        for chunk in self.0.utf8_chunks() {
+            text += chunk.valid();
+            for byte in chunk.invalid() {
+                let _ = write!(text, "\\x{byte:02x}");
+            }
+        }
+        text
     }
 }
 
@@ -536,7 +559,7 @@ mod tests {
         assert_eq!(recording.programs[1].executable, "/bin/p");
         let path = |program, address| {
             let module = recording.module_at(program, address);
-            module.map(|module| module.path.as_str())
+            module.and_then(|module| module.path.to_str())
         };
         assert_eq!(path(1, 0x1fff), Some("/lib/x.so"));
         assert_eq!(path(1, 0x2000), None);
@@ -554,6 +577,18 @@ mod tests {
             .iter()
             .map(|program| program.has_own_getenv);
         assert_eq!(own.collect::<Vec<_>>(), [false, false, true]);
+    }
+
+    #[test]
+    fn names_that_are_no_text_stay_apart() {
+        let mut recording = Recording::default();
+        for (number, name) in [(1_u64, b"BAD\xff\xfe"), (2, b"BAD\xff\xfd")] {
+            let text = [&number.to_ne_bytes()[..], name, b"\0\xc3\xa9"].concat();
+            recording.take(Kind::Text, &text);
+        }
+        let names = [1, 2].map(|number| recording.texts[&number].name.as_str());
+        assert_eq!(names, [r"BAD\xff\xfe", r"BAD\xff\xfd"]);
+        assert_eq!(recording.texts[&1].value, "é");
     }
 
     #[test]

@@ -1,97 +1,568 @@
-//! Values that may be secrets are not shown.
+//! Values and arguments that may be secrets are not shown: those of secret names, and what stands behind such a name,
+//! or within a URL, in any text.
+
+use crate::trace::secret_names::is_secret;
+use std::ops::Range;
 
 /// What stands in a secret's place.
 pub const HIDDEN: &str = "(hidden)";
 
-/// What a name has in it whose value may be a secret.
-const SECRET: [&str; 7] = [
-    "KEY",
-    "TOKEN",
-    "PASSWORD",
-    "PASSWD",
-    "SECRET",
-    "HEADERS",
-    "CREDENTIAL",
-];
+/// Words that have a secret behind them, without any sign between (RFC 7235, netrc(5)).
+const BEFORE: [&str; 5] = ["Basic", "Bearer", "bearer", "password", "passwd"];
 
-/// What is before a secret within a value: options and settings in JAVA_TOOL_OPTIONS and its like.
-const WITHIN: [&str; 6] = [
-    "key",
-    "token",
-    "password",
-    "secret",
-    "headers",
-    "credential",
-];
+/// Options whose value is `user:password` (curl(1) and its like).
+const USERS: [&str; 4] = ["-u", "-U", "--user", "--proxy-user"];
 
-/// A value as it may be shown.
+/// A variable's value as it may be shown.
 pub fn shown(name: &str, value: &str) -> String {
-    let upper = name.to_uppercase();
-    if SECRET.iter().any(|secret| upper.contains(secret)) && !value.is_empty() {
+    if is_secret(name, value) {
         return HIDDEN.into();
     }
-    let words = value.split_inclusive(|character: char| character.is_whitespace());
-    words
-        .map(|word| without_secret(&without_userinfo(word)))
-        .collect()
+    text(value)
 }
 
-/// `name=value` where the name tells of a secret.
-fn without_secret(word: &str) -> String {
-    let end = word.trim_end().len();
-    match word[..end].split_once('=') {
-        Some((name, value)) if !value.is_empty() => {
-            let lower = name.to_lowercase();
-            if WITHIN.iter().any(|secret| lower.contains(secret)) {
-                format!("{name}={HIDDEN}{}", &word[end..])
-            } else {
-                word.into()
+/// A command line as it may be shown. The first argument is the program.
+pub fn arguments(arguments: &[String]) -> Vec<String> {
+    let mut before = "";
+    let shown = arguments.iter().map(|argument| {
+        let shown = match behind(before, argument) {
+            Some(secret) => replaced(argument, &[secret]),
+            None => text(argument),
+        };
+        before = argument;
+        shown
+    });
+    shown.collect()
+}
+
+/// A text without the secrets in it.
+pub fn text(text: &str) -> String {
+    if text.contains("PRIVATE KEY-----") {
+        return HIDDEN.into();
+    }
+    let mut secrets = in_addresses(text);
+    secrets.extend(Scanner::new(text).secrets());
+    secrets.sort_by_key(|secret| secret.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for secret in secrets {
+        match merged.last_mut() {
+            Some(last) if secret.start <= last.end => last.end = last.end.max(secret.end),
+            _ => merged.push(secret),
+        }
+    }
+    replaced(text, &merged)
+}
+
+/// A text with something else in the place of these parts, which are in order.
+fn replaced(text: &str, parts: &[Range<usize>]) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut end = 0;
+    for part in parts {
+        shown += &text[end..part.start];
+        shown += HIDDEN;
+        end = part.end;
+    }
+    shown + &text[end..]
+}
+
+/// The part of a word that is secret because of the word before.
+fn behind(before: &str, word: &str) -> Option<Range<usize>> {
+    if USERS.contains(&before) {
+        return password_of_user(word);
+    }
+    let name = before.trim_start_matches('-');
+    let is_option = name.len() < before.len() && name.len() > 1 && !word.starts_with("--");
+    let is_name = is_option && !name.contains(['=', ':']) && is_secret(name, word);
+    (is_name || (BEFORE.contains(&before) && !word.is_empty())).then_some(0..word.len())
+}
+
+/// The password of `user:password`; `1000:1000` has none.
+fn password_of_user(word: &str) -> Option<Range<usize>> {
+    let colon = word.find(':')?;
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (user, password) = (&word[..colon], &word[colon + 1..]);
+    (!(is_number(user) && is_number(password))).then_some(colon + 1..word.len())
+}
+
+/// What stands before the host in addresses: `scheme://user:password@host` (RFC 3986, 3.2.1), in any number of them;
+/// also `user:password@host` without a scheme.
+fn in_addresses(text: &str) -> Vec<Range<usize>> {
+    let ends = |character: char| character.is_whitespace() || "\"'`<>".contains(character);
+    let mut found = Vec::new();
+    let mut start = 0;
+    while start < text.len() {
+        let end = text[start..].find(ends).map_or(text.len(), |at| start + at);
+        in_word(&text[start..end], start, &mut found);
+        let separator = text[end..].chars().next().map_or(1, char::len_utf8);
+        start = end + separator;
+    }
+    found
+}
+
+fn in_word(word: &str, start: usize, found: &mut Vec<Range<usize>>) {
+    let mut at = 0;
+    while let Some(colon) = word[at..].find("://").map(|colon| at + colon) {
+        let begin = colon + 3;
+        let rest = &word[begin..];
+        let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        // A password that is not encoded may have such a character in it: then no port stands before it.
+        let is_port = |text: &str| text.bytes().next().is_none_or(|byte| byte.is_ascii_digit());
+        let has_port = rest[..authority]
+            .split_once(':')
+            .is_none_or(|(_, port)| is_port(port));
+        let is_whole = has_port || rest[..authority].contains('@') || rest.starts_with('[');
+        // An address behind this one begins with a scheme.
+        let next = rest.find("://").unwrap_or(rest.len());
+        let end = if is_whole { authority } else { next };
+        let userinfo = rest[..end].rfind('@').unwrap_or(0);
+        let is_git = word[..colon].ends_with("ssh") && !rest[..userinfo].contains(':');
+        if userinfo > 0 && !is_git {
+            found.push(start + begin..start + begin + userinfo);
+        }
+        at = begin + userinfo;
+    }
+    if at == 0 {
+        found.extend(without_scheme(word).map(|part| start + part.start..start + part.end));
+    }
+}
+
+/// The password of `user:password@host`, or of Oracle's `thin:user/password@host`.
+fn without_scheme(word: &str) -> Option<Range<usize>> {
+    let at = word.rfind('@')?;
+    let (before, host) = (&word[..at], &word[at + 1..]);
+    let begin = if before.contains("oracle:") {
+        before.find('/')? + 1
+    } else {
+        before.find(':')? + 1
+    };
+    // An image's digest, and an address for letters.
+    let is_other = host.starts_with("sha256:") || before.starts_with("mailto:") || host.is_empty();
+    (begin < at && !is_other && !before[begin..].contains('/')).then_some(begin..at)
+}
+
+/// Finds values behind secret names: `name=value`, `name: value`, `"name":"value"`, `--name value`.
+struct Scanner<'t> {
+    text: &'t str,
+    /// Where it is.
+    at: usize,
+    /// The quote that is open there.
+    quote: Option<u8>,
+}
+
+impl<'t> Scanner<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            at: 0,
+            quote: None,
+        }
+    }
+
+    fn secrets(mut self) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        let bytes = self.text.as_bytes();
+        while let Some(byte) = bytes.get(self.at) {
+            let secret = match byte {
+                b'=' | b':' => self.assigned(),
+                byte if byte.is_ascii_whitespace() => self.behind_a_word(),
+                _ => None,
+            };
+            if matches!(byte, b'"' | b'\'') {
+                self.quote = match self.quote {
+                    Some(open) if open == *byte => None,
+                    None => Some(*byte),
+                    open => open,
+                };
+            }
+            self.at += 1;
+            if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
+                // A quote before the value is open, or the value's own.
+                let skipped = &bytes[self.at.min(secret.start)..secret.start];
+                if let Some(own) = skipped.iter().find(|byte| matches!(byte, b'"' | b'\'')) {
+                    self.quote = Some(*own);
+                }
+                self.at = secret.end;
+                found.push(secret);
             }
         }
-        _ => word.into(),
+        found
+    }
+
+    /// The word behind a blank, where the word before it asks for that.
+    fn behind_a_word(&self) -> Option<Range<usize>> {
+        let is_end = |character: char| character.is_whitespace() || "\"'`".contains(character);
+        let before = self.text[..self.at].rsplit(is_end).next()?;
+        if before.is_empty() {
+            return None;
+        }
+        let rest = &self.text[self.at..];
+        let word = rest.trim_start();
+        let start = self.at + rest.len() - word.len();
+        let opened = word
+            .bytes()
+            .next()
+            .filter(|byte| matches!(byte, b'"' | b'\''));
+        if let Some(quote) = opened {
+            let inside = start + 1..self.quoted(start + 1, quote);
+            let secret = behind(before, &self.text[inside.clone()])?;
+            return Some(inside.start + secret.start..inside.start + secret.end);
+        }
+        let word = &word[..word.find(is_end).unwrap_or(word.len())];
+        behind(before, word).map(|secret| start + secret.start..start + secret.end)
+    }
+
+    /// The value behind a `=` or `:`, where the name before it is secret.
+    fn assigned(&self) -> Option<Range<usize>> {
+        let bytes = self.text.as_bytes();
+        let sign = bytes[self.at];
+        let before = self.text[..self.at].trim_end();
+        let closed = before.trim_end_matches(['"', '\'', '\\']);
+        let is_in_name = |character: char| character.is_alphanumeric() || "_.-".contains(character);
+        let name = &closed[closed.trim_end_matches(is_in_name).len()..];
+        let around = &closed[..closed.len() - name.len()];
+        let is_quoted = closed.len() < before.len();
+        let rest = &self.text[self.at + 1..];
+        let value = rest.trim_start_matches([' ', '\t']);
+        let start = self.text.len() - value.len();
+        // Lists of paths, schemes, ports and C++ names have colons in them as well.
+        let is_port = || !is_quoted && rest.len() == value.len() && digits_to_end(value);
+        let is_other = || around.ends_with('/') || value.starts_with(['/', ':']) || is_port();
+        if sign == b':' && is_other() {
+            return None;
+        }
+        if USERS.contains(&name) && sign == b'=' {
+            let end = self.unquoted(start, around);
+            let secret = password_of_user(&self.text[start..end])?;
+            return Some(start + secret.start..end);
+        }
+        if !is_secret(name, value) {
+            return None;
+        }
+        let is_header = sign == b':' && start > self.at + 1 && !is_quoted;
+        Some(self.value(start, is_header, around))
+    }
+
+    /// The value that begins at `start`. That of a `header: value` goes to the end of the line.
+    fn value(&self, start: usize, is_header: bool, around: &str) -> Range<usize> {
+        let bytes = self.text.as_bytes();
+        let quote = |at: usize| {
+            bytes
+                .get(at)
+                .copied()
+                .filter(|byte| matches!(byte, b'"' | b'\''))
+        };
+        if let Some(own) = quote(start) {
+            return start + 1..self.to_end_of_word(self.quoted(start + 1, own), 1);
+        }
+        if bytes.get(start) == Some(&b'\\') && quote(start + 1).is_some() {
+            let (escaped, rest) = self.text[start..].split_at(2);
+            let end = rest.find(escaped).unwrap_or(rest.len());
+            return start + 2..start + 2 + end;
+        }
+        if matches!(bytes.get(start), Some(b'{' | b'[')) {
+            return start..self.to_end_of_word(self.bracketed(start), 0);
+        }
+        if let Some(open) = self.quote {
+            return start..self.quoted(start, open);
+        }
+        if is_header {
+            let end = self.text[start..].find('\n');
+            return start..end.map_or(self.text.len(), |end| start + end);
+        }
+        start..self.unquoted(start, around)
+    }
+
+    /// The end of a value without quotes: a blank, or a sign with another name behind it.
+    fn unquoted(&self, start: usize, around: &str) -> usize {
+        let rest = &self.text[start..];
+        // Within `Name=value;Name=value` a value may have blanks.
+        let is_listed = around.trim_end().ends_with(';');
+        let end = if is_listed {
+            rest.find(';')
+        } else {
+            // `Bearer` and `name:` are not the whole value.
+            let goes_on = |end: &usize| {
+                let word = rest[..*end].to_ascii_lowercase();
+                ["basic", "bearer", ":"]
+                    .iter()
+                    .any(|last| word.ends_with(last))
+            };
+            let blanks = rest.match_indices(char::is_whitespace);
+            blanks.map(|(end, _)| end).find(|end| !goes_on(end))
+        };
+        let end = end.map_or(self.text.len(), |end| start + end);
+        end.min(next_name(self.text, start).unwrap_or(end))
+    }
+
+    /// Where a quote closes that was opened before `start`.
+    fn quoted(&self, start: usize, quote: u8) -> usize {
+        let bytes = self.text.as_bytes();
+        let mut at = start;
+        while at < bytes.len() && bytes[at] != quote {
+            at += if bytes[at] == b'\\' && quote == b'"' {
+                2
+            } else {
+                1
+            };
+        }
+        // Behind a backslash may be half a character.
+        (at..=bytes.len())
+            .find(|at| self.text.is_char_boundary(*at))
+            .unwrap_or(bytes.len())
+    }
+
+    /// `end`, or the end of the word where it goes on `length` bytes behind, as shells take it.
+    fn to_end_of_word(&self, end: usize, length: usize) -> usize {
+        let rest = self.text.get(end + length..).unwrap_or_default();
+        let is_more =
+            |character: char| character.is_alphanumeric() || "\"'\\$_@".contains(character);
+        if !rest.starts_with(is_more) {
+            return end;
+        }
+        let blank = rest.find(char::is_whitespace);
+        blank.map_or(self.text.len(), |blank| end + length + blank)
+    }
+
+    /// The end of a list or an object of JSON.
+    fn bracketed(&self, start: usize) -> usize {
+        let mut depth = 0;
+        for (at, byte) in self.text.bytes().enumerate().skip(start) {
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return at + 1;
+            }
+        }
+        self.text.len()
     }
 }
 
-/// `scheme://user:password@host` (RFC 3986, 3.2.1).
-fn without_userinfo(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else {
-        return word.into();
+/// Whether a text begins with a number that ends where a word does.
+fn digits_to_end(text: &str) -> bool {
+    let rest = text.trim_start_matches(|character: char| character.is_ascii_digit());
+    let is_end = |character: char| character.is_whitespace() || "/,;\"'".contains(character);
+    rest.len() < text.len() && (rest.is_empty() || rest.starts_with(is_end))
+}
+
+/// Where, behind `start`, a sign stands that has `name=` or `"name":` behind it.
+fn next_name(text: &str, start: usize) -> Option<usize> {
+    let mut signs = text[start..].match_indices([',', ';', '&']);
+    let begins_name = |(at, _): &(usize, &str)| {
+        let rest = text[start + at + 1..].trim_start();
+        let name = rest.trim_start_matches(['"', '\'', '\\']);
+        let is_in_name = |character: char| character.is_alphanumeric() || "_.-".contains(character);
+        let behind = name.trim_start_matches(is_in_name);
+        let sign = behind.trim_start_matches(['"', '\'', '\\', ' ']);
+        let value = sign.strip_prefix(['=', ':']).unwrap_or_default();
+        // Base64 ends in such signs.
+        let is_end = value.is_empty() || value.starts_with(['=', '\n']) || sign.starts_with("= ");
+        behind.len() < name.len() && !is_end
     };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    match authority.rfind('@') {
-        Some(at) if authority[..at].contains(':') => {
-            format!("{scheme}://{HIDDEN}{}", &rest[at..])
-        }
-        _ => word.into(),
-    }
+    signs.find(begins_name).map(|(at, _)| start + at)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Texts with `X` for every secret, and secrets that are harder to find than a word.
+    const TEXTS: [(&str, &[&str]); 56] = [
+        (
+            "-Dotel.exporter.otlp.headers=X -Xmx1g",
+            &["a,b&hunter2==", "p@hunter2/x"],
+        ),
+        (
+            "-Dotel.exporter.otlp.headers=X,other=1",
+            &["a,b&hunter2==", "p@hunter2/x"],
+        ),
+        ("-Ddb.passwd=X -Dfile=/a", &["a,b&hunter2==", "p@hunter2/x"]),
+        ("-Dpassword='X' -Da=b", &["a hunter2", "a,b;c=hunter2"]),
+        ("'-Dpassword=X' -Da=b", &["a,b&hunter2==", "p@hunter2/x"]),
+        ("\"-Dpassword=X\" -Da=b", &["a hunter2", "a,b;c=hunter2"]),
+        ("http://X@proxy:1/x", &["me:hunter2", "me:p/#hunter2"]),
+        ("https://X@github.com/a", &["me:hunter2"]),
+        ("https://host/a@b:c", &[]),
+        ("http://[::1]:80/x@y", &[]),
+        ("mongodb://X@h1,mongodb://X@h2/db", &["me:hunter2"]),
+        ("mongodb://X@h1:1,h2:2/db?authSource=admin", &["me:hunter2"]),
+        ("postgres://X@host/db", &["me:hunter2"]),
+        ("ssh://git@github.com/a", &[]),
+        ("git@github.com:a/b.git", &[]),
+        ("me:X@tcp(db:3306)/shop", &["hunter.2"]),
+        ("image:1.2@sha256:abcdef", &[]),
+        ("jdbc:oracle:thin:scott/X@host:1521/svc", &["hunter.2"]),
+        (
+            "jdbc:mysql://db/shop?user=x&password=X&useSSL=true",
+            &["a,b&hunter2==", "p@hunter2/x"],
+        ),
+        (
+            "jdbc:sqlserver://db:1433;user=sa;password=X;encrypt=true",
+            &["a,b&hunter2=="],
+        ),
+        (
+            "Server=db;User Id=sa;Password=X;Encrypt=true",
+            &["a,b&hunter2==", "p@hunter2/x"],
+        ),
+        (
+            "Server=db; Pwd=X; Encrypt=true",
+            &["my hunter2", "a,hunter2"],
+        ),
+        (
+            "AccountName=a;AccountKey=X;EndpointSuffix=core",
+            &["a,b&hunter2==", "p@hunter2/x"],
+        ),
+        (
+            "service.name=shop,api.key=X,deployment.environment=prod",
+            &["a,b&hunter2==", "p@hunter2/x"],
+        ),
+        ("service.name=shop,author=me,team.compass=x", &[]),
+        (
+            "{\"user\":\"a\",\"password\":\"X\",\"port\":1}",
+            &["a hunter2", "a,b;c=hunter2"],
+        ),
+        (
+            "{ \"password\" : \"X\", \"a\": 1 }",
+            &["a hunter2", "a,b;c=hunter2"],
+        ),
+        ("{\\\"password\\\":\\\"X\\\",\\\"a\\\":1}", &[]),
+        ("{\"pin\":X,\"port\":1}", &["1234", "[\"a\",{\"b\":1}]"]),
+        ("{\"tokens\":X,\"port\":1}", &["1234", "[\"a\",{\"b\":1}]"]),
+        (
+            "{'api_key': 'X', 'a': 'b'}",
+            &["a hunter2", "a,b;c=hunter2"],
+        ),
+        ("Authorization: X", &["Bearer hunter2"]),
+        (
+            "curl -H \"Authorization: X\" http://host",
+            &["Bearer hunter2"],
+        ),
+        ("curl -H 'X-Api-Key: X' http://host", &["Bearer hunter2"]),
+        ("curl -u me:X http://host", &[]),
+        ("curl --user=me:X http://host", &[]),
+        ("docker run -u 1000:1000 image", &[]),
+        (
+            "--header=X --port=1",
+            &[
+                "Authorization=Basic hunter2",
+                "Authorization: Bearer hunter2",
+            ],
+        ),
+        ("deploy --token X --port 80", &[]),
+        ("deploy -password X", &[]),
+        (
+            "deploy --token 'X' --port 80",
+            &["a hunter2", "a,b;c=hunter2"],
+        ),
+        ("deploy --auth --port 80", &[]),
+        ("Bearer X", &[]),
+        ("machine host login me password X", &[]),
+        (
+            "--upstream=http://c?api_key=X",
+            &["a,b&hunter2==", "p@hunter2/x"],
+        ),
+        ("export GITHUB_PAT=X", &["a,b&hunter2==", "p@hunter2/x"]),
+        ("TOKEN=X ./run", &["a,b&hunter2==", "p@hunter2/x"]),
+        ("env A=1 DB_PASS=X cmd", &["a,b&hunter2==", "p@hunter2/x"]),
+        ("password: X\nport: 1", &["Bearer hunter2"]),
+        (
+            "host=db user=me password='X'",
+            &["a hunter2", "a,b;c=hunter2"],
+        ),
+        ("PATH=/opt/key:/usr/bin PWD=/root", &[]),
+        ("lib/key:other http://auth:8080/x auth:8080", &[]),
+        ("std::pass::x --keyboard=de --author me", &[]),
+        ("//registry.npmjs.org/:_authToken=X", &["a,b&hunter2=="]),
+        (
+            "https://s3/a?X-Amz-Signature=X&part=1",
+            &["a,b&hunter2==", "p@hunter2/x"],
+        ),
+        (
+            "sh -c 'run --password \"X\" --x'",
+            &["a hunter2", "a,b;c=hunter2"],
+        ),
+    ];
+
+    /// A text with something in the place of each `X` that stands alone.
+    fn with(text: &str, secret: &str) -> String {
+        let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-');
+        let mut filled = String::new();
+        for (index, character) in text.char_indices() {
+            let before = text[..index].chars().next_back();
+            let after = text[index + 1..].chars().next();
+            if character == 'X' && !is_part(before) && !is_part(after) {
+                filled += secret;
+            } else {
+                filled.push(character);
+            }
+        }
+        filled
+    }
+
     #[test]
-    fn secrets_are_hidden_by_their_names_and_within_values() {
-        let cases = [
+    fn secrets_are_hidden_within_texts_and_the_rest_stays() {
+        for (text, secrets) in TEXTS {
+            for secret in [&["hunter2"], secrets].concat() {
+                let given = with(text, secret);
+                assert_eq!(super::text(&given), with(text, HIDDEN), "{given}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_hidden_by_their_names() {
+        for (name, value, expected) in [
             ("AWS_SECRET_ACCESS_KEY", "x", HIDDEN),
-            ("github_token", "x", HIDDEN),
             ("DB_PASSWORD", "", ""),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "a=b", HIDDEN),
             ("HOME", "/root", "/root"),
-            (
-                "JAVA_TOOL_OPTIONS",
-                "-Dotel.exporter.otlp.headers=api-key=1 -Xmx1g",
-                "-Dotel.exporter.otlp.headers=(hidden) -Xmx1g",
-            ),
-            (
-                "http_proxy",
-                "http://me:pass@proxy:1/x",
-                "http://(hidden)@proxy:1/x",
-            ),
-            ("URL", "http://host/a@b:c", "http://host/a@b:c"),
-        ];
-        for (name, value, expected) in cases {
+            ("PWD", "/root", "/root"),
+            ("MYSQL_PWD", "/root", HIDDEN),
+            ("TLS", "-----BEGIN RSA PRIVATE KEY-----\nx", HIDDEN),
+        ] {
             assert_eq!(shown(name, value), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_hidden_behind_options() {
+        let line = |line: &str| line.split('|').map(str::to_owned).collect::<Vec<_>>();
+        for (given, expected) in [
+            ("./c|--password=hunter2", "./c|--password=(hidden)"),
+            (
+                "./c|--token|a b|--port|80",
+                "./c|--token|(hidden)|--port|80",
+            ),
+            (
+                "curl|-u|me:a b|-H|Authorization: Bearer x|http://h",
+                "curl|-u|me:(hidden)|-H|Authorization: (hidden)|http://h",
+            ),
+            (
+                "sh|-c|mysql --password=x -h db",
+                "sh|-c|mysql --password=(hidden) -h db",
+            ),
+            ("./c|--no-auth|--port|80|", "./c|--no-auth|--port|80|"),
+            ("sh|-c|token", "sh|-c|token"),
+        ] {
+            assert_eq!(arguments(&line(given)), line(expected));
+        }
+    }
+
+    #[test]
+    fn any_text_may_be_looked_at() {
+        let parts = [
+            "password", "=", ":", "\"", "'", "\\", " ", "é", "{", "@", "://", ";", "a", "-u",
+            "--token",
+        ];
+        for one in parts {
+            for two in parts {
+                for three in parts {
+                    for four in parts {
+                        text(&[one, two, three, four, "é"].concat());
+                    }
+                }
+            }
         }
     }
 }

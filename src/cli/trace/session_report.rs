@@ -2,7 +2,7 @@
 
 use crate::output::{Style, printable, wrap};
 use crate::trace::callers::Callers;
-use crate::trace::changes::Change;
+use crate::trace::changes::{Change, Event};
 use crate::trace::channel::Counts;
 use crate::trace::copies;
 use crate::trace::filters::Filters;
@@ -13,7 +13,7 @@ use crate::trace::summary::{self, Row};
 use crate::trace::tree;
 use crate::trace::untraced::Untraced;
 use opentelemetry_injector_policy::runtimes::{boot, variable};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 
 /// How the table tells of stacks.
@@ -27,7 +27,7 @@ pub enum Stacks {
     Tree,
 }
 
-/// How many processes are named that have made the same change.
+/// How many processes are named of which the same is told.
 const SHOWN: usize = 3;
 
 /// A session that is over.
@@ -64,10 +64,6 @@ impl<'s> Report<'s> {
         for call in &recording.calls {
             let program = &recording.programs[call.program];
             let name = &recording.text(call).name;
-            // The injector's boot files ask the injector.
-            if name.starts_with(boot::PREFIX) {
-                continue;
-            }
             if self.filters.accept(name, call.outcome, program, self.first)
                 && (!self.filters.need_callers()
                     || self
@@ -130,9 +126,13 @@ impl<'s> Report<'s> {
             format!("{told} of {}", counted(all, "call"))
         };
         format!(
-            "Trace: {calls} of getenv for {} in {}",
+            "Trace: {calls} of getenv for {} in {}{}",
             counted(rows.len(), "name"),
-            counted(processes.len(), "process")
+            counted(processes.len(), "process"),
+            match self.counts.dropped {
+                0 => String::new(),
+                dropped => format!("; {} dropped", counted(dropped as usize, "event")),
+            }
         )
     }
 
@@ -156,53 +156,84 @@ impl<'s> Report<'s> {
         }
     }
 
-    /// What programs have changed in their own environments, the same changes together.
+    /// What programs have changed in their own environments, the same changes together; of many different ones of a
+    /// name the last.
     fn write_changes(&self, text: &mut String, width: usize, style: Style) {
-        let mut changed: Vec<(String, Vec<String>)> = Vec::new();
+        let mut places: HashMap<(&str, Event), usize> = HashMap::new();
+        let mut changed: Vec<Vec<(String, Vec<&Change>)>> = Vec::new();
         for change in self.changes() {
+            let next = changed.len();
+            let place = *places.entry((&change.name, change.event)).or_insert(next);
+            if place == next {
+                changed.push(Vec::new());
+            }
             let sentence = live::sentence(change);
-            let program = &self.recording.programs[change.program];
-            let seconds = change.time.saturating_sub(self.recording.start()) as f64 / 1e9;
-            let process = format!("{} ({}, +{seconds:.3} s)", program.name(), program.process);
-            match changed.iter_mut().find(|(known, _)| *known == sentence) {
-                Some((_, processes)) => processes.push(process),
-                None => changed.push((sentence, vec![process])),
+            // What came before the last few of many is not told.
+            let sentences = &mut changed[place];
+            match sentences
+                .iter_mut()
+                .rev()
+                .take(SHOWN + 1)
+                .find(|(known, _)| *known == sentence)
+            {
+                Some((_, changes)) => changes.push(change),
+                None => sentences.push((sentence, vec![change])),
             }
         }
         if !changed.is_empty() {
             let _ = writeln!(text, "\n{}", style.strong("Changed by the program itself"));
         }
-        for (sentence, processes) in changed {
-            let more = match processes.len().saturating_sub(SHOWN) {
-                0 => String::new(),
-                more => format!(" and {more} more times"),
+        for sentences in changed {
+            let all: usize = sentences.iter().map(|(_, changes)| changes.len()).sum();
+            let (skipped, of) = if sentences.len() > SHOWN {
+                (
+                    sentences.len() - 1,
+                    format!(", the last of {all} such changes"),
+                )
+            } else {
+                (0, String::new())
             };
-            let shown = &processes[..processes.len().min(SHOWN)];
-            let line = format!("  {sentence}: {}{more}", shown.join(", "));
-            let _ = writeln!(text, "{}", wrap(&line, 4, width));
+            for (sentence, changes) in &sentences[skipped..] {
+                let programs = self.programs(changes);
+                let line = format!("  {sentence}{of}: {programs}");
+                let _ = writeln!(text, "{}", wrap(&line, 4, width));
+            }
         }
     }
 
+    /// Who has made these changes, and when.
+    fn programs(&self, changes: &[&Change]) -> String {
+        let shown = changes.iter().take(SHOWN).map(|change| {
+            let program = &self.recording.programs[change.program];
+            let seconds = change.time.saturating_sub(self.recording.start()) as f64 / 1e9;
+            let name = printable(program.name());
+            format!("{name} ({}, +{seconds:.3} s)", program.process)
+        });
+        let more = match changes.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more times"),
+        };
+        shown.collect::<Vec<_>>().join(", ") + &more
+    }
+
     fn write_notes(&self, text: &mut String, width: usize, style: Style) {
-        let mut noted: Vec<(&str, Vec<String>)> = Vec::new();
+        let mut noted: Vec<(&str, ByName<'_>)> = Vec::new();
         for program in &self.recording.programs {
-            let name = format!("{} ({})", program.name(), program.process);
-            for note in program
-                .notes
-                .iter()
-                .filter(|note| !note.starts_with(boot::PREFIX))
-            {
-                match noted.iter_mut().find(|(known, _)| known == note) {
-                    Some((_, names)) => names.push(name.clone()),
-                    None => noted.push((note, vec![name.clone()])),
-                }
+            let notes = program.notes.iter();
+            for note in notes.filter(|note| !note.starts_with(boot::PREFIX)) {
+                let programs = entry(&mut noted, note.as_str());
+                entry(programs, program.name()).insert(program.process);
             }
         }
         if !noted.is_empty() {
             let _ = writeln!(text, "\n{}", style.strong("What the injector decided"));
         }
-        for (note, names) in noted {
-            let line = format!("  {}: {}", names.join(", "), printable(note));
+        for (note, programs) in noted {
+            let programs: Vec<_> = programs
+                .iter()
+                .map(|(name, processes)| named(name, processes))
+                .collect();
+            let line = format!("  {}: {}", printable(&programs.join(", ")), printable(note));
             let _ = writeln!(text, "{}", wrap(&line, 4, width));
         }
     }
@@ -331,6 +362,33 @@ fn untraced_told(untraced: &[Untraced]) -> impl Iterator<Item = String> {
     })
 }
 
+/// Programs and their processes.
+type ByName<'n> = Vec<(&'n str, BTreeSet<u32>)>;
+
+/// What is kept under a key, in the order in which the keys come.
+fn entry<K: PartialEq, V: Default>(entries: &mut Vec<(K, V)>, key: K) -> &mut V {
+    let place = entries.iter().position(|(known, _)| *known == key);
+    let place = place.unwrap_or_else(|| {
+        entries.push((key, V::default()));
+        entries.len() - 1
+    });
+    &mut entries[place].1
+}
+
+/// A program and its processes, of many the first.
+fn named(name: &str, processes: &BTreeSet<u32>) -> String {
+    let shown: Vec<_> = processes.iter().take(SHOWN).map(u32::to_string).collect();
+    if processes.len() > SHOWN {
+        format!(
+            "{name} ({} processes: {} …)",
+            processes.len(),
+            shown.join(", ")
+        )
+    } else {
+        format!("{name} ({})", shown.join(", "))
+    }
+}
+
 /// A number and what is counted.
 fn counted(count: usize, noun: &str) -> String {
     let ending = match count {
@@ -344,6 +402,16 @@ fn counted(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_processes_are_named_and_many_are_counted() {
+        let processes = |last: u32| (1..=last).collect::<BTreeSet<_>>();
+        assert_eq!(named("sh", &processes(3)), "sh (1, 2, 3)");
+        assert_eq!(
+            named("sh", &processes(300)),
+            "sh (300 processes: 1, 2, 3 …)"
+        );
+    }
 
     #[test]
     fn one_is_told_as_one() {

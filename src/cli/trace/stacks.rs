@@ -1,7 +1,8 @@
 //! Whole stacks: the bytes that processes have copied, unwound by the tables of the files that were mapped
 //! (`.eh_frame`), and by frame pointers in code that is in no file.
 
-use crate::trace::symbol_tables::{self, Headers};
+use crate::trace::recording::Module;
+use crate::trace::symbol_tables::{self, Segments};
 use framehop::MayAllocateDuringUnwind;
 use framehop::{CacheNative, ExplicitModuleSectionInfo, FrameAddress, UnwindRegsNative};
 use framehop::{Module as UnwindModule, Unwinder, UnwinderNative};
@@ -12,7 +13,7 @@ use opentelemetry_injector_policy::formats::trace_channel as layout;
 use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How many bytes of stack are enough for so many functions in most programs; 0 for none.
@@ -20,6 +21,9 @@ pub fn length(frames: usize) -> u64 {
     const EACH: usize = 256;
     (frames * EACH).min(layout::LONGEST_STACK - layout::BEFORE_STACK) as u64
 }
+
+/// Stands in the place of the functions that a stack does not tell of.
+pub const CUT: u64 = 0;
 
 /// Registers and bytes of one stack.
 pub struct Raw<'p> {
@@ -64,8 +68,7 @@ type Bytes = Arc<[u8]>;
 /// What unwinding needs of a file.
 #[derive(Clone, Default)]
 struct Tables {
-    /// The first segment's address.
-    base: u64,
+    segments: Segments,
     text: Option<Range<u64>>,
     frames: Option<(Range<u64>, Bytes)>,
     index: Option<(Range<u64>, Bytes)>,
@@ -74,7 +77,7 @@ struct Tables {
 /// Unwinds stacks. Files are read once.
 #[derive(Default)]
 pub struct Unwinding {
-    files: HashMap<String, Tables>,
+    files: HashMap<PathBuf, Tables>,
     programs: HashMap<usize, (UnwinderNative<Bytes, MayAllocateDuringUnwind>, usize)>,
     cache: CacheNative<MayAllocateDuringUnwind>,
 }
@@ -85,12 +88,12 @@ impl Unwinding {
         self.programs.get(&program).map_or(0, |(_, known)| *known)
     }
 
-    /// The return addresses from the call's on, at most `most` of them. `new` are the places where files are mapped
-    /// in the program and which are not [known](Self::known) yet: start, end, path.
+    /// The return addresses from the call's on, at most `most` of them; [`CUT`] behind them where there are more. `new` are the places where files are mapped
+    /// in the program and which are not [known](Self::known) yet.
     pub fn unwind(
         &mut self,
         program: usize,
-        new: &[(u64, u64, &str)],
+        new: &[&Module],
         raw: &Raw<'_>,
         most: usize,
     ) -> Vec<u64> {
@@ -98,15 +101,16 @@ impl Unwinding {
             .programs
             .entry(program)
             .or_insert_with(|| (UnwinderNative::new(), 0));
-        for (start, end, path) in new {
-            let read = || Tables::read(Path::new(path)).unwrap_or_default();
-            let tables = self.files.entry((*path).to_owned()).or_insert_with(read);
+        for module in new {
+            let read = || Tables::read(&module.path).unwrap_or_default();
+            let tables = self.files.entry(module.path.clone()).or_insert_with(read);
             // What was there before is gone.
-            unwinder.remove_module(*start);
-            unwinder.add_module(tables.module(*start..*end));
+            unwinder.remove_module(module.start);
+            unwinder.add_module(tables.module(module));
         }
         *known += new.len();
         let mut addresses = vec![raw.caller];
+        let mut is_whole = false;
         let mut registers = raw.registers();
         let mut read = |address| raw.word(address);
         while addresses.len() < most {
@@ -116,8 +120,15 @@ impl Unwinding {
             };
             match unwinder.unwind_frame(frame, &mut registers, &mut self.cache, &mut read) {
                 Ok(Some(address)) => addresses.push(address),
-                Ok(None) | Err(_) => break,
+                Ok(None) => {
+                    is_whole = true;
+                    break;
+                }
+                Err(_) => break,
             }
+        }
+        if !is_whole {
+            addresses.push(CUT);
         }
         addresses
     }
@@ -125,7 +136,7 @@ impl Unwinding {
 
 impl Tables {
     fn read(path: &Path) -> Option<Self> {
-        let (Headers { base, .. }, _) = symbol_tables::read(path)?;
+        let (headers, _) = symbol_tables::read(path)?;
         let file = File::open(path).ok()?;
         let cache = ReadCache::new(&file);
         let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
@@ -141,22 +152,22 @@ impl Tables {
             Some((range, Bytes::from(section.data(endian, &cache).ok()?)))
         };
         Some(Self {
-            base,
+            segments: headers.segments,
             text: range(b".text").map(|(range, _)| range),
             frames: content(b".eh_frame"),
             index: content(b".eh_frame_hdr"),
         })
     }
 
-    /// The file as it is mapped at these addresses.
-    fn module(&self, range: Range<u64>) -> UnwindModule<Bytes> {
+    /// The file as it is mapped there.
+    fn module(&self, mapped: &Module) -> UnwindModule<Bytes> {
         let Self {
-            base,
+            segments,
             text,
             frames,
             index,
         } = self.clone();
-        let base = range.start.wrapping_sub(base);
+        let base = mapped.start.wrapping_sub(segments.address(mapped.offset));
         let (eh_frame_svma, eh_frame) = frames.unzip();
         let (eh_frame_hdr_svma, eh_frame_hdr) = index.unzip();
         let sections = ExplicitModuleSectionInfo {
@@ -167,7 +178,7 @@ impl Tables {
             eh_frame_hdr,
             ..ExplicitModuleSectionInfo::default()
         };
-        UnwindModule::new(String::new(), range, base, sections)
+        UnwindModule::new(String::new(), mapped.start..mapped.end, base, sections)
     }
 }
 
@@ -198,10 +209,12 @@ mod tests {
         };
         let mut unwinding = Unwinding::default();
         let all = unwinding.unwind(0, &[], &raw, 32);
-        assert_eq!(all, [0x4004, 0x5005, 0x6006, 0x7007][..all.len()]);
+        // Behind the last bytes may be more.
+        let all = all.strip_suffix(&[CUT]).unwrap_or(&all);
+        assert_eq!(*all, [0x4004, 0x5005, 0x6006, 0x7007][..all.len()]);
         assert!(all.len() >= 3, "{all:x?}");
-        assert_eq!(unwinding.unwind(0, &[], &raw, 2), [0x4004, 0x5005]);
+        assert_eq!(unwinding.unwind(0, &[], &raw, 2), [0x4004, 0x5005, CUT]);
         let nothing = Raw { bytes: &[], ..raw };
-        assert_eq!(unwinding.unwind(0, &[], &nothing, 32), [0x4004]);
+        assert_eq!(unwinding.unwind(0, &[], &nothing, 32), [0x4004, CUT]);
     }
 }

@@ -6,9 +6,16 @@ use crate::trace::recording::{Call, Outcome, Recording, Text};
 use crate::trace::redaction;
 use opentelemetry_injector_policy::runtimes::variable;
 use std::collections::{BTreeSet, HashMap};
+use unicode_width::UnicodeWidthStr;
 
-/// How many columns a caller takes at most.
-const CALLER: usize = 48;
+/// How many columns a caller takes at least and at most.
+const CALLER: [usize; 2] = [16, 48];
+
+/// How many columns of a value are wanted at least, and how many before a caller has more than it needs.
+const VALUE: [usize; 2] = [24, 60];
+
+/// Columns between columns.
+const GAP: usize = 2;
 
 /// What is told of one name.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,19 +60,35 @@ impl Row {
         }
     }
 
-    /// Names that the injector looks at, and what it has changed, come first.
+    /// Names that the injector looks at, and what it has changed, come first; libc's own questions last.
     fn rank(&self) -> u8 {
         let is_watched = variable::watched(self.name.as_bytes()).is_some();
+        let module = self.caller.module_name();
+        let is_libcs = ["libc.so", "libc-2", "ld-"]
+            .iter()
+            .any(|libc| module.starts_with(libc));
         match (self.outcomes[Outcome::Injected as usize] > 0, is_watched) {
             (true, _) => 0,
             (false, true) => 1,
-            (false, false) => 2,
+            (false, false) if !is_libcs => 2,
+            (false, false) => 3,
         }
+    }
+
+    /// The value as the table has it.
+    fn value(&self) -> String {
+        let changed = if self.has_changed { " (changed)" } else { "" };
+        let value = match self.value.as_deref() {
+            None => "-",
+            Some("") => "\"\"",
+            Some(value) => value,
+        };
+        format!("{}{changed}", printable(value))
     }
 }
 
-/// The rows for these calls: what the injector has changed, what it looks at, then the rest; the most
-/// often asked for first.
+/// The rows for these calls: what the injector has changed, what it looks at, then the rest, at the
+/// end what libc asks for itself; the most often asked for first.
 pub fn rows(recording: &Recording, calls: &[&Call], callers: &mut Callers) -> Vec<Row> {
     let mut indices: HashMap<&str, usize> = HashMap::new();
     let mut rows: Vec<Row> = Vec::new();
@@ -104,45 +127,114 @@ pub fn rows(recording: &Recording, calls: &[&Call], callers: &mut Callers) -> Ve
     rows
 }
 
-/// The rows as a table.
+const HEADER: [&str; 6] = [
+    "NAME",
+    "CALLS",
+    "RESULT",
+    "PROCESSES",
+    "FIRST CALLER",
+    "VALUE",
+];
+
+/// The rows as a table. Where a terminal is narrow, callers are cut first, then values stand below, and at last each
+/// name has lines of its own.
 pub fn shown(rows: &[Row], width: Option<usize>, style: Style) -> String {
-    let header = [
-        "NAME",
-        "CALLS",
-        "RESULT",
-        "PROCESSES",
-        "FIRST CALLER",
-        "VALUE",
-    ];
-    let mut lines = vec![header.map(str::to_owned).to_vec()];
-    lines.extend(rows.iter().map(|row| {
-        let changed = if row.has_changed { " (changed)" } else { "" };
-        let value = match row.value.as_deref() {
-            None => "-",
-            Some("") => "\"\"",
-            Some(value) => value,
-        };
-        vec![
+    let cells = |row: &Row| {
+        [
             printable(&row.name),
             row.calls().to_string(),
             row.result(),
             row.processes.len().to_string(),
-            cut(&printable(&row.caller.to_string()), CALLER),
-            format!("{}{changed}", printable(value)),
         ]
-    }));
-    table(&lines, width, |column, cell| match (column, cell) {
-        (_, cell) if header.contains(&cell) => style.strong(cell),
+    };
+    let mut lines = vec![
+        HEADER[..4]
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+    ];
+    lines.extend(rows.iter().map(|row| cells(row).to_vec()));
+    let widest = |column: usize| lines.iter().map(|line| line[column].width()).max();
+    let used: usize = (0..4).filter_map(widest).map(|width| width + GAP).sum();
+    let left = width.map_or(usize::MAX, |width| width.saturating_sub(used));
+    let value = rows
+        .iter()
+        .map(|row| row.value().width())
+        .max()
+        .unwrap_or(0);
+    if left < CALLER[0] {
+        return listed(rows, width.unwrap_or(usize::MAX), style);
+    }
+    let is_below = left < CALLER[0] + GAP + value.min(VALUE[0]);
+    let for_caller = if is_below {
+        left
+    } else {
+        left.saturating_sub(GAP + value.min(VALUE[1]))
+            .clamp(CALLER[0], CALLER[1])
+    };
+    lines[0].push(HEADER[4].into());
+    for (line, row) in lines[1..].iter_mut().zip(rows) {
+        line.push(printable(&row.caller.within(for_caller)));
+    }
+    if !is_below {
+        lines[0].push(HEADER[5].into());
+        for (line, row) in lines[1..].iter_mut().zip(rows) {
+            line.push(row.value());
+        }
+    }
+    let text = table(&lines, width, |column, cell| match (column, cell) {
+        (_, cell) if HEADER.contains(&cell) => style.strong(cell),
         (2, cell) if cell.contains("injected") => style.good(cell),
         (2, "miss") | (5, "-") => style.faint(cell),
         _ => cell.to_owned(),
-    })
+    });
+    if !is_below {
+        return text;
+    }
+    let below = rows
+        .iter()
+        .map(|row| value_line(row, width.unwrap_or(usize::MAX)));
+    let below = [String::new()].into_iter().chain(below);
+    let lines = text.lines().zip(below);
+    lines
+        .map(|(line, below)| format!("{line}\n{below}"))
+        .collect()
+}
+
+/// Each row in lines of its own.
+fn listed(rows: &[Row], width: usize, style: Style) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let calls = format!("  {}, {}", row.calls(), row.result());
+        let processes = match row.processes.len() {
+            1 => String::new(),
+            processes => format!(", {processes} processes"),
+        };
+        let left = width.saturating_sub(GAP).max(CALLER[0]);
+        let caller = printable(&row.caller.within(left));
+        text += &style.strong(&cut(&printable(&row.name), width));
+        text += &format!(
+            "\n{}\n  {caller}\n",
+            cut(&format!("{calls}{processes}"), width)
+        );
+        text += &value_line(row, width);
+    }
+    text
+}
+
+/// A line with a row's value, if it has one.
+fn value_line(row: &Row, width: usize) -> String {
+    if row.value.is_none() {
+        return String::new();
+    }
+    format!("{}\n", cut(&format!("  = {}", row.value()), width))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::trace::recording::fixture;
+    use crate::trace::symbols::Function;
 
     #[test]
     fn calls_are_totalled_over_processes_and_what_was_changed_comes_first() {
@@ -172,5 +264,68 @@ mod tests {
              API_KEY       1      hit            1          no file+0xf   (hidden)\n\
              EMPTY         1      hit            1          no file+0xf   \"\"\n"
         );
+    }
+
+    fn row(name: &str, module: &str, function: &str, value: Option<&str>) -> Row {
+        let name = name.to_owned();
+        Row {
+            name,
+            outcomes: [0, 1, 0],
+            processes: BTreeSet::from([1]),
+            caller: Caller {
+                module: Some(format!("/lib/{module}")),
+                address: 0x10,
+                function: Some(Function {
+                    name: function.into(),
+                    offset: 0x30,
+                }),
+                line: None,
+            },
+            value: value.map(str::to_owned),
+            has_changed: false,
+        }
+    }
+
+    #[test]
+    fn narrow_terminals_cut_callers_first_and_never_the_module_and_no_line_is_longer() {
+        let rows = [
+            row(
+                "OTEL_A",
+                "node",
+                "uv_os_getenv",
+                Some("http://a-long-name.example:4318"),
+            ),
+            row(
+                "B",
+                "libjvm.so",
+                "Arguments::parse(char const*, std::vector<int, std::allocator<int> >&)",
+                None,
+            ),
+            row("C", "node", "main", Some("")),
+        ];
+        for width in 20..200 {
+            let text = shown(&rows, Some(width), Style::plain());
+            for part in ["http://a-long", "libjvm.so)", "(node)", "\"\""] {
+                let is_there = text.contains(part) || width < 24;
+                assert!(is_there, "{part} at {width}:\n{text}");
+            }
+            assert!(
+                text.lines().all(|line| line.width() <= width),
+                "{width}\n{text}"
+            );
+        }
+        assert_eq!(
+            shown(&rows[..2], Some(90), Style::plain()),
+            "NAME    CALLS  RESULT  PROCESSES  FIRST CALLER             VALUE\n\
+             OTEL_A  1      hit     1          uv_os_getenv (node)      http://a-long-name.example:4318\n\
+             B       1      hit     1          Arguments:… (libjvm.so)  -\n"
+        );
+    }
+
+    #[test]
+    fn what_libc_asks_for_itself_comes_last() {
+        let rank = |module| row("LANG", module, "setlocale", None).rank();
+        assert!(rank("libc.so.6") > rank("node"));
+        assert!(rank("ld-musl-x86_64.so.1") > rank("libcurl.so.4"));
     }
 }

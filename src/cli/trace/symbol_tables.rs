@@ -3,7 +3,7 @@
 //! and only the names that are found.
 
 use object::elf::{
-    FileHeader64, NT_GNU_BUILD_ID, PT_LOAD, SHT_DYNSYM, SHT_NOTE, SHT_SYMTAB, STT_FUNC,
+    FileHeader64, NT_GNU_BUILD_ID, PF_X, PT_LOAD, SHT_DYNSYM, SHT_NOTE, SHT_SYMTAB, STT_FUNC,
 };
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache};
@@ -16,6 +16,9 @@ use std::rc::Rc;
 /// The length of a symbol in bytes (Elf64_Sym).
 const SYMBOL: usize = 24;
 
+/// The bits of an address within the smallest page.
+const PAGE_MASK: u64 = 0xfff;
+
 /// How much is read at a time, in bytes: whole symbols.
 const PIECE: usize = SYMBOL << 12;
 
@@ -27,10 +30,32 @@ const RESOLVER: u8 = 10;
 
 /// What a file's headers tell.
 pub struct Headers {
-    /// The first segment's address, at the beginning of a page.
-    pub base: u64,
+    /// Where its parts are in memory.
+    pub segments: Segments,
     /// The build id; empty where there is none.
     pub build_id: Vec<u8>,
+}
+
+/// The segments that are loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Segments {
+    /// The first segment's address, at the beginning of a page.
+    base: u64,
+    /// The segments with code: their offsets in the file, from the beginning of a page on, and the address of the
+    /// byte 0 of the file if they went on as far.
+    code: Vec<(Range<u64>, u64)>,
+}
+
+impl Segments {
+    /// The address of what is at an offset in the file, from where its mappings begin. (The whole object is mapped
+    /// from offset 0 on; what is mapped elsewhere alone is code.)
+    pub fn address(&self, offset: u64) -> u64 {
+        let mut code = self.code.iter();
+        match code.find(|(offsets, _)| offset > 0 && offsets.contains(&offset)) {
+            Some((_, zero)) => zero.wrapping_add(offset),
+            None => self.base.wrapping_add(offset),
+        }
+    }
 }
 
 /// One table of symbols with its names: where they are in the file.
@@ -49,11 +74,23 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
     let cache = ReadCache::new(&*file);
     let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
     let endian = header.endian().ok()?;
-    let segments = header.program_headers(endian, &cache).ok()?;
-    let loaded = segments
-        .iter()
-        .filter(|segment| segment.p_type(endian) == PT_LOAD);
-    let first = loaded.map(|segment| segment.p_vaddr(endian)).min();
+    let loaded = header.program_headers(endian, &cache).ok()?.iter();
+    let loaded = loaded.filter(|segment| segment.p_type(endian) == PT_LOAD);
+    let mut segments = Segments {
+        // Mappings begin with whole pages.
+        base: loaded
+            .clone()
+            .map(|segment| segment.p_vaddr(endian))
+            .min()?
+            & !PAGE_MASK,
+        code: Vec::new(),
+    };
+    for segment in loaded.filter(|segment| segment.p_flags(endian) & PF_X != 0) {
+        let (start, length) = segment.file_range(endian);
+        let zero = segment.p_vaddr(endian).wrapping_sub(start);
+        let offsets = start & !PAGE_MASK..start.saturating_add(length);
+        segments.code.push((offsets, zero));
+    }
     let sections = header.section_headers(endian, &cache).ok()?;
     let range = |section: &object::elf::SectionHeader64<Endianness>| {
         let (offset, length) = section.file_range(endian)?;
@@ -88,9 +125,7 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
         }
     }
     leave_out_copies(&mut tables);
-    // Mappings begin with whole pages.
-    let base = first? & !0xfff;
-    Some((Headers { base, build_id }, tables))
+    Some((Headers { segments, build_id }, tables))
 }
 
 /// Of two tables, `.symtab` repeats what `.dynsym` has, unless it was made shorter (strip(1)).

@@ -1,11 +1,9 @@
-//! Functions by their addresses: a file's own symbols, debug information that is installed beside it,
-//! and what runtimes tell of code that they have made.
+//! Functions by their addresses: a file's own symbols, and debug information that is installed beside it.
 
-use crate::trace::symbol_tables::{self, SymbolTable};
+use crate::trace::symbol_tables::{self, Segments, SymbolTable};
 use addr2line::Loader;
-use std::collections::HashMap;
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 /// Where distributions install debug information (gdb(1), "Separate Debug Files").
 const DEBUG: &str = "/usr/lib/debug";
@@ -23,8 +21,7 @@ pub struct Function {
 #[derive(Default)]
 pub struct SymbolFile {
     path: PathBuf,
-    /// The first segment's address: what is mapped where the file's mappings begin.
-    base: u64,
+    segments: Segments,
     tables: Vec<SymbolTable>,
     /// The file that has debug information.
     debug: Option<PathBuf>,
@@ -45,16 +42,17 @@ impl SymbolFile {
         }
         Some(Self {
             path: path.to_owned(),
-            base: headers.base,
+            segments: headers.segments,
             tables,
             debug,
             lines: None,
         })
     }
 
-    /// The address in the file of what lies `offset` bytes behind the beginning of its mappings.
-    pub fn address(&self, offset: u64) -> u64 {
-        self.base.wrapping_add(offset)
+    /// The address in the file of what lies so many bytes behind the beginning of its mappings, which begin at an
+    /// offset of the file.
+    pub fn address(&self, offset: u64, behind: u64) -> u64 {
+        self.segments.address(offset).wrapping_add(behind)
     }
 
     /// For each of these addresses in the file, in ascending order, the function that it lies in.
@@ -130,46 +128,10 @@ pub fn demangled(symbol: &str) -> String {
     name.unwrap_or_else(|| symbol.to_owned())
 }
 
-/// What runtimes say of the code that they have made: `/tmp/perf-PID.map` (Linux,
-/// tools/perf/Documentation/jit-interface.txt).
-#[derive(Default)]
-pub struct PerfMaps(HashMap<u32, Vec<(u64, u64, String)>>);
-
-impl PerfMaps {
-    /// The function of a process at an address.
-    pub fn function(&mut self, process: u32, address: u64) -> Option<Function> {
-        let map = self.0.entry(process).or_insert_with(|| {
-            let content = fs::read(format!("/tmp/perf-{process}.map")).unwrap_or_default();
-            String::from_utf8_lossy(&content)
-                .lines()
-                .filter_map(perf_map_line)
-                .collect()
-        });
-        // What was made last is what is there.
-        let is_here = |(start, length, _): &&(u64, u64, String)| {
-            address
-                .checked_sub(*start)
-                .is_some_and(|offset| offset < *length)
-        };
-        let (start, _, name) = map.iter().rev().find(is_here)?;
-        Some(Function {
-            name: name.clone(),
-            offset: address - start,
-        })
-    }
-}
-
-/// A line `START LENGTH NAME`, the numbers in hexadecimal.
-fn perf_map_line(line: &str) -> Option<(u64, u64, String)> {
-    let mut parts = line.splitn(3, ' ');
-    let start = u64::from_str_radix(parts.next()?, 16).ok()?;
-    let length = u64::from_str_radix(parts.next()?, 16).ok()?;
-    Some((start, length, parts.next()?.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn names_are_written_as_in_their_languages() {
@@ -201,7 +163,7 @@ mod tests {
             .unwrap();
         let path = Path::new(words[5]);
         let file = SymbolFile::read(path);
-        let getenv = file.address(memory - start + number(words[2]));
+        let getenv = file.address(number(words[2]), memory - start);
         let found = file.functions(&[1, getenv, getenv + 3]);
         let function = |offset| {
             Some(Function {
@@ -212,18 +174,8 @@ mod tests {
         assert_eq!(found, [None, function(0), function(3)]);
         let nothing = SymbolFile::read(Path::new("/nonexistent"));
         assert_eq!(
-            (nothing.functions(&[1]), nothing.address(2)),
+            (nothing.functions(&[1]), nothing.address(0, 2)),
             (vec![None], 2)
         );
-    }
-
-    #[test]
-    fn perf_maps_are_read_line_by_line() {
-        assert_eq!(
-            perf_map_line("7f00 1c LazyCompile:~main /a b.js:1"),
-            Some((0x7f00, 0x1c, "LazyCompile:~main /a b.js:1".into()))
-        );
-        assert_eq!(perf_map_line("x 1 y"), None);
-        assert_eq!(perf_map_line(""), None);
     }
 }

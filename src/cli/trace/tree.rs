@@ -13,10 +13,13 @@ const SHOWN: usize = 5;
 fn frames(report: &mut Report<'_>, call: &Call) -> Vec<String> {
     let recording = report.recording;
     let stack = report.callers.stack(recording, call);
-    stack
-        .iter()
-        .map(|caller| printable(&caller.to_string()))
-        .collect()
+    let frames = stack.iter().map(|caller| printable(&caller.to_string()));
+    frames.chain(more(report, call)).collect()
+}
+
+/// What stands for the functions of a stack that are not known.
+fn more(report: &Report<'_>, call: &Call) -> Option<String> {
+    report.recording.is_cut(call).then(|| "…".into())
 }
 
 /// For each name its stacks, the most frequent ones first.
@@ -77,7 +80,8 @@ pub fn tree(report: &mut Report<'_>, style: Style) -> String {
             .iter()
             .rev()
             .map(|caller| printable(&caller.function_name()));
-        for step in functions.chain([format!("\"{name}\"")]) {
+        let root = more(report, call).into_iter();
+        for step in root.chain(functions).chain([format!("\"{name}\"")]) {
             node = node.children.entry(step).or_default();
             node.count += 1;
         }

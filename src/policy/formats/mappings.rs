@@ -2,7 +2,12 @@
 
 use alloc::vec::Vec;
 
-/// A mapped file: all its mappings that lie one after the other, as one range of addresses.
+/// The most by which an object's segments lie further apart in memory than in its file, in bytes: the largest page for
+/// which linkers prepare them (ld(1), max-page-size).
+const ALIGNMENT: usize = 2 << 20;
+
+/// A mapped file: its mappings that lie one after the other in the file as they do in memory, as one range of
+/// addresses. A file that is mapped in several places, as V8 maps its own built-in functions once more, is several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapped {
     /// Its path.
@@ -11,37 +16,57 @@ pub struct Mapped {
     pub start: usize,
     /// Where its last mapping ends.
     pub end: usize,
+    /// Where the first mapping begins in the file, in bytes. 0 where the whole object is mapped.
+    pub offset: usize,
 }
 
 /// The first mapped file that `wanted` accepts, in the content of `/proc/PID/maps`.
 pub fn find(content: &[u8], wanted: impl Fn(&Mapped) -> bool) -> Option<Mapped> {
-    let mut current: Option<Mapped> = None;
+    let mut current: Option<(Mapped, Mapped)> = None;
     for line in content.split(|byte| *byte == b'\n') {
-        let next = parse(line);
-        match (&mut current, next) {
-            // Mappings of one object stand together; so do anonymous ones behind it.
-            (Some(current), Some(next)) if next.path == current.path => current.end = next.end,
-            (_, Some(next)) => {
-                if let Some(found) = current.replace(next).filter(&wanted) {
+        let Some(next) = parse(line) else {
+            continue;
+        };
+        match &mut current {
+            // Anonymous mappings may be between.
+            Some((whole, last)) if continues(last, &next) => {
+                whole.end = next.end;
+                *last = next;
+            }
+            _ => {
+                let before = current.replace((next.clone(), next));
+                if let Some(found) = before.map(|(whole, _)| whole).filter(&wanted) {
                     return Some(found);
                 }
             }
-            (_, None) => {}
         }
     }
-    current.filter(wanted)
+    current.map(|(whole, _)| whole).filter(wanted)
+}
+
+/// Whether a mapping belongs to the same object as the one before.
+fn continues(last: &Mapped, next: &Mapped) -> bool {
+    let further = |from: usize, to: usize| to.checked_sub(from);
+    let distances = (
+        further(last.start, next.start),
+        further(last.offset, next.offset),
+    );
+    last.path == next.path
+        && matches!(distances, (Some(memory), Some(file)) if memory.abs_diff(file) <= ALIGNMENT)
 }
 
 /// A line `start-end permissions offset device inode path`; `None` without a path.
 fn parse(line: &[u8]) -> Option<Mapped> {
     let slash = line.iter().position(|byte| *byte == b'/')?;
-    let (addresses, path) = line.split_at(slash);
-    let addresses = addresses.split(|byte| *byte == b' ').next()?;
-    let (start, end) = core::str::from_utf8(addresses).ok()?.split_once('-')?;
+    let (numbers, path) = line.split_at(slash);
+    let mut numbers = core::str::from_utf8(numbers).ok()?.split(' ');
+    let (start, end) = numbers.next()?.split_once('-')?;
+    let number = |text: &str| usize::from_str_radix(text, 16).ok();
     Some(Mapped {
         path: path.strip_suffix(b" (deleted)").unwrap_or(path).to_vec(),
-        start: usize::from_str_radix(start, 16).ok()?,
-        end: usize::from_str_radix(end, 16).ok()?,
+        start: number(start)?,
+        end: number(end)?,
+        offset: number(numbers.nth(1)?)?,
     })
 }
 
@@ -60,8 +85,12 @@ mod tests {
 ";
 
     fn mapped(path: &str, start: usize, end: usize) -> Option<Mapped> {
-        let path = path.into();
-        Some(Mapped { path, start, end })
+        Some(Mapped {
+            path: path.into(),
+            start,
+            end,
+            offset: 0,
+        })
     }
 
     #[test]
@@ -72,6 +101,26 @@ mod tests {
         let libc = mapped("/lib/libc.so.6", 0x7f00_0000_0000, 0x7f00_0003_2000);
         assert_eq!(at(0x7f00_0002_8000), libc);
         assert_eq!(at(0x7ffd_0000_0000), None);
+    }
+
+    #[test]
+    fn a_file_that_is_mapped_again_elsewhere_is_another_stretch() {
+        // Node.js 20: V8 maps its built-in functions once more beside the code that it makes.
+        let maps = b"\
+00400000-00a00000 r--p 00000000 08:01 5 /usr/bin/node
+00c00000-02b00000 r-xp 00600000 08:01 5 /usr/bin/node
+02d00000-02d10000 rw-p 02700000 08:01 5 /usr/bin/node
+7f1000000000-7f1000800000 rwxp 00000000 00:00 0
+7f1000800000-7f1000a00000 r-xp 01c00000 08:01 5 /usr/bin/node
+";
+        let at = |address| find(maps, |m| (m.start..m.end).contains(&address));
+        assert_eq!(
+            at(0xd0_0000),
+            mapped("/usr/bin/node", 0x40_0000, 0x2d1_0000)
+        );
+        assert_eq!(at(0x7f10_0000_1000), None);
+        let again = at(0x7f10_0080_0000).unwrap();
+        assert_eq!((again.start, again.offset), (0x7f10_0080_0000, 0x1c0_0000));
     }
 
     #[test]

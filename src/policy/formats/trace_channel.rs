@@ -35,6 +35,9 @@ pub const LONGEST_STACK: usize = 255 * PAYLOAD;
 /// The part of a [`Kind::Stack`] before the stack's bytes.
 pub const BEFORE_STACK: usize = 40;
 
+/// The unit of a [`Kind::Module`]'s offset in bytes.
+pub const PAGE: usize = 4096;
+
 /// Where [`MAGIC`] stands.
 pub const MAGIC_AT: usize = 0;
 /// Where the file's length stands.
@@ -60,7 +63,8 @@ pub enum Kind {
     /// A child of fork asks for the first time: process, the process whose memory it has a copy of, time. Between
     /// the two may be others, which have not asked.
     Fork = 2,
-    /// Where a file is mapped: process, 0, start, end; its path.
+    /// Where a file is mapped: process, the offset in the file in units of [`PAGE`], start,
+    /// end; its path.
     Module = 3,
     /// A name and its value, before the first call that is about them: their number; the name, a zero,
     /// the value.

@@ -44,7 +44,7 @@ impl Place {
                 offset: if memory_map::is_where_it_says(&mapped) {
                     address
                 } else {
-                    address.wrapping_sub(mapped.start)
+                    address.wrapping_sub(mapped.start) + mapped.offset
                 },
                 path: mapped.path,
             },

@@ -91,8 +91,8 @@ pub fn watch(caller: usize, prepend: &[u8]) -> bool {
 }
 
 fn watch_object(caller: usize, prepend: &[u8]) -> Option<()> {
-    let mapped = memory_map::at(caller)?;
-    // SAFETY: `mapped.start` is where the first mapping of the caller's file begins, so the ELF header is there.
+    let mapped = memory_map::at(caller).filter(|mapped| mapped.offset == 0)?;
+    // SAFETY: `mapped.start` is where the caller's file is mapped from its beginning on, so the ELF header is there.
     // The file stays mapped during this call, because its code has called us.
     let object = unsafe { Image::of_mapped(mapped.start) }?;
     let function = |name: &CStr| object.function(name).map(|function| function.address);

@@ -36,7 +36,7 @@ use opentelemetry_injector_policy::Process;
 use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::formats::mappings::{self, Mapped};
 use opentelemetry_injector_policy::formats::trace_channel::{
-    BEFORE_STACK, Kind, LONGEST_NAME, Outcome,
+    BEFORE_STACK, Kind, LONGEST_NAME, Outcome, PAGE,
 };
 
 /// What one process knows of its session. Lives as long as the process, and in its children of fork.
@@ -306,7 +306,7 @@ impl Session {
         let process = self.process();
         self.channel
             .append(Kind::Module, 24 + mapped.path.len(), |record| {
-                record.numbers(process, 0);
+                record.numbers(process, mapped.offset / PAGE);
                 record.put(&mapped.start.to_ne_bytes());
                 record.put(&mapped.end.to_ne_bytes());
                 record.put(&mapped.path);

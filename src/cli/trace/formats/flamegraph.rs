@@ -1,5 +1,6 @@
 //! Who asks for what, as a picture: process, functions, name; as wide as there are calls.
 
+use crate::output::printable;
 use crate::trace::callers::Caller;
 use crate::trace::session_report::Report;
 use inferno::flamegraph::{self, Options};
@@ -22,7 +23,7 @@ pub fn svg(report: &mut Report<'_>) -> io::Result<Vec<u8>> {
         let frames = [process].into_iter().chain(functions).chain([name]);
         // `;` stands between frames.
         let stack: Vec<_> = frames
-            .map(|frame| frame.replace([';', '\n'], ","))
+            .map(|frame| printable(&frame).replace(';', ","))
             .collect();
         *stacks.entry(stack.join(";")).or_default() += 1;
     }

@@ -2,83 +2,115 @@
 
 use crate::trace::callers::Caller;
 use crate::trace::changes::{Change, Event};
-use crate::trace::recording::{Call, Outcome, Program, Recording};
+use crate::trace::recording::{Call, Outcome, Program, Recording, Text};
 use crate::trace::redaction;
 use crate::trace::session_report::Report;
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::fmt::Write;
 
 /// All lines of a session.
 pub fn lines(report: &mut Report<'_>) -> String {
-    let mut values: Vec<Value> = Vec::new();
+    let mut text = String::new();
     let recording = report.recording;
-    let start = report.recording.start();
-    values.extend(
-        recording
-            .programs
-            .iter()
-            .map(|program| process(program, start)),
-    );
-    for call in report.calls() {
-        let stack = report.callers.stack(recording, call);
-        values.push(self::call(recording, call, &stack, start));
+    let start = recording.start();
+    for program in &recording.programs {
+        add(&mut text, &process(program, start));
     }
-    values.extend(
-        report
-            .changes()
-            .into_iter()
-            .map(|change| self::change(recording, change, start)),
-    );
-    values.extend(report.rows().iter().map(|row| {
+    let mut parts = Parts::default();
+    for call in report.calls() {
+        parts.write_call(&mut text, report, call);
+    }
+    for change in report.changes() {
+        add(&mut text, &self::change(recording, change, start));
+    }
+    for row in report.rows() {
         let [misses, hits, injected] = row.outcomes;
-        json!({
+        let name = json!({
             "type": "name", "name": row.name, "calls": row.calls(),
             "misses": misses, "hits": hits, "injected": injected,
             "processes": row.processes, "first_caller": place(&row.caller),
             "value": row.value, "changed": row.has_changed,
-        })
-    }));
-    values.extend(
-        report.findings.iter().map(
-            |finding| json!({"type": "finding", "names": finding.names, "text": finding.text}),
-        ),
-    );
-    values.extend(report.untraced.iter().map(|untraced| {
-        json!({
+        });
+        add(&mut text, &name);
+    }
+    for finding in &report.findings {
+        let finding = json!({"type": "finding", "names": finding.names, "text": finding.text});
+        add(&mut text, &finding);
+    }
+    for untraced in &report.untraced {
+        let untraced = json!({
             "type": "untraced", "pid": untraced.process, "executable": untraced.executable,
             "text": untraced.why.text(),
-        })
-    }));
-    values.push(json!({
+        });
+        add(&mut text, &untraced);
+    }
+    let end = json!({
         "type": "end", "exit_code": report.exit_code, "dropped": report.counts.dropped,
         "unfinished": report.unfinished, "refused_processes": report.counts.refused,
-    }));
-    values.iter().map(|value| format!("{value}\n")).collect()
+    });
+    add(&mut text, &end);
+    text
+}
+
+fn add(text: &mut String, line: &Value) {
+    let _ = writeln!(text, "{line}");
+}
+
+/// Parts of the lines of calls. There are many calls of few names from few places, so each part is made once.
+#[derive(Default)]
+struct Parts {
+    /// Name and value, by the text's number and by whether there is a value.
+    texts: HashMap<(u64, bool), String>,
+    /// Places, by program and address.
+    places: HashMap<(usize, u64), String>,
+}
+
+impl Parts {
+    fn write_call(&mut self, text: &mut String, report: &mut Report<'_>, call: &Call) {
+        let recording = report.recording;
+        let has_value = call.outcome != Outcome::Miss;
+        let names = self.texts.entry((call.text, has_value)).or_insert_with(|| {
+            let Text { name, value } = recording.text(call);
+            let value = has_value.then(|| redaction::shown(name, value));
+            format!("\"name\":{},\"value\":{}", json!(name), json!(value))
+        });
+        let _ = write!(
+            text,
+            "{{\"type\":\"call\",\"pid\":{},\"thread\":{},\"time\":{},\"function\":\"{}\",{names},\
+             \"result\":\"{}\",\"caller\":",
+            recording.programs[call.program].process,
+            call.thread,
+            seconds(call.time, recording.start()),
+            call.function.name(),
+            call.outcome.name(),
+        );
+        self.write_place(text, report, (call.program, call.caller));
+        if call.stack.is_some() {
+            text.push_str(",\"stack\":[");
+            for (index, address) in recording.addresses(call).iter().enumerate() {
+                text.push_str(if index > 0 { "," } else { "" });
+                self.write_place(text, report, (call.program, *address));
+            }
+            text.push(']');
+        }
+        text.push_str("}\n");
+    }
+
+    fn write_place(&mut self, text: &mut String, report: &mut Report<'_>, key: (usize, u64)) {
+        let callers = &mut report.callers;
+        let find = || place(&callers.at(report.recording, key)).to_string();
+        text.push_str(self.places.entry(key).or_insert_with(find));
+    }
 }
 
 fn process(program: &Program, start: u64) -> Value {
     json!({
         "type": "process", "pid": program.process, "parent": program.parent,
         "time": seconds(program.time, start), "executable": program.executable,
-        "arguments": program.arguments, "forked": program.forked_from.is_some(),
+        "arguments": redaction::arguments(&program.arguments), "forked": program.forked_from.is_some(),
         "notes": program.notes,
     })
-}
-
-fn call(recording: &Recording, call: &Call, stack: &[Caller], start: u64) -> Value {
-    let text = recording.text(call);
-    let value = redaction::shown(&text.name, &text.value);
-    let mut line = json!({
-        "type": "call", "pid": recording.programs[call.program].process, "thread": call.thread,
-        "time": seconds(call.time, start), "function": call.function.name(),
-        "name": text.name,
-        "result": call.outcome.name(),
-        "value": (call.outcome != Outcome::Miss).then_some(value),
-        "caller": stack.first().map(place),
-    });
-    if call.stack.is_some() {
-        line["stack"] = stack.iter().map(place).collect();
-    }
-    line
 }
 
 fn change(recording: &Recording, change: &Change, start: u64) -> Value {
