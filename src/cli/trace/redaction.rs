@@ -1,7 +1,7 @@
 //! Values and arguments that may be secrets are not shown: those of secret names, and what stands behind such a name,
 //! or within a URL, in any text.
 
-use crate::trace::secret_names::is_secret;
+use crate::trace::secret_names::{is_secret, may_name_a_host};
 use std::ops::Range;
 
 /// What stands in a secret's place.
@@ -12,6 +12,9 @@ const BEFORE: [&str; 5] = ["Basic", "Bearer", "bearer", "password", "passwd"];
 
 /// Options whose value is `user:password` (curl(1) and its like).
 const USERS: [&str; 4] = ["-u", "-U", "--user", "--proxy-user"];
+
+/// What the signs between a name and its value are made of: `=`, `:`, `=>`, `:=`, `==`, `+=`, `?=`, `||=`, `!=`.
+const IN_SIGNS: [char; 7] = ['=', ':', '>', '+', '?', '|', '!'];
 
 /// A variable's value as it may be shown.
 pub fn shown(name: &str, value: &str) -> String {
@@ -24,12 +27,20 @@ pub fn shown(name: &str, value: &str) -> String {
 /// A command line as it may be shown. The first argument is the program.
 pub fn arguments(arguments: &[String]) -> Vec<String> {
     let mut before = "";
+    // Whether a sign stands behind the argument before, as in `password: x` and `password = x`.
+    let mut is_assigned = false;
     let shown = arguments.iter().map(|argument| {
+        if !argument.is_empty() && argument.trim_start_matches(IN_SIGNS).is_empty() {
+            is_assigned = true;
+            return argument.clone();
+        }
         let shown = match behind(before, argument) {
+            _ if is_assigned && is_secret(before, argument) => HIDDEN.into(),
             Some(secret) => replaced(argument, &[secret]),
             None => text(argument),
         };
-        before = argument;
+        is_assigned = argument.ends_with(':');
+        before = argument.trim_end_matches(':');
         shown
     });
     shown.collect()
@@ -208,6 +219,15 @@ impl<'t> Scanner<'t> {
             return Some(inside.start + secret.start..inside.start + secret.end);
         }
         let word = &word[..word.find(is_end).unwrap_or(word.len())];
+        // A sign is not the value.
+        let signs = &word[..word.len() - word.trim_start_matches(IN_SIGNS).len()];
+        if let Some(sign) = signs.find('=').or_else(|| signs.find(':')) {
+            let at = start + sign;
+            let assigned = Self { at, ..*self }.assigned();
+            if assigned.is_some() {
+                return assigned;
+            }
+        }
         behind(before, word).map(|secret| start + secret.start..start + secret.end)
     }
 
@@ -215,18 +235,35 @@ impl<'t> Scanner<'t> {
     fn assigned(&self) -> Option<Range<usize>> {
         let bytes = self.text.as_bytes();
         let sign = bytes[self.at];
-        let before = self.text[..self.at].trim_end();
+        let before = &self.text[..self.at];
+        let before = if sign == b'=' {
+            before.trim_end_matches(IN_SIGNS)
+        } else {
+            before
+        };
+        let has_blank_before = before.ends_with(char::is_whitespace);
+        let before = before.trim_end();
         let closed = before.trim_end_matches(['"', '\'', '\\']);
         let is_in_name = |character: char| character.is_alphanumeric() || "_.-".contains(character);
         let name = &closed[closed.trim_end_matches(is_in_name).len()..];
         let around = &closed[..closed.len() - name.len()];
         let is_quoted = closed.len() < before.len();
         let rest = &self.text[self.at + 1..];
+        if sign == b':' && rest.starts_with('=') {
+            return None;
+        }
+        let rest = if sign == b'=' {
+            rest.trim_start_matches(['=', '>'])
+        } else {
+            rest
+        };
         let value = rest.trim_start_matches([' ', '\t']);
         let start = self.text.len() - value.len();
-        // Lists of paths, schemes, ports and C++ names have colons in them as well.
-        let is_port = || !is_quoted && rest.len() == value.len() && digits_to_end(value);
-        let is_other = || around.ends_with('/') || value.starts_with(['/', ':']) || is_port();
+        // Lists of paths, schemes, ports and C++ names have colons in them as well, without a blank.
+        let is_tight = !is_quoted && !has_blank_before && rest.len() == value.len();
+        let is_port = || digits_to_end(value) && may_name_a_host(name);
+        let is_value = || !value.starts_with(['/', ':']) && !is_port();
+        let is_other = || is_tight && !is_value() || around.ends_with('/') && !has_blank_before;
         if sign == b':' && is_other() {
             return None;
         }
@@ -369,7 +406,7 @@ mod tests {
     use super::*;
 
     /// Texts with `X` for every secret, and secrets that are harder to find than a word.
-    const TEXTS: [(&str, &[&str]); 56] = [
+    const TEXTS: [(&str, &[&str]); 84] = [
         (
             "-Dotel.exporter.otlp.headers=X -Xmx1g",
             &["a,b&hunter2==", "p@hunter2/x"],
@@ -472,6 +509,43 @@ mod tests {
             &["a hunter2", "a,b;c=hunter2"],
         ),
         ("PATH=/opt/key:/usr/bin PWD=/root", &[]),
+        ("password = X", &["/a+hunter2==", "1234"]),
+        ("password =X", &["/a+hunter2==", "1234"]),
+        ("passwd : X", &["/a+hunter2==", "1234"]),
+        ("passwd :X", &["/a+hunter2==", "1234"]),
+        ("password => X", &["/a+hunter2==", "1234"]),
+        ("password := X", &["/a+hunter2==", "1234"]),
+        ("password == X", &["/a+hunter2==", "1234"]),
+        ("password += X", &["/a+hunter2==", "1234"]),
+        ("password != X", &["/a+hunter2==", "1234"]),
+        ("API_KEY ?= X", &["/a+hunter2==", "1234"]),
+        ("API_KEY ||= X", &["/a+hunter2==", "1234"]),
+        ("api_key => X", &["/a+hunter2==", "1234"]),
+        ("TOKEN+=X TOKEN:=X", &["/a+hunter2==", "1234"]),
+        ("password	= X", &["/a+hunter2==", "1234"]),
+        ("password   =   X", &["/a+hunter2==", "1234"]),
+        ("password = 'X' b", &["a hunter2", "= hunter2"]),
+        ("password 'X' b", &["= hunter2"]),
+        ("--token = X", &["/a+hunter2==", "1234"]),
+        ("--token : X", &["/a+hunter2==", "1234"]),
+        ("-u = me:X", &["/a+hunter2==", "1234"]),
+        ("bearer = X", &["/a+hunter2==", "1234"]),
+        ("set password = X", &["/a+hunter2==", "1234"]),
+        (
+            "[db]
+password = X
+b = 1",
+            &["/a+hunter2==", "1234"],
+        ),
+        (
+            "password =
+b = 1",
+            &[],
+        ),
+        ("secret: X", &["/a+hunter2==", "::1", "1234"]),
+        ("X-Api-Key: X", &["/a+hunter2==", "1234"]),
+        ("PASSWORD:X", &["12345"]),
+        ("pin:X db-pass:X b", &["1234"]),
         ("lib/key:other http://auth:8080/x auth:8080", &[]),
         ("std::pass::x --keyboard=de --author me", &[]),
         ("//registry.npmjs.org/:_authToken=X", &["a,b&hunter2=="]),
@@ -544,6 +618,13 @@ mod tests {
             ),
             ("./c|--no-auth|--port|80|", "./c|--no-auth|--port|80|"),
             ("sh|-c|token", "sh|-c|token"),
+            ("./c|--token|=|x|a", "./c|--token|=|(hidden)|a"),
+            ("./c|--token|=x|a", "./c|--token|(hidden)|a"),
+            ("./c|password|:=|x|a", "./c|password|:=|(hidden)|a"),
+            ("./c|api_key|=>|/x|a", "./c|api_key|=>|(hidden)|a"),
+            ("echo|password:|x|a", "echo|password:|(hidden)|a"),
+            ("env|TOKEN=|./c|a", "env|TOKEN=|./c|a"),
+            ("./c|a|=|b|=", "./c|a|=|b|="),
         ] {
             assert_eq!(arguments(&line(given)), line(expected));
         }

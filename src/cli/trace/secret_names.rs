@@ -17,8 +17,8 @@ const PARTS: [&str; 12] = [
 ];
 
 /// Words that make a name secret, unless its last word tells of something [harmless](ABOUT).
-const WORDS: [&str; 10] = [
-    "cred", "creds", "dsn", "header", "jwt", "pat", "pin", "psk", "pswd", "sig",
+const WORDS: [&str; 11] = [
+    "bearer", "cred", "creds", "dsn", "header", "jwt", "pat", "pin", "psk", "pswd", "sig",
 ];
 
 /// The same for what words end with (DBPASS, ROOTPW, OAUTH).
@@ -104,6 +104,12 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     };
     telling().any(|word| PARTS.iter().any(|part| word.contains(part)))
         || (telling().any(is_weak) && !is_about())
+}
+
+/// Whether a name that is secret is that of a host as well, as `auth` is in `auth:8080`.
+pub fn may_name_a_host(name: &str) -> bool {
+    let is_host = |word: &String| word.ends_with("auth") || !is_secret(word, "x");
+    words(name).iter().all(is_host)
 }
 
 /// A name's words in lower case: `DB_PASS2`, `db.pass` and `dbPass` are `db` and `pass`.
@@ -207,6 +213,17 @@ mod tests {
         ];
         for name in harmless {
             assert!(!is_secret(name, "x"), "{name}");
+        }
+        for (name, expected) in [
+            ("auth", true),
+            ("my-oauth", true),
+            ("auth-service", true),
+            ("auth-token", false),
+            ("pin", false),
+            ("PASSWORD", false),
+            ("db-pass", false),
+        ] {
+            assert_eq!(may_name_a_host(name), expected, "{name}");
         }
         assert!(!is_secret("PWD", "/root") && !is_secret("OLDPWD", "/"));
         assert!(is_secret("PWD", "x") && !is_secret("DB_PASSWORD", ""));
