@@ -77,7 +77,7 @@ pub fn findings(
         }
         found.extend(session.empty(name));
         found.extend(session.lost(name));
-        found.extend(session.different(name));
+        found.extend(session.doubled(name).or_else(|| session.different(name)));
         found.extend(session.overridden(name));
     }
     let others = session.unseen_readers(untraced);
@@ -366,15 +366,24 @@ impl<'r> Session<'r> {
             format!("{} in {program}", shown(value))
         });
         let told: Vec<_> = told.collect();
-        let mut programs: Vec<_> = set.iter().map(|(index, _)| index).collect();
-        let all = programs.len();
-        programs.dedup();
-        let several = if programs.len() < all {
-            " (where one environment has several, getenv answers the first)"
-        } else {
-            ""
-        };
-        let text = format!("has {} values: {}{several}", values.len(), told.join(", "));
+        let text = format!("has {} values: {}", values.len(), told.join(", "));
+        Some(Finding::of(name, text))
+    }
+
+    /// Different values in one environment; of several programs with that the last, which the others have started.
+    fn doubled(&self, name: &str) -> Option<Finding> {
+        let set = self.set.get(name)?;
+        let mut pairs = set.windows(2);
+        let pair = pairs.rfind(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1)?;
+        let index = pair[0].0;
+        let (_, first) = set[set.partition_point(|(other, _)| *other < index)];
+        let (_, other) = pair.iter().find(|(_, value)| *value != first)?;
+        let text = format!(
+            "is several times in the environment of {}: getenv answers the first, \"{}\", not \"{}\"",
+            self.recording.programs[index].told(),
+            redaction::shown(name, first),
+            redaction::shown(name, other),
+        );
         Some(Finding::of(name, text))
     }
 
@@ -566,8 +575,8 @@ mod tests {
              is not: is that what was meant?",
             "OTEL_PROPAGATOR is in the configuration, and looks like OTEL_PROPAGATORS, which is not: is \
              that what was meant?",
-            "OTEL_SERVICE_NAME has 2 values: \"a\" in p (1), \"b\" in p (1) (where one environment has \
-             several, getenv answers the first)",
+            "OTEL_SERVICE_NAME is several times in the environment of p (1): getenv answers the first, \
+             \"a\", not \"b\"",
             "OTEL_SERVICE_NAME is \"c\" in the configuration, and the environment's own value counts",
             "OTEL_TRACES_SAMPLER is set to an empty value, which counts as not set",
             "OTEL_LOG_LEVEL is in the configuration, and no traced program asked for it through getenv: p",
