@@ -203,6 +203,18 @@ fn a_child_whose_parent_is_gone_and_was_silent_is_told_by_its_origin() {
 }
 
 #[test]
+fn what_found_no_room_is_told_as_soon_as_there_is_some() {
+    let scratch = Scratch::new();
+    let program = compiled(&scratch, "asks_where_nobody_makes_room");
+    let out = traced(&scratch, &[], &[], &[&program]);
+    assert_eq!(out.code, 0, "{out:?}");
+    assert!(out.stderr.contains(" events were dropped"), "{out:?}");
+    let late = row(&out.stderr, "LATE");
+    assert_eq!((late[1].as_str(), late[3].as_str()), ("5", "1"), "{out:?}");
+    assert!(out.stderr.contains(" in 2 processes"), "{out:?}");
+}
+
+#[test]
 fn signals_for_the_trace_alone_reach_the_program() {
     let script = "trap 'echo got; exit 9' INT QUIT TERM HUP USR1 USR2; echo ready; \
                   while :; do sleep 0.02; done";
@@ -252,18 +264,18 @@ fn a_limit_of_files_limits_the_trace_and_not_the_program() {
     let scratch = Scratch::new();
     let injector = built("opentelemetry-injector");
     let many = compiled(&scratch, "many_calls");
-    for (blocks, code) in [("4096", 0), ("0", 2)] {
+    let cases = [
+        ("4096", 0, "events were dropped"),
+        ("0", 2, "the trace's memory: "),
+    ];
+    for (blocks, code, wanted) in cases {
         let line = format!(
             "ulimit -f {blocks}; exec {} trace -- {many} 100000",
             injector.display()
         );
         let out = ran(scratch.command(Path::new("/bin/sh"), &["-c", &line]));
         assert_eq!(out.code, code, "{out:?}");
-        let wanted = ["events were dropped", "the trace's memory: "];
-        assert!(
-            wanted.iter().any(|text| out.stderr.contains(text)),
-            "{out:?}"
-        );
+        assert!(out.stderr.contains(wanted), "{out:?}");
     }
 }
 

@@ -182,7 +182,8 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let ended = ended.map_err(TraceError::Session)?;
     progress.clear();
     lines.show(&mut result, &ended.recording, filters, ended.first, true);
-    let counts = channel.counts().map_err(TraceError::Channel)?;
+    let mut counts = channel.counts().map_err(TraceError::Channel)?;
+    counts.dropped += ended.recording.lost;
     // The kernel takes a while to have its memory back. If there can be no thread, it has it at the end.
     let _ = thread::Builder::new().spawn(move || drop(channel));
     let untraced = untracing.list(

@@ -10,6 +10,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// A program in a process; after exec the same process has another one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -134,6 +135,8 @@ pub struct Recording {
     pub calls: Vec<Call>,
     /// What programs have changed in their own environments, in their order.
     pub changes: Vec<Change>,
+    /// Calls of processes that could not be told of.
+    pub lost: u64,
     texts: HashMap<u64, Text>,
     /// The newest program of each process.
     newest: HashMap<u32, usize>,
@@ -179,12 +182,12 @@ impl Recording {
         (0..self.programs.len()).for_each(|program| self.settle(program));
     }
 
-    /// The name and value of a call; empty where the record was dropped.
+    /// The name and value of a call.
     pub fn text(&self, call: &Call) -> &Text {
-        static DROPPED: Text = Text {
-            name: String::new(),
+        static DROPPED: LazyLock<Text> = LazyLock::new(|| Text {
+            name: "(name dropped)".into(),
             value: String::new(),
-        };
+        });
         self.texts.get(&call.text).unwrap_or(&DROPPED)
     }
 
@@ -334,7 +337,10 @@ impl Recording {
 
     fn call(&mut self, fields: &mut Fields<'_>) -> Option<()> {
         let process = fields.number()?;
-        let program = *self.newest.get(&process)?;
+        let Some(program) = self.newest.get(&process).copied() else {
+            self.lost += 1;
+            return None;
+        };
         let (thread, time, caller) = (fields.number()?, fields.long()?, fields.long()?);
         let text = fields.long()?;
         let [function, outcome] = *fields.0.first_chunk()?;

@@ -72,18 +72,23 @@ impl Session {
         let first = child.id();
         let mut memory = Memory::of(first);
         let (mut recording, mut reader) = (Recording::with_stacks(frames), Reader::new());
+        let mut problem = None;
         while !has_ended(first) {
             if signals.wait(channel.interval()) {
                 signals.pass_on(first);
-                continue;
+                if has_ended(first) {
+                    break;
+                }
             }
             // Without memory the processes drop what they have to say, and that is counted.
             let _ = channel.make_room();
             let is_ending = memory.is_given_back();
             // What is read now need not be read when the command has ended.
-            reader.read(channel, false, |kind, payload| {
+            let read = reader.read(channel, false, |kind, payload| {
                 recording.take(kind, payload);
-            })?;
+            });
+            // The command is waited for whatever is known of it.
+            problem = problem.or(read.err());
             look(&Look {
                 recording: &recording,
                 first,
@@ -94,6 +99,9 @@ impl Session {
         let last = fs::read_to_string(format!("/proc/{first}/status")).unwrap_or_default();
         let status = child.wait()?;
         signals.give_back();
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
         reader.read(channel, true, |kind, payload| recording.take(kind, payload))?;
         recording.finish();
         Ok(Ended {

@@ -22,19 +22,21 @@ pub struct Mapped {
 
 /// The first mapped file that `wanted` accepts, in the content of `/proc/PID/maps`.
 pub fn find(content: &[u8], wanted: impl Fn(&Mapped) -> bool) -> Option<Mapped> {
-    let mut current: Option<(Mapped, Mapped)> = None;
+    // With where the last of its mappings begins, in memory and in the file.
+    let mut current: Option<(Mapped, Place)> = None;
     for line in content.split(|byte| *byte == b'\n') {
         let Some(next) = parse(line) else {
             continue;
         };
+        let place = (next.start, next.offset);
         match &mut current {
             // Anonymous mappings may be between.
-            Some((whole, last)) if continues(last, &next) => {
+            Some((whole, last)) if whole.path == next.path && continues(*last, place) => {
                 whole.end = next.end;
-                *last = next;
+                *last = place;
             }
             _ => {
-                let before = current.replace((next.clone(), next));
+                let before = current.replace((next, place));
                 if let Some(found) = before.map(|(whole, _)| whole).filter(&wanted) {
                     return Some(found);
                 }
@@ -44,15 +46,15 @@ pub fn find(content: &[u8], wanted: impl Fn(&Mapped) -> bool) -> Option<Mapped> 
     current.map(|(whole, _)| whole).filter(wanted)
 }
 
-/// Whether a mapping belongs to the same object as the one before.
-fn continues(last: &Mapped, next: &Mapped) -> bool {
-    let further = |from: usize, to: usize| to.checked_sub(from);
-    let distances = (
-        further(last.start, next.start),
-        further(last.offset, next.offset),
-    );
-    last.path == next.path
-        && matches!(distances, (Some(memory), Some(file)) if memory.abs_diff(file) <= ALIGNMENT)
+/// Where a mapping begins: in memory, in the file.
+type Place = (usize, usize);
+
+/// Whether a mapping of a file belongs to the same object as the one before.
+fn continues(last: Place, next: Place) -> bool {
+    match (next.0.checked_sub(last.0), next.1.checked_sub(last.1)) {
+        (Some(memory), Some(file)) => memory.abs_diff(file) <= ALIGNMENT,
+        _ => false,
+    }
 }
 
 /// A line `start-end permissions offset device inode path`; `None` without a path.

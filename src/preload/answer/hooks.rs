@@ -46,9 +46,9 @@ pub fn call_original_at(trampoline: usize) {
 
 /// Takes [`call_original_at`] back: the hooks could not be put in place, and another engine is to be tried.
 pub fn call_no_original() {
-    ORIGINAL.store(0, Ordering::Release);
     // A trace's calls go on being told.
     let _ = DETOUR.compare_exchange(BY_ORIGINAL, 0, Ordering::Release, Ordering::Relaxed);
+    ORIGINAL.store(0, Ordering::Release);
 }
 
 /// Turns hook tracing on; before the hook is in place.

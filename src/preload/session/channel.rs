@@ -8,7 +8,7 @@ use opentelemetry_injector_policy::formats::trace_channel::{
     self as layout, CONTINUED, HEADER, Kind, PAYLOAD, SLOT,
 };
 
-/// How often the limit is looked at while the command makes room, before the record is dropped: at most some
+/// How often the limit is looked at while the command makes room, before the record is dropped: about ten
 /// milliseconds, in which the command has looked after the channel if it can run at all.
 const LOOKS: usize = 1 << 18;
 
@@ -16,7 +16,7 @@ const LOOKS: usize = 1 << 18;
 pub struct Channel {
     start: *mut u8,
     length: usize,
-    /// The limit at which the command was waited for in vain: it is not again, until it moves on.
+    /// The limit at which the command was waited for in vain: no thread does so again, until it moves on.
     given_up_at: AtomicU64,
 }
 
@@ -84,13 +84,13 @@ impl Channel {
         word.map_or(0, |word| word.load(Ordering::Relaxed) as usize)
     }
 
-    /// Appends a record of `length` bytes, which `write` puts; longer ones are cut. Where there is no
-    /// room, that is counted.
-    pub fn append(&self, kind: Kind, length: usize, write: impl FnOnce(&mut Record)) {
+    /// Appends a record of `length` bytes, which `write` puts; longer ones are cut. False where there is no
+    /// room, which is counted.
+    pub fn append(&self, kind: Kind, length: usize, write: impl FnOnce(&mut Record)) -> bool {
         let length = length.min(kind.longest());
         let slots = length.div_ceil(PAYLOAD);
         let Some(start) = self.reserve(slots * SLOT) else {
-            return;
+            return false;
         };
         let mut record = Record {
             start,
@@ -102,16 +102,18 @@ impl Channel {
         // SAFETY: `reserve` gave these slots to this call alone. A slot begins at a multiple of SLOT (64), so its
         // first word is aligned. The reader accesses it as an atomic, too.
         unsafe { &*start.cast::<AtomicU64>() }.store(head, Ordering::Release);
+        true
     }
 
     fn reserve(&self, length: usize) -> Option<*mut u8> {
         let limit = self.word(layout::LIMIT_AT)?;
+        let mut looks = LOOKS;
         loop {
             let end = limit.load(Ordering::Acquire);
             if let Some(start) = self.reserve_below(end, length) {
                 return Some(start);
             }
-            if !self.waits_for_more_than(end, limit) {
+            if !self.waits_for_more_than(end, limit, &mut looks) {
                 self.word(layout::DROPPED_AT)?
                     .fetch_add(1, Ordering::Relaxed);
                 return None;
@@ -133,17 +135,18 @@ impl Channel {
     }
 
     /// Waits a moment for the command to move the limit on from there. It never does from the end.
-    fn waits_for_more_than(&self, end: u64, limit: &AtomicU64) -> bool {
-        if end >= self.length as u64 || self.given_up_at.load(Ordering::Relaxed) == end {
+    fn waits_for_more_than(&self, end: u64, limit: &AtomicU64, looks: &mut usize) -> bool {
+        if end >= self.length as u64 {
             return false;
         }
-        for _ in 0..LOOKS {
+        while *looks > 0 && self.given_up_at.load(Ordering::Relaxed) < end {
             if limit.load(Ordering::Relaxed) != end {
                 return true;
             }
+            *looks -= 1;
             hint::spin_loop();
         }
-        self.given_up_at.store(end, Ordering::Relaxed);
+        self.given_up_at.fetch_max(end, Ordering::Relaxed);
         false
     }
 }

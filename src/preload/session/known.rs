@@ -63,6 +63,13 @@ impl Places {
 pub struct Texts([AtomicU64; TEXTS]);
 
 impl Texts {
+    /// Forgets a number: its text could not be told.
+    pub fn remove(&self, number: u64) {
+        for place in &self.0 {
+            let _ = place.compare_exchange(number, 0, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
     /// Adds a number; whether the text is to be told.
     pub fn add(&self, number: u64) -> bool {
         for step in 0..REACH {

@@ -2,7 +2,7 @@
 //! `opentelemetry-injector trace` (`policy/formats/trace_channel.rs`).
 //!
 //! A traced call allocates nothing, and makes no system call where the environment is as at the call before. It
-//! waits for nobody, but where a program asks faster than the command makes room: then for some milliseconds at
+//! waits for nobody, but where a program asks faster than the command makes room: then for about ten milliseconds at
 //! most. Where files are mapped is read from /proc only once for each file: in the constructor, or, if the file is
 //! loaded later, in an attempt at its first call. With stacks, it is read again from time to time, and each page of
 //! a stack is asked for. Without a session, none of this memory is allocated.
@@ -90,7 +90,10 @@ pub fn join(start: &AtStart, host: &impl Process) -> Option<()> {
         (&raw mut (*fresh).own).write(&*page.cast::<OwnToProcess>());
         &*fresh
     };
-    session.tell_process(host);
+    if !session.tell_process(host) {
+        // Nobody would know whose the rest is.
+        return None;
+    }
     session.tell_variables();
     // What is loaded already; nothing is accepted, so all are looked at.
     session.tell_modules(&memory_map::content());
@@ -177,27 +180,33 @@ impl Session {
     /// This process's number. A child of fork tells of itself when it asks for it.
     fn process(&self) -> usize {
         match self.own.process.load(Ordering::Relaxed) {
-            0 => {
-                let process = kernel::process_id();
-                self.own.process.store(process, Ordering::Relaxed);
-                // Its parent may have been silent, or be gone: both are of no use here.
-                let origin = self.told.load(Ordering::Acquire);
-                if origin != process {
-                    self.tell_fork(process, origin);
-                    self.told.store(process, Ordering::Release);
-                }
-                process
-            }
+            0 => self.begin_in_child(),
             process => process,
         }
     }
 
-    fn tell_fork(&self, process: usize, origin: usize) {
+    fn begin_in_child(&self) -> usize {
+        // Its parent may have been silent, or be gone: both are of no use here.
+        let origin = self.told.load(Ordering::Acquire);
+        // Where another thread has told meanwhile, the origin may be this process.
+        let known = self.own.process.load(Ordering::Relaxed);
+        if known != 0 {
+            return known;
+        }
+        let process = kernel::process_id();
+        if self.tell_fork(process, origin) {
+            self.own.process.store(process, Ordering::Relaxed);
+            self.told.store(process, Ordering::Release);
+        }
+        process
+    }
+
+    fn tell_fork(&self, process: usize, origin: usize) -> bool {
         let time = self.clock.now();
         self.channel.append(Kind::Fork, 16, |record| {
             record.numbers(process, origin);
             record.put(&time.to_ne_bytes());
-        });
+        })
     }
 
     /// A record of one process with some texts one after the other.
@@ -210,7 +219,7 @@ impl Session {
         });
     }
 
-    fn tell_process(&self, host: &impl Process) {
+    fn tell_process(&self, host: &impl Process) -> bool {
         let (process, parent) = (kernel::process_id(), kernel::parent_id());
         self.own.process.store(process, Ordering::Relaxed);
         self.told.store(process, Ordering::Relaxed);
@@ -229,7 +238,7 @@ impl Session {
                 record.put(text);
                 record.put(b"\0");
             }
-        });
+        })
     }
 
     /// What the environment is at the start.
@@ -339,12 +348,15 @@ impl Session {
         if self.texts.add(number) {
             let name = &name[..name.len().min(LONGEST_NAME)];
             let length = 8 + name.len() + 1 + value.len();
-            self.channel.append(Kind::Text, length, |record| {
+            let is_told = self.channel.append(Kind::Text, length, |record| {
                 record.put(&number.to_ne_bytes());
                 record.put(name);
                 record.put(b"\0");
                 record.put(value);
             });
+            if !is_told {
+                self.texts.remove(number);
+            }
         }
         number
     }
