@@ -9,6 +9,12 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+/// How many bytes of a file are read at once. No line is as long.
+const PIECE: usize = 1 << 20;
+
+/// How many bytes of a file are read in all: what is behind has no names.
+const LIMIT: u64 = 128 << 20;
+
 /// The files of a session's processes.
 #[derive(Default)]
 pub struct PerfMaps(HashMap<u32, PerfMap>);
@@ -49,14 +55,21 @@ impl PerfMap {
         if about.len() < self.read {
             *self = Self::default();
         }
-        let mut bytes = vec![0; usize::try_from(about.len() - self.read).ok()?];
-        file.read_exact_at(&mut bytes, self.read).ok()?;
-        // The last line may not be whole yet.
-        let whole = memchr::memrchr(b'\n', &bytes).map_or(0, |end| end + 1);
-        self.read += whole as u64;
-        let text = String::from_utf8_lossy(&bytes[..whole]);
-        for (start, length, name) in text.lines().filter_map(line) {
-            self.add(start, length, name);
+        let mut bytes = vec![0; PIECE];
+        while self.read < LIMIT {
+            let length = file.read_at(&mut bytes, self.read).ok()?;
+            let read = &bytes[..length];
+            let whole = match memchr::memrchr(b'\n', read) {
+                Some(end) => end + 1,
+                None if length == PIECE => length,
+                // The last line is not whole yet.
+                None => break,
+            };
+            self.read += whole as u64;
+            let text = String::from_utf8_lossy(&read[..whole]);
+            for (start, length, name) in text.lines().filter_map(line) {
+                self.add(start, length, name);
+            }
         }
         Some(())
     }
@@ -139,6 +152,34 @@ mod tests {
         assert_eq!(name(&map, 0x1001).as_deref(), Some("new"));
         assert_eq!(name(&map, 0x1047).as_deref(), Some("late"));
         assert_eq!(name(&map, 0x102f).as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn files_of_any_length_are_read_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map");
+        let name = |map: &PerfMap, address| map.function(address).map(|function| function.name);
+        let lines: String = (1..100_000)
+            .map(|number| format!("{:x} 10 function-{number}\n", number * 0x10))
+            .collect();
+        assert!(lines.len() > 2 * PIECE);
+        fs::write(&path, &lines).unwrap();
+        let mut map = PerfMap::default();
+        map.read_on(&path, SystemTime::UNIX_EPOCH).unwrap();
+        for number in [1, 50_000, 99_999] {
+            let expected = format!("function-{number}");
+            assert_eq!(name(&map, number * 0x10), Some(expected));
+        }
+        // A file with holes.
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(1 << 43).unwrap();
+        map.read_on(&path, SystemTime::UNIX_EPOCH).unwrap();
+        assert!(map.read < LIMIT + PIECE as u64);
+        assert_eq!(name(&map, 0x10).as_deref(), Some("function-1"));
+        // A file that was written anew.
+        fs::write(&path, "10 10 new\n").unwrap();
+        map.read_on(&path, SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(name(&map, 0x10).as_deref(), Some("new"));
     }
 
     #[test]
