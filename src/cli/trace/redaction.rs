@@ -175,6 +175,7 @@ impl<'t> Scanner<'t> {
         while let Some(byte) = bytes.get(self.at) {
             let secret = match byte {
                 b'=' | b':' => self.assigned(),
+                b'>' => self.element(),
                 byte if byte.is_ascii_whitespace() => self.behind_a_word(),
                 _ => None,
             };
@@ -244,7 +245,6 @@ impl<'t> Scanner<'t> {
         let has_blank_before = before.ends_with(char::is_whitespace);
         let before = before.trim_end();
         let closed = before.trim_end_matches(['"', '\'', '\\']);
-        let is_in_name = |character: char| character.is_alphanumeric() || "_.-".contains(character);
         let name = &closed[closed.trim_end_matches(is_in_name).len()..];
         let around = &closed[..closed.len() - name.len()];
         let is_quoted = closed.len() < before.len();
@@ -272,11 +272,26 @@ impl<'t> Scanner<'t> {
             let secret = password_of_user(&self.text[start..end])?;
             return Some(start + secret.start..end);
         }
-        if !is_secret(name, value) {
+        let is_pair = || name.eq_ignore_ascii_case("value") && !value.is_empty();
+        let paired = || paired_name(around).is_some_and(|name| is_secret(name, value));
+        if !(is_secret(name, value) || is_pair() && paired()) {
             return None;
         }
         let is_header = sign == b':' && start > self.at + 1 && !is_quoted;
         Some(self.value(start, is_header, around))
+    }
+
+    /// The text of an element of XML with a secret name.
+    fn element(&self) -> Option<Range<usize>> {
+        let before = &self.text[..self.at];
+        let around = before.trim_end_matches(is_in_name);
+        let start = self.at + 1;
+        if !(around.ends_with('<') && is_secret(&before[around.len()..], "x")) {
+            return None;
+        }
+        self.text[start..]
+            .find("</")
+            .map(|length| start..start + length)
     }
 
     /// The value that begins at `start`. That of a `header: value` goes to the end of the line.
@@ -377,6 +392,24 @@ impl<'t> Scanner<'t> {
     }
 }
 
+/// Whether a name may have this character.
+fn is_in_name(character: char) -> bool {
+    character.is_alphanumeric() || "_.-".contains(character)
+}
+
+/// The name in front of a `value` that has it beside itself: `"name":"DB_PASSWORD","value":"x"`.
+fn paired_name(before: &str) -> Option<&str> {
+    let is_between = |character: char| character.is_whitespace() || "\"'\\,".contains(character);
+    let before = before.trim_end_matches(is_between);
+    let around = before.trim_end_matches(is_in_name);
+    let sign = around.trim_end_matches(is_between);
+    let label = sign.strip_suffix([':', '='])?.trim_end_matches(is_between);
+    let label = label[label.trim_end_matches(is_in_name).len()..].to_ascii_lowercase();
+    ["key", "name"]
+        .contains(&label.as_str())
+        .then(|| &before[around.len()..])
+}
+
 /// Whether a text begins with a number that ends where a word does.
 fn digits_to_end(text: &str) -> bool {
     let rest = text.trim_start_matches(|character: char| character.is_ascii_digit());
@@ -390,7 +423,6 @@ fn next_name(text: &str, start: usize) -> Option<usize> {
     let begins_name = |(at, _): &(usize, &str)| {
         let rest = text[start + at + 1..].trim_start();
         let name = rest.trim_start_matches(['"', '\'', '\\']);
-        let is_in_name = |character: char| character.is_alphanumeric() || "_.-".contains(character);
         let behind = name.trim_start_matches(is_in_name);
         let sign = behind.trim_start_matches(['"', '\'', '\\', ' ']);
         let value = sign.strip_prefix(['=', ':']).unwrap_or_default();
@@ -406,7 +438,7 @@ mod tests {
     use super::*;
 
     /// Texts with `X` for every secret, and secrets that are harder to find than a word.
-    const TEXTS: [(&str, &[&str]); 84] = [
+    const TEXTS: [(&str, &[&str]); 92] = [
         (
             "-Dotel.exporter.otlp.headers=X -Xmx1g",
             &["a,b&hunter2==", "p@hunter2/x"],
@@ -546,6 +578,23 @@ b = 1",
         ("X-Api-Key: X", &["/a+hunter2==", "1234"]),
         ("PASSWORD:X", &["12345"]),
         ("pin:X db-pass:X b", &["1234"]),
+        (
+            "{\"name\":\"DB_PASSWORD\",\"value\":\"X\"},{\"name\":\"A\",\"value\":\"b\"}",
+            &["a hunter2", "/a+hunter2=="],
+        ),
+        ("[{ 'Name': 'api-key', 'Value': 'X' }]", &["a hunter2"]),
+        ("- name: DB_PASSWORD\n  value: X\n- name: a", &["a hunter2"]),
+        (
+            "<property name=\"db.password\" value=\"X\"/>",
+            &["a hunter2"],
+        ),
+        ("{\"name\":\"a\",\"value\":\"b\"}", &[]),
+        (
+            "<a><password>X</password><user>me</user></a>",
+            &["a hunter2"],
+        ),
+        ("usage: mysql --x <password> a b", &[]),
+        ("--max-http-header-size=1 --key-file=/a --require b", &[]),
         ("lib/key:other http://auth:8080/x auth:8080", &[]),
         ("std::pass::x --keyboard=de --author me", &[]),
         ("//registry.npmjs.org/:_authToken=X", &["a,b&hunter2=="]),
@@ -583,6 +632,14 @@ b = 1",
                 assert_eq!(super::text(&given), with(text, HIDDEN), "{given}");
             }
         }
+    }
+
+    #[test]
+    fn a_key_that_tells_of_a_secret_hides_the_value_beside_it() {
+        assert_eq!(
+            text("<add key=\"Password\" value=\"x\"/>"),
+            "<add key=\"(hidden)\" value=\"(hidden)\"/>"
+        );
     }
 
     #[test]

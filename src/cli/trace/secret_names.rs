@@ -25,7 +25,7 @@ const WORDS: [&str; 11] = [
 const ENDINGS: [&str; 6] = ["auth", "cookie", "cookies", "pass", "pw", "pwd"];
 
 /// Beginnings of words that are not secret, whatever is in them.
-const HARMLESS: [&str; 17] = [
+const HARMLESS: [&str; 18] = [
     "askpass",
     "bypass",
     "compass",
@@ -33,6 +33,7 @@ const HARMLESS: [&str; 17] = [
     "keyboard",
     "keycloak",
     "keycode",
+    "keylog",
     "keymap",
     "keyspace",
     "monkey",
@@ -46,7 +47,7 @@ const HARMLESS: [&str; 17] = [
 ];
 
 /// Last words that tell of something about a secret, as in SSH_AUTH_SOCK.
-const ABOUT: [&str; 32] = [
+const ABOUT: [&str; 28] = [
     "algorithm",
     "class",
     "conf",
@@ -59,7 +60,6 @@ const ABOUT: [&str; 32] = [
     "folder",
     "host",
     "id",
-    "length",
     "method",
     "methods",
     "mode",
@@ -75,11 +75,14 @@ const ABOUT: [&str; 32] = [
     "source",
     "scheme",
     "sock",
-    "timeout",
-    "ttl",
-    "type",
     "version",
 ];
+
+/// Last words that tell of a number or a kind, whatever else is in the name: NODE_OPTIONS' `--max-http-header-size`.
+const KINDS: [&str; 7] = ["count", "length", "limit", "size", "timeout", "ttl", "type"];
+
+/// What last words end with that tell of a place, where the value is a path (PASSWORD_FILE, KEYFILE).
+const PLACES: [&str; 3] = ["dir", "file", "folder"];
 
 /// Whether a value of this name may be a secret. A name is looked at word by word: `GITHUB_PAT` has the word `pat`,
 /// and `PATH` has not.
@@ -97,11 +100,13 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     let is_weak = |word: &String| {
         WORDS.contains(&word.as_str()) || ENDINGS.iter().any(|ending| word.ends_with(ending))
     };
-    let is_about = || {
-        words
-            .last()
-            .is_some_and(|last| ABOUT.contains(&last.as_str()))
-    };
+    let last = words.last().map_or("", String::as_str);
+    let is_path = || value.trim_start_matches(['"', '\'']).starts_with('/');
+    let is_place = || PLACES.iter().any(|place| last.ends_with(place)) && is_path();
+    if KINDS.contains(&last) || is_place() {
+        return false;
+    }
+    let is_about = || ABOUT.contains(&last);
     telling().any(|word| PARTS.iter().any(|part| word.contains(part)))
         || (telling().any(is_weak) && !is_about())
 }
@@ -213,6 +218,20 @@ mod tests {
         ];
         for name in harmless {
             assert!(!is_secret(name, "x"), "{name}");
+        }
+        for (name, value, expected) in [
+            ("--max-http-header-size", "16384", false),
+            ("--tls-keylog", "/tmp/keys", false),
+            ("KEYSTORE_TYPE", "PKCS12", false),
+            ("TOKEN_TTL", "3600", false),
+            ("KEY_FILE", "/etc/key.pem", false),
+            ("SSLKEYLOGFILE", "/tmp/keys", false),
+            ("PASSWORD_FILE", "\"/run/secrets/db\"", false),
+            ("PASSWORD_FILE", "hunter2", true),
+            ("WEBHOOK_PATH", "/services/T0/x", true),
+            ("KEYLOG_TOKEN", "x", true),
+        ] {
+            assert_eq!(is_secret(name, value), expected, "{name}={value}");
         }
         for (name, expected) in [
             ("auth", true),
