@@ -1,5 +1,6 @@
 //! A program's file, as far as it decides whether a preload object is loaded into it.
 
+use crate::machine::configuration_files::open_regular;
 use object::elf::{
     DT_NEEDED, DT_NULL, ELFCLASS64, ELFMAG, EM_AARCH64, EM_X86_64, FileHeader64, PT_INTERP,
 };
@@ -7,8 +8,11 @@ use object::read::elf::{Dyn, ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSymbol, ReadCache, ReadRef};
 use opentelemetry_injector_policy::Runtime;
 use opentelemetry_injector_policy::process::file_name;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// What the kernel would start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,22 @@ pub enum Loader {
     Nobody,
     /// A loader of another machine, or of 32-bit programs: the object does not fit.
     Foreign,
+}
+
+/// Opens a regular file, and nothing else: to open a FIFO would let its writer go on, and a device may do anything.
+pub fn open(path: &Path) -> Option<File> {
+    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    // The path may lead elsewhere by now.
+    let file = is_file.then(|| open_regular(path.as_os_str().as_bytes()).ok());
+    file.flatten().map(|(file, _)| file)
+}
+
+/// The first page of a regular file; empty where it cannot be read.
+pub fn first_page(path: &Path) -> Vec<u8> {
+    let mut start = vec![0; 4096];
+    let read = open(path).and_then(|file| file.read_at(&mut start, 0).ok());
+    start.truncate(read.unwrap_or(0));
+    start
 }
 
 /// What is in a file; `None` where it is no ELF program.

@@ -1,11 +1,11 @@
 //! Programs that read variables elsewhere than in libc's `getenv`, so that no hook sees what they read.
 
+use crate::machine::program_file::first_page;
 use crate::trace::recording::{Program, Recording};
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// By the names of executables, without the version at the end: what the programs read.
 const EXECUTABLES: [(&str, &str); 21] = [
@@ -93,12 +93,7 @@ fn of_libraries(program: &Program) -> Option<&'static str> {
 
 /// Whether an executable is a Go program, whose note is near its beginning.
 fn is_go(executable: &str) -> bool {
-    let mut start = [0; 4096];
-    // What has this path by now may be a FIFO, which would keep waiting whoever opens it.
-    let is_file = fs::metadata(executable).is_ok_and(|metadata| metadata.is_file());
-    let file = is_file.then(|| File::open(executable).ok()).flatten();
-    let read = file.and_then(|file| file.read_at(&mut start, 0).ok());
-    let start = &start[..read.unwrap_or(0)];
+    let start = first_page(Path::new(executable));
     start.windows(GO.len()).any(|bytes| bytes == GO)
 }
 

@@ -212,10 +212,22 @@ impl Recording {
 
     /// The file that is mapped at an address of a program: the one that was told of last.
     pub fn module_at(&self, program: usize, address: u64) -> Option<&Module> {
-        let program = &self.programs[program];
         let is_here = |module: &&Module| (module.start..module.end).contains(&address);
-        let own = program.modules.iter().rev().find(is_here);
-        own.or_else(|| self.module_at(program.forked_from?, address))
+        let mut program = &self.programs[program];
+        // What a parent loads after the fork is not in its child.
+        let mut known = usize::MAX;
+        loop {
+            let own = program
+                .modules
+                .len()
+                .min(known.saturating_sub(program.inherited));
+            let here = program.modules[..own].iter().rev().find(is_here);
+            if here.is_some() {
+                return here;
+            }
+            known = known.min(program.inherited);
+            program = &self.programs[program.forked_from?];
+        }
     }
 
     /// When the session began, in nanoseconds of CLOCK_MONOTONIC.
@@ -569,6 +581,26 @@ mod tests {
         };
         assert_eq!(path(1, 0x1fff), Some("/lib/x.so"));
         assert_eq!(path(1, 0x2000), None);
+        let grandchild = [&numbers(12, 11)[..], &9_u64.to_ne_bytes()].concat();
+        recording.take(Kind::Fork, &grandchild);
+        for process in [10, 11] {
+            let late = [
+                &numbers(process, 0)[..],
+                &0x1800_u64.to_ne_bytes(),
+                &0x3000_u64.to_ne_bytes(),
+                b"/lib/late.so",
+            ];
+            recording.take(Kind::Module, &late.concat());
+        }
+        let path = |program, address| {
+            let module = recording.module_at(program, address);
+            module.and_then(|module| module.path.to_str())
+        };
+        for (program, wanted) in [(0, "late"), (1, "late"), (2, "x")] {
+            let wanted = format!("/lib/{wanted}.so");
+            assert_eq!(path(program, 0x1fff), Some(wanted.as_str()), "{program}");
+        }
+        assert_eq!(path(2, 0x2fff), None);
         let exec = [
             &numbers(11, 10)[..],
             &9_u64.to_ne_bytes(),
@@ -576,13 +608,13 @@ mod tests {
         ]
         .concat();
         recording.take(Kind::Process, &exec);
-        assert_eq!(recording.module_at(2, 0x1000), None);
-        assert_eq!(recording.programs[2].arguments, ["q", "-a"]);
+        assert_eq!(recording.module_at(3, 0x1000), None);
+        assert_eq!(recording.programs[3].arguments, ["q", "-a"]);
         let own = recording
             .programs
             .iter()
             .map(|program| program.has_own_getenv);
-        assert_eq!(own.collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(own.collect::<Vec<_>>(), [false, false, false, true]);
     }
 
     #[test]

@@ -340,13 +340,13 @@ fn untraced_told(untraced: &[Untraced]) -> impl Iterator<Item = String> {
     let mut told: Vec<(String, &'static str, Vec<String>)> = Vec::new();
     for one in untraced {
         let (name, why) = (one.name(), one.why.text());
-        let process = one.process.map(|process| process.to_string());
+        let process = one.process.to_string();
         match told
             .iter_mut()
             .find(|(known, text, _)| *known == name && *text == why)
         {
-            Some((.., processes)) => processes.extend(process),
-            None => told.push((name, why, process.into_iter().collect())),
+            Some((.., processes)) => processes.push(process),
+            None => told.push((name, why, vec![process])),
         }
     }
     told.into_iter().map(|(name, why, processes)| {
@@ -354,11 +354,8 @@ fn untraced_told(untraced: &[Untraced]) -> impl Iterator<Item = String> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let shown = match processes[..processes.len().min(SHOWN)].join(", ") {
-            none if none.is_empty() => none,
-            shown => format!(" ({shown}{more})"),
-        };
-        format!("{name}{shown} took no part: {why}")
+        let shown = processes[..processes.len().min(SHOWN)].join(", ");
+        format!("{name} ({shown}{more}) took no part: {why}")
     })
 }
 

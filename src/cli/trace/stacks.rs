@@ -1,6 +1,7 @@
 //! Whole stacks: the bytes that processes have copied, unwound by the tables of the files that were mapped
 //! (`.eh_frame`), and by frame pointers in code that is in no file.
 
+use crate::machine::program_file;
 use crate::trace::recording::Module;
 use crate::trace::symbol_tables::{self, Segments};
 use framehop::MayAllocateDuringUnwind;
@@ -11,7 +12,6 @@ use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, ReadCache};
 use opentelemetry_injector_policy::formats::trace_channel as layout;
 use std::collections::HashMap;
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,7 +137,7 @@ impl Unwinding {
 impl Tables {
     fn read(path: &Path) -> Option<Self> {
         let (headers, _) = symbol_tables::read(path)?;
-        let file = File::open(path).ok()?;
+        let file = program_file::open(path)?;
         let cache = ReadCache::new(&file);
         let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
         let endian = header.endian().ok()?;

@@ -2,6 +2,7 @@
 //! names, of which a trace needs a few: the symbols are read once, piece by piece, for all addresses together,
 //! and only the names that are found.
 
+use crate::machine::program_file;
 use object::elf::{
     FileHeader64, NT_GNU_BUILD_ID, PF_X, PT_LOAD, SHT_DYNSYM, SHT_NOTE, SHT_SYMTAB, STT_FUNC,
 };
@@ -70,7 +71,7 @@ pub struct SymbolTable {
 /// The headers and the symbol tables of a file of this machine's byte order; `None` where it is no ELF
 /// file of 64 bits.
 pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
-    let file = Rc::new(File::open(path).ok()?);
+    let file = Rc::new(program_file::open(path)?);
     let cache = ReadCache::new(&*file);
     let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
     let endian = header.endian().ok()?;

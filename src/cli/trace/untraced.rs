@@ -1,18 +1,20 @@
 //! Programs of the session that took no part, and why. They tell nothing themselves, so the command looks at its
 //! descendants from time to time; what starts and ends between two looks is not seen.
 
-use crate::machine::program_file::{self, Loader};
+use crate::machine::program_file::{self, Loader, first_page};
 use crate::output::printable;
 use crate::trace::recording::{Program, Recording};
 use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::process::file_name;
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::env;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -59,8 +61,8 @@ pub enum Why {
 /// A program that took no part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Untraced {
-    /// The process's number, where it was seen.
-    pub process: Option<u32>,
+    /// The process's number.
+    pub process: u32,
     /// The executable's path, or its name where that is all that is known.
     pub executable: String,
     /// Why.
@@ -107,7 +109,14 @@ impl Untracing {
             // A child of fork that has not become another program is what its parent is.
             if executable != parents && self.seen.len() < MOST {
                 let key = (process, executable.clone());
-                self.seen.entry(key).or_insert_with(|| why(process, own));
+                if let Entry::Vacant(unseen) = self.seen.entry(key) {
+                    let why = why(process, own);
+                    // What was found may be of the program that the process has just become.
+                    let is_same = self::executable(process) == executable;
+                    if let (Ok(why), true) = (why, is_same) {
+                        unseen.insert(why);
+                    }
+                }
             }
             let children = children(process).into_iter();
             processes.extend(children.map(|child| (child, executable.clone())));
@@ -125,36 +134,37 @@ impl Untracing {
         last: &str,
         command: &OsStr,
     ) -> Vec<Untraced> {
+        let name = |program: &Program| undeleted(program.name().as_bytes()).to_vec();
+        let programs = recording.programs.iter();
+        let told: HashSet<_> = programs
+            .map(|program| (program.process, name(program)))
+            .collect();
+        let names: HashSet<_> = told.iter().map(|(_, name)| name.as_slice()).collect();
         let mut list = Vec::new();
         for ((process, executable), why) in &self.seen {
             let name = file_name(executable.as_os_str().as_bytes());
             let Some(why) = *why else { continue };
             // What takes part from another namespace tells the number that it has there.
-            let has_told = |program: &Program| {
-                let is_it = program.process == *process || why == Why::OtherNamespace;
-                is_it && program.name().as_bytes() == name
+            let has_told = if why == Why::OtherNamespace {
+                names.contains(name)
+            } else {
+                told.contains(&(*process, name.to_vec()))
             };
-            if !recording.programs.iter().any(has_told) {
+            if !has_told {
                 list.push(Untraced {
-                    process: Some(*process),
+                    process: *process,
                     executable: executable.to_string_lossy().into_owned(),
                     why,
                 });
             }
         }
         list.sort_by_key(|untraced| untraced.process);
-        for untraced in recording.programs.iter().flat_map(of_script) {
-            let is_new = |known: &Untraced| known.name() != untraced.name();
-            if list.iter().all(is_new) {
-                list.push(untraced);
-            }
-        }
-        if !list.iter().any(|untraced| untraced.process == Some(first)) {
+        if !list.iter().any(|untraced| untraced.process == first) {
             let programs = &recording.programs;
             let before = programs.iter().rfind(|program| program.process == first);
             list.extend(match before {
                 Some(before) => self.unseen(before, &Status::of(last)),
-                None => of_command(Some(first), command),
+                None => of_command(first, command),
             });
         }
         list
@@ -184,7 +194,7 @@ impl Untracing {
         let why =
             of_file(&path, &start).or_else(|| self.own.get_or_init(Own::read).of_status(last));
         Some(Untraced {
-            process: Some(before.process),
+            process: before.process,
             executable: path.to_string_lossy().into_owned(),
             why: why.unwrap_or(Why::Unknown),
         })
@@ -192,7 +202,7 @@ impl Untracing {
 }
 
 /// The program of a command, where its file keeps it from taking part.
-fn of_command(process: Option<u32>, command: &OsStr) -> Option<Untraced> {
+fn of_command(process: u32, command: &OsStr) -> Option<Untraced> {
     let path = found(command.to_str()?)?;
     let why = of_file(&path, &first_page(&path)).or_else(|| wants_to_be_first(&path))?;
     let executable = path.to_string_lossy().into_owned();
@@ -201,24 +211,6 @@ fn of_command(process: Option<u32>, command: &OsStr) -> Option<Untraced> {
         executable,
         why,
     })
-}
-
-/// The programs that a shell was told to run by `-c`, and whose files keep them from taking part: few of them live
-/// long enough to be seen.
-fn of_script(shell: &Program) -> Vec<Untraced> {
-    let script = match shell.arguments.as_slice() {
-        [_, option, script, ..] if option == "-c" => script,
-        _ => return Vec::new(),
-    };
-    let commands = script.split([';', '&', '|', '\n', '(', ')', '{', '}']);
-    let commands = commands.filter_map(|command| {
-        let is_part = |word: &&str| *word == "exec" || word.contains('=');
-        command.split_whitespace().find(|word| !is_part(word))
-    });
-    let commands = commands.filter(|command| command.contains('/'));
-    commands
-        .filter_map(|command| of_command(None, OsStr::new(command)))
-        .collect()
 }
 
 impl Untraced {
@@ -290,29 +282,37 @@ impl Status {
 }
 
 /// What keeps a process from taking part.
-fn why(process: u32, own: &Own) -> Option<Why> {
+///
+/// # Errors
+/// It cannot be known now: the process has ended, may not be read, or is becoming another program.
+fn why(process: u32, own: &Own) -> io::Result<Option<Why>> {
     let path = format!("/proc/{process}/exe");
     let of_file = of_file(Path::new(&path), &first_page(Path::new(&path)));
     if of_file.is_some() {
-        return of_file;
+        return Ok(of_file);
     }
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let their = namespaces(&process.to_string());
     let pairs = own.namespaces.iter().zip(&their);
     let is_other = |(own, their): (&Option<PathBuf>, &Option<PathBuf>)| {
         own.is_some() && their.is_some() && own != their
     };
     if pairs.into_iter().any(is_other) {
-        return Some(Why::OtherNamespace);
+        return Ok(Some(Why::OtherNamespace));
     }
     if let Some(why) = own.of_status(&Status::of(&status)) {
-        return Some(why);
+        return Ok(Some(why));
     }
     let root = fs::read_link(format!("/proc/{process}/root"));
     if root.is_ok_and(|root| own.root.as_ref() != Some(&root)) {
-        return Some(Why::OtherRoot);
+        return Ok(Some(Why::OtherRoot));
     }
-    let environment = fs::read(format!("/proc/{process}/environ")).ok()?;
+    // A process that becomes another program, or has ended, shows no arguments and no environment (proc(5)); no
+    // environment alone is one that is empty.
+    if fs::read(format!("/proc/{process}/cmdline"))?.is_empty() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let environment = fs::read(format!("/proc/{process}/environ"))?;
     let has = |name: &str| {
         let mut entries = environment.split(|byte| *byte == 0);
         entries.any(|entry| {
@@ -321,7 +321,8 @@ fn why(process: u32, own: &Own) -> Option<Why> {
                 .is_some_and(|rest| rest.starts_with(b"="))
         })
     };
-    (!has("LD_PRELOAD") || !has(overrides::TRACE)).then_some(Why::Environment)
+    let is_told = has("LD_PRELOAD") && has(overrides::TRACE);
+    Ok((!is_told).then_some(Why::Environment))
 }
 
 /// What a program's file and its first page tell.
@@ -336,19 +337,10 @@ fn of_file(path: &Path, start: &[u8]) -> Option<Why> {
 
 /// AddressSanitizer's library ends a program where another one is loaded before it.
 fn wants_to_be_first(path: &Path) -> Option<Why> {
-    let program = program_file::read(File::open(path).ok()?).ok()??;
+    let program = program_file::read(program_file::open(path)?).ok()??;
     let mut needed = program.needed.iter();
     let is_needed = needed.any(|library| library.starts_with(b"libasan.so"));
     is_needed.then_some(Why::AddressSanitizer)
-}
-
-fn first_page(path: &Path) -> Vec<u8> {
-    let mut start = vec![0; 4096];
-    let is_file = fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-    let file = is_file.then(|| File::open(path).ok()).flatten();
-    let read = file.and_then(|file| file.read_at(&mut start, 0).ok());
-    start.truncate(read.unwrap_or(0));
-    start
 }
 
 /// The file that a word names as a command.
@@ -363,11 +355,18 @@ fn found(word: &str) -> Option<PathBuf> {
 
 /// The executable's path; of a process that may not be looked at, its name.
 fn executable(process: u32) -> PathBuf {
-    let path = fs::read_link(format!("/proc/{process}/exe"));
-    path.unwrap_or_else(|_| {
-        let name = fs::read_to_string(format!("/proc/{process}/comm"));
-        name.unwrap_or_default().trim_end().into()
-    })
+    match fs::read_link(format!("/proc/{process}/exe")) {
+        Ok(path) => OsStr::from_bytes(undeleted(path.as_os_str().as_bytes())).into(),
+        Err(_) => {
+            let name = fs::read_to_string(format!("/proc/{process}/comm"));
+            name.unwrap_or_default().trim_end().into()
+        }
+    }
+}
+
+/// A path without the mark that the kernel sets behind a file that is gone (proc(5)).
+fn undeleted(path: &[u8]) -> &[u8] {
+    path.strip_suffix(b" (deleted)").unwrap_or(path)
 }
 
 fn namespaces(process: &str) -> [Option<PathBuf>; 2] {
@@ -438,12 +437,63 @@ mod tests {
         see(7, "/usr/bin/p", Some(Why::Environment));
         see(7, "/usr/bin/q", Some(Why::Static));
         see(8, "/usr/bin/p", None);
+        see(9, "/usr/bin/p", Some(Why::OtherNamespace));
+        see(9, "/usr/bin/q", Some(Why::OtherNamespace));
         let list = untracing.list(&recording, 1, "", OsStr::new(""));
         let told: Vec<_> = list
             .iter()
             .map(|one| (one.name(), one.process, one.why))
             .collect();
-        assert_eq!(told, [("q".into(), Some(7), Why::Static)]);
+        let wanted = [
+            ("q".into(), 7, Why::Static),
+            ("q".into(), 9, Why::OtherNamespace),
+        ];
+        assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn a_program_whose_file_is_gone_is_the_one_that_has_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p");
+        // What this process writes, another test's child may hold open (ETXTBSY).
+        let copied = Command::new("cp").arg("/bin/sleep").arg(&path).status();
+        assert!(copied.unwrap().success());
+        let mut child = Command::new(&path).arg("60").env_clear().spawn().unwrap();
+        fs::remove_file(&path).unwrap();
+        let mut untracing = Untracing::default();
+        // For a moment it is between two programs.
+        while untracing.seen.is_empty() {
+            untracing.look(child.id());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = child.kill();
+        let list = |recording: &_| untracing.list(recording, 1, "", OsStr::new(""));
+        let mut recording = fixture::of(&[(child.id(), "A", None, false)]);
+        assert_eq!(list(&recording), []);
+        recording.programs[0].executable = "/bin/p (deleted)".into();
+        assert_eq!(list(&recording), []);
+        let untraced = list(&Recording::default());
+        assert_eq!(untraced[0].executable, path.to_str().unwrap());
+        // It has ended, and nobody has waited for it: nothing is known of it.
+        let has_ended = || {
+            fs::read(format!("/proc/{}/cmdline", child.id()))
+                .unwrap()
+                .is_empty()
+        };
+        while !has_ended() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(why(child.id(), &Own::read()).is_err());
+        let _ = child.wait();
+    }
+
+    #[test]
+    fn a_script_names_programs_that_may_never_run() {
+        let mut recording = fixture::of(&[(7, "A", None, false)]);
+        let script = "false && /usr/bin/su root; echo 'x; /sbin/ldconfig y'";
+        recording.programs[0].arguments = ["sh", "-c", script].map(Into::into).into();
+        let list = Untracing::default().list(&recording, 7, "", OsStr::new("sh"));
+        assert_eq!(list, []);
     }
 
     #[test]
