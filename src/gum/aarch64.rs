@@ -23,7 +23,7 @@ const LITERALS: usize = 32;
 /// and has three words.
 type Literal = [u64; 8];
 
-/// glib/gtypes.h, for the header's macro is none of Rust's.
+/// As in glib/gtypes.h; bindgen cannot translate the header's macro.
 const G_LITTLE_ENDIAN: c_int = 1234;
 
 /// Makes a writer of code to an address.

@@ -15,7 +15,7 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,-Bsymbolic");
     // The few functions that a process needs of libc are looked up when they are called.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,lazy");
-    // Behind the devkit, whose functions call them: the linker takes what was asked for before.
+    // Behind the devkit, whose functions call them: the linker takes from a library only what is needed by then.
     println!("cargo:rustc-cdylib-link-arg=-lgcc");
     println!("cargo:rustc-cdylib-link-arg=-lc");
 }

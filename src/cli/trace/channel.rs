@@ -86,7 +86,7 @@ impl Channel {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         file.set_len(length)?;
-        // Who has it mapped must never find it shorter.
+        // If it became shorter, every process that has it mapped would end.
         let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         rustix::fs::fcntl_add_seals(&file, seals)?;
         let mut channel = Self {

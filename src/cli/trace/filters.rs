@@ -57,7 +57,7 @@ impl Filters {
     }
 
     /// Whether a call passes, by all but its caller. `first` is the command's own process. What the injector's boot
-    /// files ask the injector passes never.
+    /// files ask the injector never passes.
     pub fn accept(&self, name: &str, outcome: Outcome, program: &Program, first: u32) -> bool {
         let is_named = |pattern: &String| glob::matches(pattern.as_bytes(), name.as_bytes());
         let has_outcome = match self.only {

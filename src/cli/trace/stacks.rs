@@ -88,8 +88,8 @@ impl Unwinding {
         self.programs.get(&program).map_or(0, |(_, known)| *known)
     }
 
-    /// The return addresses from the call's on, at most `most` of them; [`CUT`] behind them where there are more. `new` are the places where files are mapped
-    /// in the program and which are not [known](Self::known) yet.
+    /// The return addresses from the call's on, at most `most` of them; [`CUT`] behind them where there are more.
+    /// `new` are the places where files are mapped in the program and which are not [known](Self::known) yet.
     pub fn unwind(
         &mut self,
         program: usize,

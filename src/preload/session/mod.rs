@@ -2,10 +2,10 @@
 //! `opentelemetry-injector trace` (`policy/formats/trace_channel.rs`).
 //!
 //! A traced call allocates nothing, and makes no system call where the environment is as at the call before. It
-//! waits for nobody, but where a program asks faster than the command makes room: then for about ten milliseconds at
-//! most. Where files are mapped is read from /proc only once for each file: in the constructor, or, if the file is
-//! loaded later, in an attempt at its first call. With stacks, it is read again from time to time, and each page of
-//! a stack is asked for. Without a session, none of this memory is allocated.
+//! waits only where a program asks faster than the command makes room, and then for about ten milliseconds at most.
+//! Where files are mapped is read from /proc only once for each file: in the constructor, or, if the file is loaded
+//! later, in an attempt at its first call. With stacks, it is read again from time to time, and each page of a stack
+//! is asked for. Without a session, none of this memory is allocated.
 //!
 //! Not to be confused with `answer::call_log`, which writes calls to the debug log.
 
