@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
+use support::command::write_file;
 use support::explain::{
     Running, Waiting, command, json, of_process, parsed, step, stops, text_of_process, values,
     waiting_program,
@@ -915,7 +916,7 @@ fn a_command_that_cannot_be_started_is_told_what_it_is() {
     let scene = Scene::new();
     let script = |name: &str, line: &str| {
         let path = scene.path(name);
-        fs::write(&path, format!("{line}\n")).unwrap();
+        write_file(&path, format!("{line}\n"));
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         path.into_os_string().into_string().unwrap()
     };
@@ -997,11 +998,10 @@ fn scripts_are_followed_to_what_runs_them() {
     let scene = Scene::new();
     let program = waiting_program(&scene, "java");
     let script = scene.path("start");
-    fs::write(
+    write_file(
         &script,
         format!("#!/usr/bin/env -S {} {NAME}\n", program.display()),
-    )
-    .unwrap();
+    );
     fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
     let mut ask = command(&["explain", "--json", "--", script.to_str().unwrap()]);
     ask.env("LD_PRELOAD", object());

@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use support::command::write_file;
 use support::explain::{Waiting, command, of_process, parsed, step, stops, waiting_program};
 use support::{Scene, has, is_root, object, skip, stdout};
 
@@ -137,7 +138,7 @@ fn commands_of_erlang_and_elixir_are_followed_to_the_launcher() {
 /// A script that everybody may execute.
 fn script(scene: &Scene, name: &str, text: &str) -> String {
     let path = scene.path(name);
-    fs::write(&path, text).unwrap();
+    write_file(&path, text);
     fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
     path.into_os_string().into_string().unwrap()
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use support::command::write_file;
 use support::{Scene, stdout};
 
 const NAME: &str = "JAVA_TOOL_OPTIONS";
@@ -117,7 +118,7 @@ fn a_script_of_a_runtime_gets_what_its_name_does_not_tell() {
     let scene = scene();
     let program = scene.compile("ask");
     let script = scene.path("serve");
-    fs::write(&script, format!("#!{} {NAME}\n", program.display())).unwrap();
+    write_file(&script, format!("#!{} {NAME}\n", program.display()));
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let started = |variables: &[(&str, &str)]| {
         let mut command: Command = scene.command(&script, "direct");

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use support::command::write_file;
 use support::{Scene, Sink, built, engines, has, root, skip, stderr, stdout, succeed};
 
 /// Prints what tells whether the agent is there and what of it shows.
@@ -125,7 +126,7 @@ fn under_bundler_the_agent_is_loaded_once_and_bundlers_option_alone_is_passed_on
     let scene = scene(&agent(), &sink);
     fs::write(scene.path("Gemfile"), "").unwrap();
     let inside = scene.path("inside.rb");
-    fs::write(&inside, format!("#!/usr/bin/env ruby\n{INSIDE}")).unwrap();
+    write_file(&inside, format!("#!/usr/bin/env ruby\n{INSIDE}"));
     fs::set_permissions(&inside, fs::Permissions::from_mode(0o755)).unwrap();
     // Ruby scripts run in Bundler's process, other programs in one of their own.
     for program in [&["exec", "./inside.rb"][..], &["exec", "ruby", "inside.rb"]] {
@@ -168,7 +169,7 @@ fn an_application_may_want_another_version_of_a_gem_that_the_agent_has_loaded() 
     let told = "puts defined?(TestAgent) ? 'agent' : 'none', Gem.loaded_specs['logger'].version";
     let inside = scene.path("inside.rb");
     let text = format!("#!/usr/bin/env ruby\nrequire 'bundler/setup'\nrequire 'logger'\n{told}");
-    fs::write(&inside, text).unwrap();
+    write_file(&inside, text);
     fs::set_permissions(&inside, fs::Permissions::from_mode(0o755)).unwrap();
     let run = |program: &str, arguments: &[&str]| {
         let mut command = scene.command(program, "direct");

@@ -2,8 +2,9 @@
 
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What a run of the command came to.
@@ -44,7 +45,7 @@ impl Scratch {
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, content).unwrap();
+        write_file(&path, content);
         path
     }
 
@@ -96,6 +97,20 @@ pub fn built(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Writes a file. What may be executed is written by another process, for the reason that [`copy_program`] has.
+pub fn write_file(path: &Path, content: impl AsRef<[u8]>) {
+    let content = content.as_ref();
+    if !content.starts_with(b"#!") && !content.starts_with(b"\x7fELF") {
+        fs::write(path, content).unwrap();
+        return;
+    }
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "cat > \"$0\""]).arg(path);
+    let mut writer = writer.stdin(Stdio::piped()).spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(content).unwrap();
+    assert!(writer.wait().unwrap().success());
 }
 
 /// Copies a program by another process: while this one writes a file, what other tests start at the

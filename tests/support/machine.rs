@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-use crate::command::{Outcome, built, copy_program};
+use crate::command::{Outcome, built, copy_program, write_file};
 use crate::with_own_mounts;
 
 /// Where the object is in the machine.
@@ -78,7 +78,7 @@ impl Machine {
     /// Writes a file, readable for all.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), content).unwrap();
+        write_file(&self.path(name), content);
         self.set_mode(name, 0o644);
     }
 
