@@ -45,14 +45,16 @@ impl Finding {
     }
 }
 
-/// What a session shows, apart from names that the filters leave out. `untraced` are programs that took no part.
+/// What a session shows, apart from names that the filters leave out. `untraced` are programs that took no part,
+/// `copies` those that read unseen.
 pub fn findings(
     recording: &Recording,
     configuration: &Configuration,
     filters: &Filters,
     untraced: &[String],
+    copies: &BTreeMap<usize, &'static str>,
 ) -> Vec<Finding> {
-    let session = Session::of(recording, configuration, filters);
+    let session = Session::of(recording, configuration, filters, copies);
     let mut found = Vec::new();
     // Names of which the same is said: what begins the sentence.
     let mut unread: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -86,7 +88,7 @@ pub fn findings(
             .into_iter()
             .map(|(state, names)| session.nobody_asked(names, &state, &others)),
     );
-    let mut changed = own_changes::findings(recording, &session.copies);
+    let mut changed = own_changes::findings(recording, copies);
     changed.retain(|finding| finding.names.iter().all(|name| filters.accept_name(name)));
     found.extend(changed);
     found
@@ -116,7 +118,7 @@ struct Session<'r> {
     injected: Vec<Runtime>,
     /// The injector's values.
     injections: BTreeSet<&'r str>,
-    copies: BTreeMap<usize, &'static str>,
+    copies: &'r BTreeMap<usize, &'static str>,
 }
 
 impl<'r> Session<'r> {
@@ -124,6 +126,7 @@ impl<'r> Session<'r> {
         recording: &'r Recording,
         configuration: &'r Configuration,
         filters: &'r Filters,
+        copies: &'r BTreeMap<usize, &'static str>,
     ) -> Self {
         let (asked, injections) = asked(recording);
         let mut set: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
@@ -149,7 +152,7 @@ impl<'r> Session<'r> {
             spelled: spelled(configuration),
             injected,
             injections: injections.into_iter().map(|(_, value)| value).collect(),
-            copies: copies::copies(recording),
+            copies,
         }
     }
 
@@ -287,7 +290,7 @@ impl<'r> Session<'r> {
     /// Who may have read settings unseen.
     fn unseen_readers(&self, untraced: &[String]) -> Vec<String> {
         let untraced = untraced.iter().map(|name| format!("{name} (not traced)"));
-        let copies = copies::told(self.recording, &self.copies);
+        let copies = copies::told(self.recording, self.copies);
         copies.into_iter().chain(untraced).collect()
     }
 
@@ -495,7 +498,8 @@ mod tests {
     use crate::trace::recording::fixture;
 
     fn sentences(recording: &Recording, configuration: &Configuration) -> Vec<String> {
-        let found = findings(recording, configuration, &Filters::default(), &[]);
+        let copies = copies::copies(recording);
+        let found = findings(recording, configuration, &Filters::default(), &[], &copies);
         found.iter().map(Finding::sentence).collect()
     }
 
@@ -674,6 +678,7 @@ mod tests {
                 &Configuration::default(),
                 &filters,
                 &["gost".into()],
+                &copies::copies(&recording),
             );
             found.iter().map(Finding::sentence).collect::<Vec<_>>()
         };

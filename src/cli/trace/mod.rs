@@ -193,6 +193,7 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
         command.get_program(),
     );
     let names: Vec<_> = untraced.iter().map(Untraced::name).collect();
+    let copies = copies::copies(&ended.recording);
     let mut report = Report {
         recording: &ended.recording,
         callers,
@@ -203,7 +204,8 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
             (false, _) => Stacks::ByName,
         },
         first: ended.first,
-        findings: findings::findings(&ended.recording, &configured, filters, &names),
+        findings: findings::findings(&ended.recording, &configured, filters, &names, &copies),
+        copies,
         untraced,
         counts,
         unfinished: ended.unfinished,

@@ -13,7 +13,7 @@ use crate::trace::summary::{self, Row};
 use crate::trace::tree;
 use crate::trace::untraced::Untraced;
 use opentelemetry_injector_policy::runtimes::{boot, variable};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
 /// How the table tells of stacks.
@@ -42,6 +42,8 @@ pub struct Report<'s> {
     pub filters: &'s Filters,
     /// The command's own process.
     pub first: u32,
+    /// The programs that read unseen, as [`copies::copies`] finds them.
+    pub copies: BTreeMap<usize, &'static str>,
     /// What is odd.
     pub findings: Vec<Finding>,
     /// What was counted.
@@ -252,8 +254,7 @@ impl<'s> Report<'s> {
 
     /// What this session cannot tell of.
     fn write_gaps(&mut self, text: &mut String, width: usize, style: Style) {
-        let copies = copies::copies(self.recording);
-        let copies = copies::told(self.recording, &copies);
+        let copies = copies::told(self.recording, &self.copies);
         let mut gaps = vec![(
             !copies.is_empty(),
             format!(
