@@ -39,7 +39,14 @@ pub fn completions(arguments: &Arguments) -> ExitCode {
         Name::Zsh => Shell::Zsh,
         Name::Fish => Shell::Fish,
     };
-    clap_complete::generate(shell, &mut Whole::command(), NAME, &mut script);
+    // Their subcommands are not known before they are built, and `help` completes those, too.
+    let mut whole = Whole::command().mut_subcommands(|subcommand| {
+        let name = format!("{NAME} {}", subcommand.get_name());
+        let mut subcommand = subcommand.bin_name(name);
+        subcommand.build();
+        subcommand
+    });
+    clap_complete::generate(shell, &mut whole, NAME, &mut script);
     match print(&String::from_utf8_lossy(&script)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(2),

@@ -1,12 +1,12 @@
 //! Signals that would end or stop the command: they wait until what it does is done or undone. For `install`, the
 //! preload file is then verified or is what it was.
 
+use crate::machine::process_status::ignored_signals;
 use signal_hook::consts::{
     SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU,
     SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
 };
 use signal_hook::{flag, low_level};
-use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -43,7 +43,7 @@ static RECEIVED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 /// # Errors
 /// The kernel takes no handler.
 pub fn hold() -> io::Result<()> {
-    let ignored = ignored();
+    let ignored = ignored_signals();
     let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
     let of_real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
     for signal in ENDING.into_iter().chain(of_real_time).filter(is_heard) {
@@ -70,13 +70,4 @@ pub fn end_by(signal: i32) {
 /// A signal's name, for example `SIGTERM`.
 pub fn name(signal: i32) -> &'static str {
     low_level::signal_name(signal).unwrap_or("a signal")
-}
-
-/// The signals that this process ignores, signal 1 in the lowest bit (proc_pid_status(5)).
-fn ignored() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mut lines = status.lines();
-    let line = lines.find_map(|line| line.strip_prefix("SigIgn:"));
-    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or_default()
 }

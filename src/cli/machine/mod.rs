@@ -14,6 +14,7 @@ pub mod proc_files;
 pub mod proc_formats;
 pub mod process_facts;
 pub mod process_state;
+pub mod process_status;
 pub mod processes;
 pub mod program_file;
 pub mod programs;

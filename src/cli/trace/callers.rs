@@ -103,9 +103,6 @@ fn without_parameters(name: &str) -> String {
 /// A caller in one program: the program's index, and the return address.
 type Key = (usize, u64);
 
-/// An address in a file, and who has it.
-type Place = (u64, Key);
-
 /// Whether a mapped file is but memory, in which runtimes (.NET) write their code.
 fn is_memory(path: &Path) -> bool {
     path.starts_with("/dev/zero") || path.as_os_str().as_encoded_bytes().starts_with(b"/memfd:")
@@ -117,7 +114,7 @@ pub struct Callers {
     files: HashMap<PathBuf, SymbolFile>,
     maps: PerfMaps,
     found: HashMap<Key, Caller>,
-    /// How many of the recording's calls have been looked at.
+    /// How many of the recording's calls were looked at ahead.
     seen: usize,
     /// Whether lines are looked for, which takes time: debug information has to be unpacked.
     with_lines: bool,
@@ -147,89 +144,85 @@ impl Callers {
 
     /// The caller in a program, by its index, at a return address.
     pub fn at(&mut self, recording: &Recording, key: Key) -> Caller {
-        if !self.found.contains_key(&key) {
-            self.find(recording);
+        if let Some(caller) = self.found.get(&key) {
+            return caller.clone();
         }
-        self.found
-            .get(&key)
-            .cloned()
-            .unwrap_or_else(|| nowhere(key.1))
+        let in_file = self.in_file(recording, key);
+        let caller = in_file.unwrap_or_else(|| self.in_no_file(recording, key));
+        self.found.insert(key, caller.clone());
+        caller
     }
 
-    fn file(&mut self, path: &Path) -> &mut SymbolFile {
-        let read = || SymbolFile::read(path);
-        self.files.entry(path.to_owned()).or_insert_with(read)
+    /// Finds the callers of all new calls.
+    pub fn find(&mut self, recording: &Recording) {
+        for key in self.new_ones(recording) {
+            self.at(recording, key);
+        }
     }
 
-    /// The function in code that a runtime has made: a child of fork has its parent's.
-    fn made(&mut self, recording: &Recording, program: usize, address: u64) -> Option<Function> {
+    /// Finds those of them that are in files while the program runs: what has made other code may name it only in the
+    /// end. Lines take too long then.
+    pub fn find_ahead(&mut self, recording: &Recording) {
+        if self.with_lines {
+            return;
+        }
+        for key in self.new_ones(recording) {
+            if !self.found.contains_key(&key)
+                && let Some(caller) = self.in_file(recording, key)
+            {
+                self.found.insert(key, caller);
+            }
+        }
+    }
+
+    /// The callers of the calls that were told since this was asked last.
+    fn new_ones<'r>(&mut self, recording: &'r Recording) -> impl Iterator<Item = Key> + use<'r> {
+        let seen = core::mem::replace(&mut self.seen, recording.calls.len());
+        let new = recording.calls.get(seen..).unwrap_or_default();
+        new.iter().flat_map(|call| {
+            let addresses = recording.addresses(call).iter();
+            addresses.map(|address| (call.program, *address))
+        })
+    }
+
+    fn in_file(&mut self, recording: &Recording, (program, back): Key) -> Option<Caller> {
+        let Caller { address, .. } = nowhere(back);
+        let module = recording.module_at(program, address)?;
+        if is_memory(&module.path) {
+            return None;
+        }
+        if !self.files.contains_key(&module.path) {
+            let file = SymbolFile::read(&module.path);
+            self.files.insert(module.path.clone(), file);
+        }
+        let file = self.files.get_mut(&module.path)?;
+        let address = file.address(module.offset, address - module.start);
+        let line = self.with_lines.then(|| file.line(address));
+        Some(Caller {
+            module: Some(module.path.to_string_lossy().into_owned()),
+            address,
+            function: file.function(address),
+            line: line.flatten(),
+        })
+    }
+
+    /// In code that a runtime has made: a child of fork has its parent's.
+    fn in_no_file(&mut self, recording: &Recording, (program, back): Key) -> Caller {
+        let mut caller = nowhere(back);
         let since = perf_maps::moment(recording.start());
         let mut next = Some(program);
         while let Some(program) = next.map(|index| &recording.programs[index]) {
-            let found = self.maps.function(program.process, address, since);
-            if found.is_some() {
-                return found;
+            caller.function = self.maps.function(program.process, caller.address, since);
+            if caller.function.is_some() {
+                break;
             }
             next = program.forked_from;
         }
-        None
-    }
-
-    /// Finds the callers of all new calls, for each file together.
-    pub fn find(&mut self, recording: &Recording) {
-        let mut in_files: HashMap<&Path, Vec<Place>> = HashMap::new();
-        let new = recording.calls.get(self.seen..).unwrap_or_default();
-        let places = new.iter().flat_map(|call| {
-            let addresses = recording.addresses(call).iter();
-            addresses.map(|address| (call.program, *address))
-        });
-        for key in places {
-            if self.found.contains_key(&key) {
-                continue;
-            }
-            let (program, back) = key;
-            // The return address may be the next function's first.
-            let address = back.wrapping_sub(1);
-            let mut caller = nowhere(back);
-            match recording.module_at(program, address) {
-                Some(module) if !is_memory(&module.path) => {
-                    let file = self.file(&module.path);
-                    let place = file.address(module.offset, address - module.start);
-                    in_files.entry(&module.path).or_default().push((place, key));
-                }
-                _ => caller.function = self.made(recording, program, address),
-            }
-            self.found.insert(key, caller);
-        }
-        self.seen = recording.calls.len();
-        for (path, mut places) in in_files {
-            places.sort_unstable();
-            self.find_in_file(path, &places);
-        }
-    }
-
-    /// Finds the callers at these places of a file, in ascending order.
-    fn find_in_file(&mut self, path: &Path, places: &[Place]) {
-        let with_lines = self.with_lines;
-        let file = self.file(path);
-        let addresses: Vec<_> = places.iter().map(|(address, _)| *address).collect();
-        let functions = file.functions(&addresses);
-        let callers: Vec<_> = functions
-            .into_iter()
-            .zip(addresses)
-            .map(|(function, address)| Caller {
-                module: Some(path.to_string_lossy().into_owned()),
-                address,
-                function,
-                line: if with_lines { file.line(address) } else { None },
-            })
-            .collect();
-        let keys = places.iter().map(|(_, key)| *key);
-        self.found.extend(keys.zip(callers));
+        caller
     }
 }
 
-/// A caller of which nothing is known but its return address.
+/// A caller of which nothing is known but its return address, which may be the next function's first.
 fn nowhere(address: u64) -> Caller {
     Caller {
         module: None,
@@ -242,6 +235,9 @@ fn nowhere(address: u64) -> Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::recording::fixture;
+    use opentelemetry_injector_policy::formats::trace_channel::Kind;
+    use std::fs;
 
     #[test]
     fn long_names_lose_their_types_first() {
@@ -261,6 +257,40 @@ mod tests {
         ] {
             assert_eq!(without_parameters(name), short);
         }
+    }
+
+    #[test]
+    fn code_in_no_file_is_named_when_its_runtime_has_told() {
+        // No process has a number above 2^22 (proc(5), pid_max).
+        let process = (1 << 22) + std::process::id();
+        let mut recording = fixture::of(&[(process, "A", None, false)]);
+        let module = [
+            &fixture::numbers(process, 0)[..],
+            &0x1000_u64.to_ne_bytes(),
+            &0x2000_u64.to_ne_bytes(),
+            b"/nonexistent/x.so",
+        ];
+        recording.take(Kind::Module, &module.concat());
+        recording.calls[0].caller = 0x11;
+        let in_file = (0, 0x1101);
+        let call = Call {
+            caller: in_file.1,
+            ..recording.calls[0].clone()
+        };
+        recording.calls.push(call);
+        let mut callers = Callers::default();
+        callers.find_ahead(&recording);
+        let found: Vec<_> = callers.found.keys().copied().collect();
+        assert_eq!(found, [in_file]);
+        let map = format!("/tmp/perf-{process}.map");
+        fs::write(&map, "10 10 made\n").unwrap();
+        let names = recording
+            .calls
+            .iter()
+            .map(|call| callers.of(&recording, call).to_string());
+        let names: Vec<_> = names.collect();
+        fs::remove_file(&map).unwrap();
+        assert_eq!(names, ["made+0x0 (no file)", "x.so+0x100"]);
     }
 
     #[test]

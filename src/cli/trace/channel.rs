@@ -10,10 +10,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use std::{io, process};
+use std::{io, process, thread};
 
 /// How much memory is made sure of at a time, in bytes.
-const STEP: u64 = 256 << 10;
+const STEP: u64 = 128 << 10;
 
 /// How much before the command starts, which waits for it: 2,000 calls.
 const FIRST_STEP: u64 = 128 << 10;
@@ -35,7 +35,7 @@ struct Pace {
 /// Memory takes time to be had and to be given back, which a program that ends soon would feel.
 const AT_START: Pace = Pace {
     interval: Duration::from_millis(2),
-    ahead: 1 << 20,
+    ahead: 256 << 10,
 };
 
 /// A program that runs on feels each look.
@@ -46,6 +46,9 @@ const LATER: Pace = Pace {
 
 /// How long a program is starting.
 const START: Duration = Duration::from_millis(250);
+
+/// Memory that is given back in less time than a thread takes to start, in bytes.
+const LITTLE: u64 = 8 << 20;
 
 /// How much is read at a time, in bytes.
 const CHUNK: u64 = 1 << 20;
@@ -154,6 +157,14 @@ impl Channel {
             is_full: self.next()? + (layout::LONGEST_STACK * 2) as u64 > self.length,
             refused: self.word(layout::REFUSED_AT)?,
         })
+    }
+
+    /// Has the kernel take its memory while the caller goes on. Where there is little, a thread costs more than it saves.
+    pub fn give_back(self) {
+        if self.limit > LITTLE {
+            // If there can be no thread, it goes at once.
+            let _ = thread::Builder::new().spawn(move || drop(self));
+        }
     }
 
     fn next(&self) -> io::Result<u64> {

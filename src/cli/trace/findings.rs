@@ -108,6 +108,9 @@ struct Session<'r> {
     recording: &'r Recording,
     filters: &'r Filters,
     asked: BTreeMap<&'r str, Asks>,
+    /// Names that were asked for in vain and may have been meant by others: those that the injector looks at, and
+    /// those that the filters name.
+    missed: Vec<&'r str>,
     /// The environments' values of each name, with the programs that have them.
     set: BTreeMap<&'r str, Vec<(usize, &'r str)>>,
     /// The configuration's settings for the runtimes into which an agent was injected.
@@ -143,9 +146,14 @@ impl<'r> Session<'r> {
             })
             .collect();
         injected.dedup();
+        let missed = asked.iter().filter(|(_, asks)| !asks.was_there);
+        let missed = missed
+            .map(|(name, _)| *name)
+            .filter(|name| filters.is_named(name) || variable::watched(name.as_bytes()).is_some());
         Self {
             recording,
             filters,
+            missed: missed.collect(),
             asked,
             set,
             configured: configured(configuration, &injected),
@@ -194,12 +202,9 @@ impl<'r> Session<'r> {
     fn missed_like(&self, name: &str) -> Option<&'r str> {
         let is_setting = self.is_setting(name);
         let is_candidate = |missed: &&str| {
-            let is_watched = || variable::watched(missed.as_bytes()).is_some();
-            self.filters.is_named(missed)
-                || missed.starts_with(PREFIX) == is_setting && is_watched()
+            self.filters.is_named(missed) || missed.starts_with(PREFIX) == is_setting
         };
-        let missed = self.asked.iter().filter(|(_, asks)| !asks.was_there);
-        let missed = missed.map(|(missed, _)| *missed);
+        let missed = self.missed.iter().copied();
         near_names::nearest(name, missed.filter(is_candidate))
     }
 

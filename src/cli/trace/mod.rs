@@ -17,6 +17,7 @@ mod redaction;
 mod secret_names;
 mod session;
 mod session_report;
+mod share;
 mod sink;
 mod stacks;
 mod summary;
@@ -36,6 +37,7 @@ use crate::trace::live::Live;
 use crate::trace::recording::Recording;
 use crate::trace::session::Session;
 use crate::trace::session_report::{Report, Stacks};
+use crate::trace::share::Share;
 use crate::trace::sink::{Progress, Sink};
 use crate::trace::untraced::{Untraced, Untracing};
 use clap::ValueEnum;
@@ -46,7 +48,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::{env, fmt, thread};
+use std::time::Duration;
+use std::{env, fmt};
 
 /// Run a command and tell what it and its children ask their environment for.
 ///
@@ -170,6 +173,7 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let mut progress = Progress::new(&result);
     let filters = &arguments.filters;
     let mut untracing = Untracing::default();
+    let mut finding = Share::default();
     let ended = session.run(child, &mut channel, frames, |look| {
         untracing.look(look.first);
         progress.show(look.recording.calls.len());
@@ -177,6 +181,9 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
         if look.is_ending {
             // In the time that the program takes to end.
             callers.find(look.recording);
+        } else if look.is_quiet {
+            // What is found now need not be found in the end.
+            finding.run(Duration::ZERO, || callers.find_ahead(look.recording));
         }
     });
     let ended = ended.map_err(TraceError::Session)?;
@@ -184,8 +191,7 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     lines.show(&mut result, &ended.recording, filters, ended.first, true);
     let mut counts = channel.counts().map_err(TraceError::Channel)?;
     counts.dropped += ended.recording.lost;
-    // The kernel takes a while to have its memory back. If there can be no thread, it has it at the end.
-    let _ = thread::Builder::new().spawn(move || drop(channel));
+    channel.give_back();
     let untraced = untracing.list(
         &ended.recording,
         ended.first,

@@ -58,7 +58,9 @@ pub fn nearest<'n>(name: &str, others: impl Iterator<Item = &'n str>) -> Option<
 fn may_begin_like_a_setting(name: &str) -> bool {
     let written = written(name);
     let word = written.split('_').next().unwrap_or_default();
-    strsim::damerau_levenshtein(word, PREFIX.trim_end_matches('_')) <= SLIPS
+    let meant = PREFIX.trim_end_matches('_');
+    // Cheaper than to count.
+    word.len().abs_diff(meant.len()) <= SLIPS && strsim::damerau_levenshtein(word, meant) <= SLIPS
 }
 
 /// A name with the letters and the separators that variables have.

@@ -1,6 +1,7 @@
 //! A session: the command runs, its processes write into the channel, and the channel is kept open for
 //! them.
 
+use crate::machine::process_status::{ProcessStatus, ignored_signals};
 use crate::trace::channel::{Channel, Reader};
 use crate::trace::recording::Recording;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +13,7 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -19,7 +21,6 @@ use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use std::{fs, io};
 
 /// A session, from before its command starts.
 pub struct Session(Signals);
@@ -33,7 +34,7 @@ pub struct Ended {
     /// How it has ended.
     pub status: ExitStatus,
     /// What `/proc/PID/status` said of it then.
-    pub last: String,
+    pub last: ProcessStatus,
     /// Records that were never finished.
     pub unfinished: u64,
 }
@@ -46,6 +47,8 @@ pub struct Look<'l> {
     pub first: u32,
     /// Whether that has nothing more to say. It takes a while to give its memory back.
     pub is_ending: bool,
+    /// Whether nothing was told since the last look.
+    pub is_quiet: bool,
 }
 
 impl Session {
@@ -84,8 +87,10 @@ impl Session {
             let _ = channel.make_room();
             let is_ending = memory.is_given_back();
             // What is read now need not be read when the command has ended.
+            let mut is_quiet = true;
             let read = reader.read(channel, false, |kind, payload| {
                 recording.take(kind, payload);
+                is_quiet = false;
             });
             // The command is waited for whatever is known of it.
             problem = problem.or(read.err());
@@ -93,10 +98,11 @@ impl Session {
                 recording: &recording,
                 first,
                 is_ending,
+                is_quiet,
             });
         }
         // Once it is waited for, nothing is known of it any more.
-        let last = fs::read_to_string(format!("/proc/{first}/status")).unwrap_or_default();
+        let last = ProcessStatus::of(first).unwrap_or_default();
         let status = child.wait()?;
         signals.give_back();
         if let Some(problem) = problem {
@@ -205,11 +211,7 @@ fn is_in_foreground() -> bool {
 /// Those that would end this command before it has told anything. Those that its caller ignores stay so, for the
 /// command as well (nohup(1)).
 fn signals_to_take() -> Vec<i32> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored
-        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
-        .unwrap_or(0);
+    let ignored = ignored_signals();
     let is_ignored = |signal: &i32| ignored >> (signal - 1) & 1 == 1;
     let ending = [SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
     let ending = ending.into_iter();
@@ -229,9 +231,9 @@ pub fn running(recording: &Recording) -> Vec<u32> {
     let programs = recording.programs.iter();
     let processes: BTreeSet<u32> = programs.map(|program| program.process).collect();
     let is_alive = |process: &u32| {
-        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-        let state = status.lines().find_map(|line| line.strip_prefix("State:"));
-        state.is_some_and(|state| !state.trim_start().starts_with(['Z', 'X']))
+        let status = ProcessStatus::of(process).unwrap_or_default();
+        let state = status.field("State");
+        state.is_some_and(|state| !state.starts_with(['Z', 'X']))
     };
     processes.into_iter().filter(is_alive).collect()
 }

@@ -122,12 +122,7 @@ pub fn rows(recording: &Recording, calls: &[&Call], callers: &mut Callers) -> Ve
     for (row, [_, value]) in rows.iter_mut().zip(answers) {
         row.value = value.map(|value| redaction::shown(&row.name, value));
     }
-    rows.sort_by(|one, other| {
-        let key = |row: &Row| (row.rank(), usize::MAX - row.calls());
-        key(one)
-            .cmp(&key(other))
-            .then_with(|| one.name.cmp(&other.name))
-    });
+    rows.sort_by_cached_key(|row| (row.rank(), usize::MAX - row.calls(), row.name.clone()));
     rows
 }
 

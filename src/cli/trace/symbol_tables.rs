@@ -1,6 +1,5 @@
 //! The symbol tables of an ELF file (elf(5)). A large program has a hundred thousand symbols and megabytes of
-//! names, of which a trace needs a few: the symbols are read once, piece by piece, for all addresses together,
-//! and only the names that are found.
+//! names, of which a trace needs a few: the symbols are read once, piece by piece, and only the names that are found.
 
 use crate::machine::program_file;
 use object::elf::{
@@ -8,6 +7,9 @@ use object::elf::{
 };
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache};
+use std::cell::OnceCell;
+use std::cmp::Reverse;
+use std::ffi::CStr;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -22,6 +24,9 @@ const PAGE_MASK: u64 = 0xfff;
 
 /// How much is read at a time, in bytes: whole symbols.
 const PIECE: usize = SYMBOL << 12;
+
+/// For how many symbols there is room at first.
+const MOST: usize = 1 << 20;
 
 /// The longest name that is read, in bytes.
 const LONGEST_NAME: usize = 64 << 10;
@@ -66,6 +71,8 @@ pub struct SymbolTable {
     names: Range<u64>,
     /// `.dynsym`.
     is_exports: bool,
+    /// What was read of it.
+    starts: OnceCell<Starts>,
 }
 
 /// The headers and the symbol tables of a file of this machine's byte order; `None` where it is no ELF
@@ -110,6 +117,7 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
                         symbols,
                         names,
                         is_exports: section.sh_type(endian) == SHT_DYNSYM,
+                        starts: OnceCell::new(),
                     });
                 }
             }
@@ -139,48 +147,48 @@ fn leave_out_copies(tables: &mut Vec<SymbolTable>) {
 }
 
 impl SymbolTable {
-    /// For each of these addresses, in ascending order, the function that it lies in: where that begins, and its
-    /// name.
-    pub fn functions(&self, addresses: &[u64]) -> Vec<Option<(u64, String)>> {
-        let mut found: Vec<Option<Symbol>> = addresses.iter().map(|_| None).collect();
-        let pages = Pages::of(addresses);
-        self.each(|symbol| {
-            let end = symbol.start.saturating_add(symbol.length.max(1));
-            if !pages.meet(symbol.start, end) {
-                return;
-            }
-            let first = addresses.partition_point(|address| *address < symbol.start);
-            let inside = addresses[first..].partition_point(|address| *address < end);
-            for best in &mut found[first..first + inside] {
-                if best.as_ref().is_none_or(|best| best.start <= symbol.start) {
-                    *best = Some(symbol);
-                }
-            }
-        });
-        let name = |symbol: Symbol| Some((symbol.start, self.name(symbol.name)?));
-        found
-            .into_iter()
-            .map(|symbol| symbol.and_then(name))
-            .collect()
+    /// The function that an address lies in: where that begins, and its name. Of several, the one that begins last.
+    pub fn function(&self, address: u64) -> Option<(u64, String)> {
+        let starts = self.starts.get_or_init(|| self.read());
+        let is_inside = |function: &Symbol| function.range().contains(&address);
+        let near = starts.before(address).into_iter();
+        let near = near.filter_map(|index| self.symbol(index)).find(is_inside);
+        let long = starts.long.iter().rev().copied().filter(is_inside);
+        let later = |best: Symbol, next: Symbol| if next.start > best.start { next } else { best };
+        let function = near.into_iter().chain(long).reduce(later)?;
+        Some((function.start, self.name(function.name)?))
     }
 
-    /// Calls `visit` with each function. What cannot be read is left out.
-    fn each(&self, mut visit: impl FnMut(Symbol)) {
+    /// Where all functions begin. What cannot be read is left out.
+    fn read(&self) -> Starts {
+        let mut starts = Starts::for_about(self.count());
         let mut bytes = vec![0; PIECE];
         let mut at = self.symbols.start;
         while at < self.symbols.end {
             let rest = usize::try_from(self.symbols.end - at).unwrap_or(PIECE);
             let piece = &mut bytes[..rest.min(PIECE)];
             if self.file.read_exact_at(piece, at).is_err() {
-                return;
+                break;
             }
             let (symbols, _) = piece.as_chunks();
-            symbols
-                .iter()
-                .filter_map(Symbol::of_function)
-                .for_each(&mut visit);
+            for symbol in symbols {
+                starts.add(Symbol::of_function(symbol));
+            }
             at += piece.len() as u64;
         }
+        starts
+    }
+
+    fn count(&self) -> usize {
+        let length = self.symbols.end - self.symbols.start;
+        usize::try_from(length).unwrap_or(0) / SYMBOL
+    }
+
+    fn symbol(&self, index: u32) -> Option<Symbol> {
+        let mut bytes = [0; SYMBOL];
+        let at = self.symbols.start + u64::from(index) * SYMBOL as u64;
+        self.file.read_exact_at(&mut bytes, at).ok()?;
+        Symbol::of_function(&bytes)
     }
 
     /// The name at a place, if it is not empty.
@@ -190,8 +198,8 @@ impl SymbolTable {
         let mut bytes = vec![0; rest.min(256)];
         loop {
             self.file.read_exact_at(&mut bytes, start).ok()?;
-            if let Some(end) = memchr::memchr(0, &bytes) {
-                bytes.truncate(end);
+            if let Ok(name) = CStr::from_bytes_until_nul(&bytes) {
+                bytes.truncate(name.count_bytes());
                 break;
             }
             if bytes.len() == rest.min(LONGEST_NAME) {
@@ -203,65 +211,199 @@ impl SymbolTable {
     }
 }
 
-/// The pages that some addresses lie in, by which most symbols are passed over at once: one bit for a page, which
-/// it shares with others that are far away.
-struct Pages([u64; 1024]);
+/// Functions by where they begin, in little memory: to put them in order would take longer than a session needs for all
+/// that it looks up, and the memory is taken and given back while a program is waited for.
+struct Starts {
+    /// One for each symbol; of what is no function, none leads to it.
+    all: Vec<Start>,
+    /// The last function of each place: its index.
+    last: Vec<u32>,
+    /// The functions that may reach beyond the next place.
+    long: Vec<Symbol>,
+}
 
-impl Pages {
-    /// The base-two logarithm of a page's length.
-    const SHIFT: u32 = 12;
+struct Start {
+    /// The lower half of the address.
+    address: u32,
+    /// The function before in the same place.
+    before: u32,
+}
 
-    /// The number of bits.
-    const COUNT: u64 = 1024 * 64;
+impl Starts {
+    /// The base-two logarithm of a place's length in bytes.
+    const SHIFT: u32 = 14;
 
-    /// More pages than this are not looked at one by one.
-    const FEW: u64 = 16;
+    /// The number of places; those that are far away from each other share one.
+    const PLACES: usize = 1 << 12;
 
-    fn of(addresses: &[u64]) -> Self {
-        let mut pages = Self([0; 1024]);
-        for address in addresses {
-            let (word, bit) = Self::place(address >> Self::SHIFT);
-            pages.0[word] |= bit;
+    /// No function.
+    const NONE: u32 = u32::MAX;
+
+    fn for_about(count: usize) -> Self {
+        Self {
+            all: Vec::with_capacity(count.min(MOST)),
+            last: vec![Self::NONE; Self::PLACES],
+            long: Vec::new(),
         }
-        pages
     }
 
-    /// Whether one of the addresses may lie there; `end` is the first address behind.
-    fn meet(&self, start: u64, end: u64) -> bool {
-        let (first, last) = (start >> Self::SHIFT, (end - 1) >> Self::SHIFT);
-        let is_met = |page| {
-            let (word, bit) = Self::place(page);
-            self.0[word] & bit != 0
+    /// Adds the next symbol, which may be no function.
+    fn add(&mut self, function: Option<Symbol>) {
+        let mut start = Start {
+            address: 0,
+            before: Self::NONE,
         };
-        last - first > Self::FEW || (first..=last).any(is_met)
+        let index = u32::try_from(self.all.len()).unwrap_or(Self::NONE);
+        match function {
+            Some(function) if function.length > 1 << Self::SHIFT => self.long.push(function),
+            Some(function) => {
+                let last = &mut self.last[Self::place(function.start)];
+                start.address = function.start as u32;
+                start.before = core::mem::replace(last, index);
+            }
+            None => {}
+        }
+        self.all.push(start);
     }
 
-    fn place(page: u64) -> (usize, u64) {
-        let index = page % Self::COUNT;
-        ((index / 64) as usize, 1 << (index % 64))
+    /// The functions that begin not far before an address, the nearest first; of those that are equally near, the last.
+    fn before(&self, address: u64) -> Vec<u32> {
+        let places = [address, address.wrapping_sub(1 << Self::SHIFT)];
+        let near = places.into_iter().flat_map(|place| self.of_place(place));
+        let near = near.filter_map(|(index, start)| {
+            let behind = (address as u32).wrapping_sub(start.address);
+            (behind <= 1 << Self::SHIFT).then_some((behind, Reverse(index)))
+        });
+        let mut near: Vec<_> = near.collect();
+        near.sort_unstable();
+        near.into_iter().map(|(_, Reverse(index))| index).collect()
+    }
+
+    fn of_place(&self, address: u64) -> impl Iterator<Item = (u32, &Start)> {
+        let get = |index: u32| Some((index, self.all.get(index as usize)?));
+        let last = get(self.last[Self::place(address)]);
+        core::iter::successors(last, move |(_, start)| get(start.before))
+    }
+
+    fn place(address: u64) -> usize {
+        (address >> Self::SHIFT) as usize % Self::PLACES
     }
 }
 
 #[derive(Clone, Copy)]
 struct Symbol {
-    name: u32,
     start: u64,
+    /// In bytes.
     length: u64,
+    /// Where its name is among the names.
+    name: u32,
 }
 
 impl Symbol {
     /// A function that the file defines: st_name, st_info, st_other, st_shndx, st_value, st_size.
     fn of_function(bytes: &[u8; SYMBOL]) -> Option<Self> {
-        let [n0, n1, n2, n3, info, _, s0, s1, value_and_size @ ..] = *bytes;
-        let section = u16::from_ne_bytes([s0, s1]);
-        if !matches!(info & 0xf, STT_FUNC | RESOLVER) || section == 0 {
+        let (first, value_and_size) = bytes.split_first_chunk()?;
+        let (value, size) = value_and_size.split_first_chunk()?;
+        // Both architectures are little-endian.
+        let first = u64::from_le_bytes(*first);
+        let (kind, section) = (first >> 32 & 0xf, first >> 48);
+        if !matches!(kind as u8, STT_FUNC | RESOLVER) || section == 0 {
             return None;
         }
-        let (value, size) = value_and_size.split_first_chunk()?;
         Some(Self {
-            name: u32::from_ne_bytes([n0, n1, n2, n3]),
-            start: u64::from_ne_bytes(*value),
-            length: u64::from_ne_bytes(*size.first_chunk()?),
+            start: u64::from_le_bytes(*value),
+            length: u64::from_le_bytes(*size.first_chunk()?),
+            name: first as u32,
         })
+    }
+
+    /// Its addresses; one without a length has one.
+    fn range(&self) -> Range<u64> {
+        self.start..self.start.saturating_add(self.length.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table of functions: where they begin, and their lengths. Their names are `0`, `1`, and so on.
+    fn table(all: &[(u64, u64)]) -> SymbolTable {
+        let mut symbols = Vec::new();
+        let mut names = vec![0];
+        for (index, (start, length)) in all.iter().enumerate() {
+            symbols.extend((names.len() as u32).to_le_bytes());
+            symbols.extend([STT_FUNC, 0, 1, 0]);
+            symbols.extend(start.to_le_bytes());
+            symbols.extend(length.to_le_bytes());
+            // A variable at the same place.
+            symbols.extend([0; 4]);
+            symbols.extend([1, 0, 1, 0]);
+            symbols.extend(start.to_le_bytes());
+            symbols.extend(length.to_le_bytes());
+            names.extend(format!("{index}\0").bytes());
+        }
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&[&symbols[..], &names].concat(), 0)
+            .unwrap();
+        let end = symbols.len() as u64;
+        SymbolTable {
+            file: Rc::new(file),
+            symbols: 0..end,
+            names: end..end + names.len() as u64,
+            is_exports: false,
+            starts: OnceCell::new(),
+        }
+    }
+
+    #[test]
+    fn a_function_is_found_wherever_it_begins() {
+        const PLACE: u64 = 1 << Starts::SHIFT;
+        const FAR: u64 = PLACE * Starts::PLACES as u64;
+        const HALF: u64 = 1 << 32;
+        let table = table(&[
+            (0x1000, 0x100),
+            // As long as a place, over the end of its own.
+            (PLACE - 8, PLACE),
+            // Longer, with a shorter one inside.
+            (10 * PLACE, 5 * PLACE),
+            (12 * PLACE, 1),
+            // In the same place as the first, if one looks at a part of the address.
+            (FAR + 0x1000, 0x10),
+            (HALF + 0x1000, 0x10),
+            // Without a length.
+            (0x1200, 0),
+            // Two names.
+            (0x1000, 0x100),
+            (20 * PLACE, HALF * 2),
+        ]);
+        for (address, name) in [
+            (0xfff, None),
+            (0x1000, Some(7)),
+            (0x10ff, Some(7)),
+            (0x1100, None),
+            (0x1200, Some(6)),
+            (0x1201, None),
+            (PLACE - 8, Some(1)),
+            (2 * PLACE - 9, Some(1)),
+            (2 * PLACE - 8, None),
+            (11 * PLACE, Some(2)),
+            (12 * PLACE, Some(3)),
+            (12 * PLACE + 1, Some(2)),
+            (15 * PLACE - 1, Some(2)),
+            (15 * PLACE, None),
+            (FAR + 0x100f, Some(4)),
+            (FAR + 0x1010, Some(8)),
+            (HALF + 0x1000, Some(5)),
+            (20 * PLACE + HALF * 2, None),
+            (u64::MAX, None),
+        ] {
+            let found = table.function(address).map(|(_, name)| name);
+            assert_eq!(
+                found,
+                name.map(|name: u32| name.to_string()),
+                "{address:#x}"
+            );
+        }
     }
 }

@@ -55,26 +55,17 @@ impl SymbolFile {
         self.segments.address(offset).wrapping_add(behind)
     }
 
-    /// For each of these addresses in the file, in ascending order, the function that it lies in.
-    pub fn functions(&self, addresses: &[u64]) -> Vec<Option<Function>> {
-        let mut found: Vec<Option<(u64, String)>> = vec![None; addresses.len()];
-        for table in &self.tables {
-            for (best, new) in found.iter_mut().zip(table.functions(addresses)) {
-                let start =
-                    |function: &Option<(u64, String)>| function.as_ref().map(|(start, _)| *start);
-                if start(&new) >= start(best) && new.is_some() {
-                    *best = new;
-                }
-            }
-        }
-        let function = |((start, name), address): ((u64, String), u64)| Function {
+    /// The function that an address of the file lies in.
+    pub fn function(&self, address: u64) -> Option<Function> {
+        let found = self
+            .tables
+            .iter()
+            .filter_map(|table| table.function(address));
+        let (start, name) = found.max_by_key(|(start, _)| *start)?;
+        Some(Function {
             name: demangled(&name),
             offset: address - start,
-        };
-        let found = found.into_iter().zip(addresses.iter().copied());
-        found
-            .map(|(found, address)| Some(function((found?, address))))
-            .collect()
+        })
     }
 
     /// File and line, where debug information tells. It may have to be unpacked first.
@@ -164,7 +155,7 @@ mod tests {
         let path = Path::new(words[5]);
         let file = SymbolFile::read(path);
         let getenv = file.address(number(words[2]), memory - start);
-        let found = file.functions(&[1, getenv, getenv + 3]);
+        let found = [1, getenv, getenv + 3].map(|address| file.function(address));
         let function = |offset| {
             Some(Function {
                 name: "getenv".into(),
@@ -173,9 +164,6 @@ mod tests {
         };
         assert_eq!(found, [None, function(0), function(3)]);
         let nothing = SymbolFile::read(Path::new("/nonexistent"));
-        assert_eq!(
-            (nothing.functions(&[1]), nothing.address(0, 2)),
-            (vec![None], 2)
-        );
+        assert_eq!((nothing.function(1), nothing.address(0, 2)), (None, 2));
     }
 }

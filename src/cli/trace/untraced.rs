@@ -1,9 +1,11 @@
 //! Programs of the session that took no part, and why. They tell nothing themselves, so the command looks at its
 //! descendants from time to time; what starts and ends between two looks is not seen.
 
+use crate::machine::process_status::ProcessStatus;
 use crate::machine::program_file::{self, Loader, first_page};
 use crate::output::printable;
 use crate::trace::recording::{Program, Recording};
+use crate::trace::share::Share;
 use opentelemetry_injector_policy::config::overrides;
 use opentelemetry_injector_policy::process::file_name;
 use std::cell::OnceCell;
@@ -16,10 +18,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// A look may take this share of the time: one of so many parts.
-const SHARE: u32 = 100;
+use std::time::Duration;
 
 /// How long there is at least between the first two looks; between the next ones it is twice as long each time.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -74,7 +73,7 @@ pub struct Untraced {
 pub struct Untracing {
     /// By process and executable. `None`: nothing keeps the program from taking part.
     seen: HashMap<(u32, PathBuf), Option<Why>>,
-    next: Option<Instant>,
+    share: Share,
     distance: Duration,
     own: OnceCell<Own>,
 }
@@ -98,10 +97,15 @@ struct Status {
 impl Untracing {
     /// Looks at a process and its descendants, unless that was too short a time ago.
     pub fn look(&mut self, first: u32) {
-        let start = Instant::now();
-        if self.next.is_some_and(|next| start < next) {
-            return;
+        let mut share = core::mem::take(&mut self.share);
+        let distance = (self.distance * 2).clamp(SHORTEST, LONGEST);
+        if share.run(distance, || self.look_now(first)) {
+            self.distance = distance;
         }
+        self.share = share;
+    }
+
+    fn look_now(&mut self, first: u32) {
         let own = self.own.get_or_init(Own::read);
         let mut processes = vec![(first, PathBuf::new())];
         while let Some((process, parents)) = processes.pop() {
@@ -121,8 +125,6 @@ impl Untracing {
             let children = children(process).into_iter();
             processes.extend(children.map(|child| (child, executable.clone())));
         }
-        self.distance = (self.distance * 2).clamp(SHORTEST, LONGEST);
-        self.next = Some(start + self.distance.max(start.elapsed() * SHARE));
     }
 
     /// The programs that took no part. `last` is what `/proc/PID/status` said of the command's own process when it
@@ -131,7 +133,7 @@ impl Untracing {
         &self,
         recording: &Recording,
         first: u32,
-        last: &str,
+        last: &ProcessStatus,
         command: &OsStr,
     ) -> Vec<Untraced> {
         let name = |program: &Program| undeleted(program.name().as_bytes()).to_vec();
@@ -246,7 +248,7 @@ impl Why {
 impl Own {
     fn read() -> Self {
         Self {
-            status: Status::of(&fs::read_to_string("/proc/self/status").unwrap_or_default()),
+            status: Status::of(&ProcessStatus::of("self").unwrap_or_default()),
             namespaces: namespaces("self"),
             root: fs::read_link("/proc/self/root").ok(),
         }
@@ -263,20 +265,14 @@ impl Own {
 }
 
 impl Status {
-    fn of(text: &str) -> Self {
-        let field = |name: &str| {
-            let mut lines = text.lines();
-            lines
-                .find_map(|line| line.strip_prefix(name))
-                .map(str::trim)
-        };
+    fn of(status: &ProcessStatus) -> Self {
+        let users = status.field("Uid");
         // Real, effective, saved, of the file system (proc(5)).
-        let user = field("Uid:").and_then(|users| users.split_whitespace().nth(1));
-        let capabilities = field("CapPrm:");
+        let user = users.and_then(|users| users.split_whitespace().nth(1));
         Self {
-            name: field("Name:").unwrap_or_default().into(),
+            name: status.field("Name").unwrap_or_default().into(),
             user: user.and_then(|user| user.parse().ok()),
-            capabilities: capabilities.and_then(|set| u64::from_str_radix(set, 16).ok()),
+            capabilities: status.set("CapPrm"),
         }
     }
 }
@@ -291,7 +287,7 @@ fn why(process: u32, own: &Own) -> io::Result<Option<Why>> {
     if of_file.is_some() {
         return Ok(of_file);
     }
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let status = ProcessStatus::of(process)?;
     let their = namespaces(&process.to_string());
     let pairs = own.namespaces.iter().zip(&their);
     let is_other = |(own, their): (&Option<PathBuf>, &Option<PathBuf>)| {
@@ -407,7 +403,12 @@ mod tests {
         let mut list = Vec::new();
         for _ in 0..500 {
             untracing.look(child.id());
-            list = untracing.list(&nothing, child.id(), "", OsStr::new(""));
+            list = untracing.list(
+                &nothing,
+                child.id(),
+                &ProcessStatus::default(),
+                OsStr::new(""),
+            );
             if list.iter().any(|untraced| untraced.name() == "sleep") {
                 break;
             }
@@ -439,7 +440,7 @@ mod tests {
         see(8, "/usr/bin/p", None);
         see(9, "/usr/bin/p", Some(Why::OtherNamespace));
         see(9, "/usr/bin/q", Some(Why::OtherNamespace));
-        let list = untracing.list(&recording, 1, "", OsStr::new(""));
+        let list = untracing.list(&recording, 1, &ProcessStatus::default(), OsStr::new(""));
         let told: Vec<_> = list
             .iter()
             .map(|one| (one.name(), one.process, one.why))
@@ -467,7 +468,8 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
         }
         let _ = child.kill();
-        let list = |recording: &_| untracing.list(recording, 1, "", OsStr::new(""));
+        let list =
+            |recording: &_| untracing.list(recording, 1, &ProcessStatus::default(), OsStr::new(""));
         let mut recording = fixture::of(&[(child.id(), "A", None, false)]);
         assert_eq!(list(&recording), []);
         recording.programs[0].executable = "/bin/p (deleted)".into();
@@ -492,7 +494,8 @@ mod tests {
         let mut recording = fixture::of(&[(7, "A", None, false)]);
         let script = "false && /usr/bin/su root; echo 'x; /sbin/ldconfig y'";
         recording.programs[0].arguments = ["sh", "-c", script].map(Into::into).into();
-        let list = Untracing::default().list(&recording, 7, "", OsStr::new("sh"));
+        let list =
+            Untracing::default().list(&recording, 7, &ProcessStatus::default(), OsStr::new("sh"));
         assert_eq!(list, []);
     }
 
@@ -502,7 +505,7 @@ mod tests {
         recording.programs[0].arguments = ["sh", "-c", "true; exec env x"].map(Into::into).into();
         let untracing = Untracing::default();
         let told = |recording: &Recording, last: &str| {
-            let list = untracing.list(recording, 7, last, OsStr::new(""));
+            let list = untracing.list(recording, 7, &last.into(), OsStr::new(""));
             list.iter()
                 .map(|one| (one.name(), one.why))
                 .collect::<Vec<_>>()
@@ -531,6 +534,6 @@ mod tests {
             user: Some(2),
             capabilities: Some(0xff),
         };
-        assert_eq!(Status::of(text), wanted);
+        assert_eq!(Status::of(&text.into()), wanted);
     }
 }
