@@ -228,7 +228,7 @@ fn signals_for_the_trace_alone_reach_the_program() {
     for signal in ["INT", "QUIT", "TERM", "HUP", "USR1", "USR2"] {
         let scratch = Scratch::new();
         let injector = built("opentelemetry-injector");
-        // A terminal's signals are for the program as well.
+        // Without a terminal.
         let mut command = scratch.command(Path::new("/usr/bin/setsid"), &[]);
         command.arg(injector);
         command.args(["trace", "-o", "table", "--", "sh", "-c", script]);
@@ -244,6 +244,49 @@ fn signals_for_the_trace_alone_reach_the_program() {
         assert_eq!((code, line.as_str()), (Some(9), "ready\ngot\n"), "{signal}");
         let table = fs::read_to_string(scratch.path().join("table")).unwrap();
         assert!(table.starts_with("Trace: "), "{signal}: {table}");
+    }
+}
+
+/// Runs its arguments after the first in the foreground of a terminal of their own, and interrupts them there: `key`
+/// presses Ctrl+C, `kill` sends the signal to their process alone.
+const IN_A_TERMINAL: &str = r#"
+import os, pty, signal, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+said = b""
+while b"ready" not in said:
+    said += os.read(terminal, 1000)
+if sys.argv[1] == "key":
+    os.write(terminal, b"\x03")
+else:
+    os.kill(pid, signal.SIGINT)
+try:
+    while os.read(terminal, 1000):
+        pass
+except OSError:
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+#[test]
+fn a_program_in_a_terminal_is_interrupted_once() {
+    let counting = "import signal, sys, time\n\
+                    count = []\n\
+                    signal.signal(signal.SIGINT, lambda *_: count.append(1))\n\
+                    print('ready', flush=True)\n\
+                    while not count: time.sleep(0.02)\n\
+                    time.sleep(0.3)\n\
+                    sys.exit(len(count))";
+    for way in ["key", "kill"] {
+        let scratch = Scratch::new();
+        let mut command = scratch.command(Path::new("/usr/bin/python3"), &["-c", IN_A_TERMINAL]);
+        command.arg(way).arg(built("opentelemetry-injector"));
+        command.args(["trace", "-o", "table", "--"]);
+        command.args(["/usr/bin/python3", "-c", counting]);
+        assert_eq!(ran(command).code, 1, "{way}");
+        let table = fs::read_to_string(scratch.path().join("table")).unwrap();
+        assert!(table.starts_with("Trace: "), "{way}: {table}");
     }
 }
 

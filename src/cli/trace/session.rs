@@ -5,12 +5,12 @@ use crate::machine::process_status::{ProcessStatus, ignored_signals};
 use crate::trace::channel::{Channel, Reader};
 use crate::trace::recording::Recording;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, kill_process, waitid};
-use rustix::termios::tcgetpgrp;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::iterator::backend::SignalDelivery;
-use signal_hook::iterator::exfiltrator::SignalOnly;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::{Cause, Origin};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -151,7 +151,7 @@ impl Memory {
 
 /// The signals that matter while the command runs.
 struct Signals {
-    delivery: SignalDelivery<UnixStream, SignalOnly>,
+    delivery: SignalDelivery<UnixStream, WithOrigin>,
     is_over: Arc<AtomicBool>,
 }
 
@@ -164,7 +164,7 @@ impl Signals {
             flag::register_conditional_default(*signal, Arc::clone(&is_over))?;
         }
         let all = taken.into_iter().chain([SIGCHLD]);
-        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, all)?;
+        let delivery = SignalDelivery::with_pipe(read, write, WithOrigin::default(), all)?;
         Ok(Self { delivery, is_over })
     }
 
@@ -176,17 +176,19 @@ impl Signals {
         poll(&mut pipe, most.as_ref()).map_or(true, |ready| ready > 0)
     }
 
-    /// Hands on to the command what is for this process alone: the terminal sends SIGINT and SIGQUIT to both.
+    /// Hands on to the command what is for this process alone.
     fn pass_on(&mut self, process: u32) {
         let process = i32::try_from(process).ok().and_then(Pid::from_raw);
-        for number in self.delivery.pending() {
-            let signal = match number {
+        for Origin { signal, cause, .. } in self.delivery.pending() {
+            // The terminal sends these to both.
+            let is_own = cause != Cause::Kernel;
+            let signal = match signal {
                 SIGTERM => Signal::TERM,
                 SIGHUP => Signal::HUP,
                 SIGUSR1 => Signal::USR1,
                 SIGUSR2 => Signal::USR2,
-                SIGINT if !is_in_foreground() => Signal::INT,
-                SIGQUIT if !is_in_foreground() => Signal::QUIT,
+                SIGINT if is_own => Signal::INT,
+                SIGQUIT if is_own => Signal::QUIT,
                 _ => continue,
             };
             if let Some(process) = process {
@@ -199,13 +201,6 @@ impl Signals {
     fn give_back(&self) {
         self.is_over.store(true, Ordering::Relaxed);
     }
-}
-
-/// Whether the terminal's signals are for this command and its children.
-fn is_in_foreground() -> bool {
-    let terminal = File::open("/dev/tty").ok();
-    let group = terminal.and_then(|terminal| tcgetpgrp(terminal).ok());
-    group.is_some_and(|group| group == getpgrp())
 }
 
 /// Those that would end this command before it has told anything. Those that its caller ignores stay so, for the
