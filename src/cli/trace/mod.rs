@@ -15,6 +15,7 @@ mod perf_maps;
 mod recording;
 mod redaction;
 mod secret_names;
+mod secret_options;
 mod session;
 mod session_report;
 mod share;

@@ -2,6 +2,7 @@
 //! or within a URL, in any text.
 
 use crate::trace::secret_names::{is_secret, may_name_a_host};
+use crate::trace::secret_options;
 use std::ops::Range;
 
 /// What stands in a secret's place.
@@ -27,9 +28,13 @@ pub fn shown(name: &str, value: &str) -> String {
 /// A command line as it may be shown. The first argument is the program.
 pub fn arguments(arguments: &[String]) -> Vec<String> {
     let mut before = "";
+    let mut options = secret_options::Words::default();
     // Whether a sign stands behind the argument before, as in `password: x` and `password = x`.
     let mut is_assigned = false;
     let shown = arguments.iter().map(|argument| {
+        if let Some(secret) = options.next(argument) {
+            return replaced(argument, &[secret]);
+        }
         if !argument.is_empty() && argument.trim_start_matches(IN_SIGNS).is_empty() {
             is_assigned = true;
             return argument.clone();
@@ -53,6 +58,7 @@ pub fn text(text: &str) -> String {
     }
     let mut secrets = in_addresses(text);
     secrets.extend(Scanner::new(text).secrets());
+    secrets.extend(secret_options::in_script(text));
     secrets.sort_by_key(|secret| secret.start);
     let mut merged: Vec<Range<usize>> = Vec::new();
     for secret in secrets {
@@ -675,6 +681,16 @@ b = 1",
             ),
             ("./c|--no-auth|--port|80|", "./c|--no-auth|--port|80|"),
             ("sh|-c|token", "sh|-c|token"),
+            ("mysql|-u|me|-pa b|db", "mysql|-u|me|-p(hidden)|db"),
+            (
+                "sudo|sshpass|-p|a b|ssh|h",
+                "sudo|sshpass|-p|(hidden)|ssh|h",
+            ),
+            (
+                "sh|-c|redis-cli -a 'a b' ping",
+                "sh|-c|redis-cli -a (hidden) ping",
+            ),
+            ("ssh|-p|22|h", "ssh|-p|22|h"),
             ("./c|--token|=|x|a", "./c|--token|=|(hidden)|a"),
             ("./c|--token|=x|a", "./c|--token|(hidden)|a"),
             ("./c|password|:=|x|a", "./c|password|:=|(hidden)|a"),
