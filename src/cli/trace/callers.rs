@@ -275,7 +275,7 @@ mod tests {
         let in_file = (0, 0x1101);
         let call = Call {
             caller: in_file.1,
-            ..recording.calls[0].clone()
+            ..recording.calls[0]
         };
         recording.calls.push(call);
         let mut callers = Callers::default();
