@@ -25,8 +25,15 @@ const PAGE_MASK: u64 = 0xfff;
 /// How much is read at a time, in bytes: whole symbols.
 const PIECE: usize = SYMBOL << 12;
 
-/// For how many symbols there is room at first.
-const MOST: usize = 1 << 20;
+/// How many symbols of a table are read: four times as many as the largest browsers have. A damaged file may claim any
+/// number.
+const MOST: u64 = 8 << 20;
+
+/// For how many of them there is room at first.
+const USUAL: usize = 1 << 20;
+
+/// How many functions before an address are looked at, the nearest first.
+const NEAR: usize = 1000;
 
 /// The longest name that is read, in bytes.
 const LONGEST_NAME: usize = 64 << 10;
@@ -112,9 +119,10 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
                     .get(section.sh_link(endian) as usize)
                     .and_then(range);
                 if let (Some(symbols), Some(names)) = (range(section), names) {
+                    let most = symbols.start.saturating_add(MOST * SYMBOL as u64);
                     tables.push(SymbolTable {
                         file: Rc::clone(&file),
-                        symbols,
+                        symbols: symbols.start..symbols.end.min(most),
                         names,
                         is_exports: section.sh_type(endian) == SHT_DYNSYM,
                         starts: OnceCell::new(),
@@ -152,7 +160,8 @@ impl SymbolTable {
         let starts = self.starts.get_or_init(|| self.read());
         let is_inside = |function: &Symbol| function.range().contains(&address);
         let near = starts.before(address).into_iter();
-        let near = near.filter_map(|index| self.symbol(index)).find(is_inside);
+        let mut near = near.take(NEAR).filter_map(|index| self.symbol(index));
+        let near = near.find(is_inside);
         let long = starts.long.iter().rev().copied().filter(is_inside);
         let later = |best: Symbol, next: Symbol| if next.start > best.start { next } else { best };
         let function = near.into_iter().chain(long).reduce(later)?;
@@ -241,7 +250,7 @@ impl Starts {
 
     fn for_about(count: usize) -> Self {
         Self {
-            all: Vec::with_capacity(count.min(MOST)),
+            all: Vec::with_capacity(count.min(USUAL)),
             last: vec![Self::NONE; Self::PLACES],
             long: Vec::new(),
         }
@@ -354,6 +363,45 @@ mod tests {
             is_exports: false,
             starts: OnceCell::new(),
         }
+    }
+
+    #[test]
+    fn many_functions_in_one_place_are_looked_at_up_to_a_number() {
+        let mut all = vec![(0x1000, 0x100)];
+        all.resize(NEAR, (0x1080, 1));
+        assert_eq!(table(&all).function(0x1090).unwrap().1, "0");
+        all.push((0x1080, 1));
+        assert_eq!(table(&all).function(0x1090), None);
+        assert_eq!(table(&all).function(0x1080).unwrap().1, NEAR.to_string());
+    }
+
+    #[test]
+    fn a_table_that_claims_more_than_any_program_has_is_read_up_to_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("damaged");
+        let mut bytes = std::fs::read("/proc/self/exe").unwrap();
+        // e_shoff, e_shentsize, e_shnum; sh_type, sh_offset, sh_size (elf(5)).
+        let number = |bytes: &[u8], at: usize| {
+            u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize
+        };
+        let sections = number(&bytes, 0x28);
+        let count = usize::from(u16::from_le_bytes([bytes[0x3c], bytes[0x3d]]));
+        for section in (0..count).map(|index| sections + index * 64) {
+            if bytes[section + 4] == SHT_SYMTAB as u8 {
+                bytes[section + 32..section + 40].copy_from_slice(&(1_u64 << 42).to_le_bytes());
+            }
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(1 << 43)
+            .unwrap();
+        let (_, tables) = read(&path).unwrap();
+        let longest = tables.iter().map(SymbolTable::count).max();
+        assert_eq!(longest, Some(MOST as usize));
+        assert!(tables.iter().all(|table| table.function(1).is_none()));
     }
 
     #[test]
