@@ -251,6 +251,7 @@ fn signals_for_the_trace_alone_reach_the_program() {
 /// presses Ctrl+C, `kill` sends the signal to their process alone.
 const IN_A_TERMINAL: &str = r#"
 import os, pty, signal, sys
+signal.alarm(20)
 pid, terminal = pty.fork()
 if pid == 0:
     os.execv(sys.argv[2], sys.argv[2:])
@@ -273,18 +274,19 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 fn a_program_in_a_terminal_is_interrupted_once() {
     let counting = "import signal, sys, time\n\
                     count = []\n\
+                    signal.alarm(20)\n\
                     signal.signal(signal.SIGINT, lambda *_: count.append(1))\n\
                     print('ready', flush=True)\n\
                     while not count: time.sleep(0.02)\n\
                     time.sleep(0.3)\n\
-                    sys.exit(len(count))";
+                    sys.exit(40 + len(count))";
     for way in ["key", "kill"] {
         let scratch = Scratch::new();
         let mut command = scratch.command(Path::new("/usr/bin/python3"), &["-c", IN_A_TERMINAL]);
         command.arg(way).arg(built("opentelemetry-injector"));
         command.args(["trace", "-o", "table", "--"]);
         command.args(["/usr/bin/python3", "-c", counting]);
-        assert_eq!(ran(command).code, 1, "{way}");
+        assert_eq!(ran(command).code, 41, "{way}");
         let table = fs::read_to_string(scratch.path().join("table")).unwrap();
         assert!(table.starts_with("Trace: "), "{way}: {table}");
     }

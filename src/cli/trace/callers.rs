@@ -7,6 +7,7 @@ use crate::trace::symbols::{Function, SymbolFile};
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::HashMap;
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr;
 
@@ -100,6 +101,9 @@ fn without_parameters(name: &str) -> String {
     short
 }
 
+/// Symbols that take a few milliseconds to read. Node.js has 110,000.
+const FEW: u64 = 250_000;
+
 /// A caller in one program: the program's index, and the return address.
 type Key = (usize, u64);
 
@@ -161,15 +165,26 @@ impl Callers {
     }
 
     /// Finds those of them that are in files while the program runs: what has made other code may name it only in the
-    /// end. Lines take too long then.
+    /// end. Lines take too long then, and so do files with very many symbols; of others, one new one is read.
     pub fn find_ahead(&mut self, recording: &Recording) {
         if self.with_lines {
             return;
         }
+        let mut has_read = false;
         for key in self.new_ones(recording) {
-            if !self.found.contains_key(&key)
-                && let Some(caller) = self.in_file(recording, key)
-            {
+            let Some(path) = path_of(recording, key).filter(|_| !self.found.contains_key(&key))
+            else {
+                continue;
+            };
+            let is_new = !self.files.contains_key(path);
+            if is_new && (has_read || !is_among_roots(path)) {
+                continue;
+            }
+            has_read |= is_new;
+            if self.file(path).count() > FEW {
+                continue;
+            }
+            if let Some(caller) = self.in_file(recording, key) {
                 self.found.insert(key, caller);
             }
         }
@@ -186,24 +201,24 @@ impl Callers {
     }
 
     fn in_file(&mut self, recording: &Recording, (program, back): Key) -> Option<Caller> {
+        path_of(recording, (program, back))?;
         let Caller { address, .. } = nowhere(back);
         let module = recording.module_at(program, address)?;
-        if is_memory(&module.path) {
-            return None;
-        }
-        if !self.files.contains_key(&module.path) {
-            let file = SymbolFile::read(&module.path);
-            self.files.insert(module.path.clone(), file);
-        }
-        let file = self.files.get_mut(&module.path)?;
+        let with_lines = self.with_lines;
+        let file = self.file(&module.path);
         let address = file.address(module.offset, address - module.start);
-        let line = self.with_lines.then(|| file.line(address));
+        let line = with_lines.then(|| file.line(address));
         Some(Caller {
             module: Some(module.path.to_string_lossy().into_owned()),
             address,
             function: file.function(address),
             line: line.flatten(),
         })
+    }
+
+    fn file(&mut self, path: &Path) -> &mut SymbolFile {
+        let read = || SymbolFile::read(path);
+        self.files.entry(path.to_owned()).or_insert_with(read)
     }
 
     /// In code that a runtime has made: a child of fork has its parent's.
@@ -220,6 +235,19 @@ impl Callers {
         }
         caller
     }
+}
+
+/// Whether a file is in the same file system as the root directory. One that is mounted for the program alone cannot be
+/// unmounted while its file is open.
+fn is_among_roots(path: &Path) -> bool {
+    let device = |path: &Path| path.metadata().map(|about| about.dev()).ok();
+    device(path) == device(Path::new("/"))
+}
+
+/// The file that a caller is in.
+fn path_of(recording: &Recording, (program, back): Key) -> Option<&Path> {
+    let module = recording.module_at(program, nowhere(back).address)?;
+    (!is_memory(&module.path)).then_some(&module.path)
 }
 
 /// A caller of which nothing is known but its return address, which may be the next function's first.
@@ -268,7 +296,7 @@ mod tests {
             &fixture::numbers(process, 0)[..],
             &0x1000_u64.to_ne_bytes(),
             &0x2000_u64.to_ne_bytes(),
-            b"/nonexistent/x.so",
+            b"/etc/passwd",
         ];
         recording.take(Kind::Module, &module.concat());
         recording.calls[0].caller = 0x11;
@@ -278,6 +306,8 @@ mod tests {
             ..recording.calls[0]
         };
         recording.calls.push(call);
+        assert!(is_among_roots(Path::new("/etc/passwd")));
+        assert!(!is_among_roots(Path::new("/proc/self/maps")));
         let mut callers = Callers::default();
         callers.find_ahead(&recording);
         let found: Vec<_> = callers.found.keys().copied().collect();
@@ -290,7 +320,7 @@ mod tests {
             .map(|call| callers.of(&recording, call).to_string());
         let names: Vec<_> = names.collect();
         fs::remove_file(&map).unwrap();
-        assert_eq!(names, ["made+0x0 (no file)", "x.so+0x100"]);
+        assert_eq!(names, ["made+0x0 (no file)", "passwd+0x100"]);
     }
 
     #[test]

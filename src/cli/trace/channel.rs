@@ -24,8 +24,8 @@ const AHEAD: u64 = 16 << 20;
 /// How many times as much memory calls with their stacks take.
 const STACKS: u64 = 4;
 
-/// How often the channel is looked after, and how far ahead of a program that has told little so far. Between two
-/// looks its processes must not write more.
+/// How often the channel is looked after, and how far ahead of a program that has told little so far. If its processes
+/// write more between two looks, they wait for the next one.
 struct Pace {
     interval: Duration,
     /// In bytes.
@@ -35,7 +35,7 @@ struct Pace {
 /// Memory takes time to be had and to be given back, which a program that ends soon would feel.
 const AT_START: Pace = Pace {
     interval: Duration::from_millis(2),
-    ahead: 256 << 10,
+    ahead: 512 << 10,
 };
 
 /// A program that runs on feels each look.

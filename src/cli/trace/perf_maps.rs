@@ -26,6 +26,8 @@ struct PerfMap {
     functions: BTreeMap<u64, (u64, String)>,
     /// How many bytes were read.
     read: u64,
+    /// How long the file was then.
+    length: u64,
 }
 
 impl PerfMaps {
@@ -43,7 +45,7 @@ impl PerfMaps {
 impl PerfMap {
     fn read_on(&mut self, path: &Path, since: SystemTime) -> Option<()> {
         // This is asked for each address.
-        let is_known = |length: u64| length > 0 && length == self.read;
+        let is_known = |length: u64| length > 0 && length == self.length;
         if path
             .symlink_metadata()
             .is_ok_and(|about| is_known(about.len()))
@@ -63,6 +65,7 @@ impl PerfMap {
         if about.len() < self.read {
             *self = Self::default();
         }
+        self.length = about.len();
         let mut bytes = vec![0; PIECE];
         while self.read < LIMIT {
             let length = file.read_at(&mut bytes, self.read).ok()?;

@@ -688,7 +688,7 @@ b = 1",
             ),
             (
                 "sh|-c|redis-cli -a 'a b' ping",
-                "sh|-c|redis-cli -a (hidden) ping",
+                "sh|-c|redis-cli -a '(hidden)' ping",
             ),
             ("ssh|-p|22|h", "ssh|-p|22|h"),
             ("./c|--token|=|x|a", "./c|--token|=|(hidden)|a"),

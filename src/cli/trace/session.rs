@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 use signal_hook::flag;
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::WithOrigin;
-use signal_hook::low_level::siginfo::{Cause, Origin};
+use signal_hook::low_level::siginfo::Cause;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
@@ -179,10 +179,11 @@ impl Signals {
     /// Hands on to the command what is for this process alone.
     fn pass_on(&mut self, process: u32) {
         let process = i32::try_from(process).ok().and_then(Pid::from_raw);
-        for Origin { signal, cause, .. } in self.delivery.pending() {
-            // The terminal sends these to both.
-            let is_own = cause != Cause::Kernel;
-            let signal = match signal {
+        for origin in self.delivery.pending() {
+            let sender = origin.process.and_then(|sender| Pid::from_raw(sender.pid));
+            // The terminal sends these to both, and a program to its own group.
+            let is_own = origin.cause != Cause::Kernel && (sender.is_none() || sender != process);
+            let signal = match origin.signal {
                 SIGTERM => Signal::TERM,
                 SIGHUP => Signal::HUP,
                 SIGUSR1 => Signal::USR1,

@@ -12,8 +12,8 @@ pub struct Share {
 }
 
 impl Share {
-    /// Does the work, if it was begun at least so long ago, and did not take more than its share of the time since then.
-    /// Whether it was done.
+    /// Does the work, unless it took more than its share of the time since it was begun last. It is not done again
+    /// within the time `least`. Returns whether it was done.
     pub fn run(&mut self, least: Duration, work: impl FnOnce()) -> bool {
         let start = Instant::now();
         if self.next.is_some_and(|next| start < next) {

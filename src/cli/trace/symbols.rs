@@ -55,6 +55,11 @@ impl SymbolFile {
         self.segments.address(offset).wrapping_add(behind)
     }
 
+    /// How many symbols it has.
+    pub fn count(&self) -> u64 {
+        self.tables.iter().map(SymbolTable::count).sum()
+    }
+
     /// The function that an address of the file lies in.
     pub fn function(&self, address: u64) -> Option<Function> {
         let found = self
