@@ -2,7 +2,7 @@
 
 use crate::output::cut;
 use crate::trace::perf_maps::{self, PerfMaps};
-use crate::trace::recording::{Call, Recording};
+use crate::trace::recording::{Call, Module, Recording};
 use crate::trace::symbols::{Function, SymbolFile};
 use opentelemetry_injector_policy::process::file_name;
 use std::collections::HashMap;
@@ -151,8 +151,10 @@ impl Callers {
         if let Some(caller) = self.found.get(&key) {
             return caller.clone();
         }
-        let in_file = self.in_file(recording, key);
-        let caller = in_file.unwrap_or_else(|| self.in_no_file(recording, key));
+        let caller = match module_of(recording, key) {
+            Some(module) => self.in_file(module, key.1),
+            None => self.in_no_file(recording, key),
+        };
         self.found.insert(key, caller.clone());
         caller
     }
@@ -172,19 +174,19 @@ impl Callers {
         }
         let mut has_read = false;
         for key in self.new_ones(recording) {
-            let Some(path) = path_of(recording, key).filter(|_| !self.found.contains_key(&key))
-            else {
+            if self.found.contains_key(&key) {
+                continue;
+            }
+            let Some(module) = module_of(recording, key) else {
                 continue;
             };
-            let is_new = !self.files.contains_key(path);
-            if is_new && (has_read || !is_among_roots(path)) {
+            let is_new = !self.files.contains_key(&module.path);
+            if is_new && (has_read || !is_among_roots(&module.path)) {
                 continue;
             }
             has_read |= is_new;
-            if self.file(path).count() > FEW {
-                continue;
-            }
-            if let Some(caller) = self.in_file(recording, key) {
+            if self.file(&module.path).count() <= FEW {
+                let caller = self.in_file(module, key.1);
                 self.found.insert(key, caller);
             }
         }
@@ -200,20 +202,18 @@ impl Callers {
         })
     }
 
-    fn in_file(&mut self, recording: &Recording, (program, back): Key) -> Option<Caller> {
-        path_of(recording, (program, back))?;
+    fn in_file(&mut self, module: &Module, back: u64) -> Caller {
         let Caller { address, .. } = nowhere(back);
-        let module = recording.module_at(program, address)?;
         let with_lines = self.with_lines;
         let file = self.file(&module.path);
         let address = file.address(module.offset, address - module.start);
         let line = with_lines.then(|| file.line(address));
-        Some(Caller {
+        Caller {
             module: Some(module.path.to_string_lossy().into_owned()),
             address,
             function: file.function(address),
             line: line.flatten(),
-        })
+        }
     }
 
     fn file(&mut self, path: &Path) -> &mut SymbolFile {
@@ -244,10 +244,10 @@ fn is_among_roots(path: &Path) -> bool {
     device(path) == device(Path::new("/"))
 }
 
-/// The file that a caller is in.
-fn path_of(recording: &Recording, (program, back): Key) -> Option<&Path> {
-    let module = recording.module_at(program, nowhere(back).address)?;
-    (!is_memory(&module.path)).then_some(&module.path)
+/// The mapping of a file that a caller is in.
+fn module_of(recording: &Recording, (program, back): Key) -> Option<&Module> {
+    let module = recording.module_at(program, nowhere(back).address);
+    module.filter(|module| !is_memory(&module.path))
 }
 
 /// A caller of which nothing is known but its return address, which may be the next function's first.

@@ -133,7 +133,7 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
                         file: Rc::clone(&file),
                         symbols: symbols.start..symbols.end.min(most),
                         names,
-                        is_exports: section.sh_type(endian) == SHT_DYNSYM,
+                        is_exports: kind == SHT_DYNSYM,
                         starts: OnceCell::new(),
                     });
                 }
@@ -156,10 +156,9 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
 
 /// Of two tables, `.symtab` repeats what `.dynsym` has, unless it was made shorter (strip(1)).
 fn leave_out_copies(tables: &mut Vec<SymbolTable>) {
-    let length = |table: &SymbolTable| table.symbols.end - table.symbols.start;
-    let all = tables.iter().filter(|table| !table.is_exports).map(length);
-    if let Some(longest) = all.max() {
-        tables.retain(|table| !table.is_exports || length(table) > longest);
+    let all = tables.iter().find(|table| !table.is_exports);
+    if let Some(count) = all.map(SymbolTable::count) {
+        tables.retain(|table| !table.is_exports || table.count() > count);
     }
 }
 
