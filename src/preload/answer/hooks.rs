@@ -63,6 +63,11 @@ pub fn tell_session() {
     DETOUR.store(EVERY_CALL, Ordering::Release);
 }
 
+/// Whether every call takes [`answer_with_detour`].
+pub fn is_every_call_told() -> bool {
+    DETOUR.load(Ordering::Relaxed) == EVERY_CALL
+}
+
 /// Answers a name that begins like a watched one; `original` is what libc answers, `caller` the
 /// return address.
 ///

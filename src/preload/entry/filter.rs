@@ -91,6 +91,20 @@ pub fn watch<'n>(names: impl Iterator<Item = &'n str>) {
     ADDED_SLOTS.store(added, Ordering::Release);
 }
 
+/// The bits of all slots that have something watched.
+pub fn slots() -> u64 {
+    WATCHED_SLOTS | ADDED_SLOTS.load(Ordering::Relaxed)
+}
+
+/// Where the table of beginnings is that counts, with [`LENGTH`] bytes for each slot.
+pub fn beginnings() -> usize {
+    if is_extended() {
+        EXTENDED.as_ptr() as usize
+    } else {
+        BEGINNINGS.as_ptr() as usize
+    }
+}
+
 /// Whether the configuration has added names.
 pub fn is_extended() -> bool {
     ADDED_SLOTS.load(Ordering::Relaxed) != 0

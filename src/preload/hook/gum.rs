@@ -6,7 +6,9 @@
 
 use crate::answer::hooks;
 use crate::constructor::at_start::AtStart;
+use crate::entry::filter;
 use crate::entry::machine::{self, NEAR_PATCH_LENGTH, PATCH_LENGTH};
+use crate::entry::machine_code::NearFilter;
 use crate::hook::direct::Hooks;
 use crate::hook::elf::{Function, Image};
 use crate::hook::loaded_objects::{self, Libc};
@@ -59,14 +61,14 @@ pub fn hook(
     // SAFETY: src/gum/lib.rs defines the function with this signature (both objects come from one build).
     let relocate = unsafe { mem::transmute::<usize, Relocate>(relocate) };
     let code = Code::new(&hooks, relocate)?;
-    let getenv = hooks.getenv.near_patch(code.stub(0))?;
+    let getenv = hooks.getenv.near_patch(code.getenv())?;
     // There is no trampoline to another hook of secure_getenv.
     let secure_getenv = hooks.secure_getenv.as_ref().map(|target| {
         target.check(hooks.libc)?;
         target.near_patch(code.stub(1))
     });
     // For good from here on: if the patches are refused, who knows whether all that was written could be taken back.
-    hooks::call_original_at(mem::ManuallyDrop::new(code).start);
+    hooks::call_original_at(mem::ManuallyDrop::new(code).trampoline());
     let outcome = hooks.put_in_place(getenv, secure_getenv, hooked);
     if outcome.is_err() {
         hooks::call_no_original();
@@ -74,23 +76,34 @@ pub fn hook(
     outcome
 }
 
-/// A page of code near libc: the trampoline (a copy of `getenv`'s beginning that jumps to its rest), and stubs that jump
-/// to the entries, which may be too far for the short jump in libc.
+/// A page of code near libc: a filter of names right before the trampoline (a copy of `getenv`'s beginning that jumps to
+/// its rest), and stubs that jump to the entries, which may be too far for the short jump in libc.
 struct Code {
     start: usize,
+    /// From the page's start to the filter's code.
+    filter: usize,
 }
 
 impl Code {
     fn new(hooks: &Hooks<'_>, relocate: Relocate) -> Result<Self, EngineProblem> {
+        let filter = NearFilter::new(filter::slots(), filter::beginnings());
+        let before = TRAMPOLINE.checked_sub(filter.bytes.len());
+        let before = before.ok_or(EngineProblem::GumFailed)?;
         let page = kernel::map(PAGE).map_err(|_| EngineProblem::MemoryRefused)?;
         let code = Self {
             start: page as usize,
+            filter: before + filter.code,
         };
+        // SAFETY: within the page, and right before the trampoline's room.
+        unsafe {
+            page.add(before)
+                .copy_from_nonoverlapping(filter.bytes.as_ptr(), filter.bytes.len());
+        }
         let Function { address, size } = hooks.getenv.function;
         let replaced = hooks.getenv.landing_pad() + NEAR_PATCH_LENGTH;
         // SAFETY: the function can be read (`Hooks::find`) and nobody writes it; there is the room that the Gum object
         // asks for.
-        if unsafe { relocate(address, size, replaced, page.cast()) } != 0 {
+        if unsafe { relocate(address, size, replaced, code.trampoline() as *mut u8) } != 0 {
             return Err(EngineProblem::GumFailed);
         }
         let targets = [Some(&hooks.getenv), hooks.secure_getenv.as_ref()];
@@ -107,8 +120,21 @@ impl Code {
         Ok(code)
     }
 
+    /// Where `getenv` is to jump to.
+    fn getenv(&self) -> usize {
+        if hooks::is_every_call_told() {
+            self.stub(0)
+        } else {
+            self.start + self.filter
+        }
+    }
+
+    fn trampoline(&self) -> usize {
+        self.start + TRAMPOLINE
+    }
+
     fn stub(&self, index: usize) -> usize {
-        self.start + TRAMPOLINE + index * STUB
+        self.trampoline() + TRAMPOLINE_ROOM + index * STUB
     }
 }
 
@@ -119,8 +145,11 @@ impl Drop for Code {
     }
 }
 
+/// From the page's start to the trampoline, in bytes: enough for the filter.
+const TRAMPOLINE: usize = 256;
+
 /// The room for the trampoline in bytes, as src/gum/lib.rs takes it.
-const TRAMPOLINE: usize = 2048;
+const TRAMPOLINE_ROOM: usize = 2048;
 
 /// From one stub to the next, in bytes.
 const STUB: usize = 32;
