@@ -19,10 +19,11 @@ RUN apt-get update \
     && case "$(uname -m)-$TARGETARCH" in \
         x86_64-arm64) \
             apt-get install --yes --no-install-recommends gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
-            && rustup target add aarch64-unknown-linux-gnu ;; \
+            && rustup target add aarch64-unknown-linux-gnu aarch64-unknown-linux-musl ;; \
         aarch64-amd64) \
             apt-get install --yes --no-install-recommends gcc-x86-64-linux-gnu libc6-dev-amd64-cross \
-            && rustup target add x86_64-unknown-linux-gnu ;; \
+            && rustup target add x86_64-unknown-linux-gnu x86_64-unknown-linux-musl ;; \
+        *) rustup target add "$(uname -m)-unknown-linux-musl" ;; \
     esac \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /injector

@@ -69,6 +69,10 @@ enum Command {
     Man(docs::man::Arguments),
 }
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 const NAME: &str = "opentelemetry-injector";
 
 const EXAMPLES: &str = "\

@@ -2,6 +2,7 @@
 
 mod agents;
 mod at_boot;
+mod command_alone;
 mod confined;
 mod failures;
 mod hosts;

@@ -87,8 +87,14 @@ pub fn ran(mut command: Command) -> Outcome {
     }
 }
 
-/// A file that `cargo build` made in the profile of this test, which lies in its folder `deps`.
+/// A file that `cargo build` made in the profile of this test, which lies in its folder `deps`. Another command can be
+/// tested in place of that one: `scripts/test` names the release build's.
 pub fn built(name: &str) -> PathBuf {
+    if name == "opentelemetry-injector"
+        && let Some(path) = env::var_os("TESTED_COMMAND")
+    {
+        return path.into();
+    }
     let test = env::current_exe().unwrap();
     let path = test.parent().unwrap().with_file_name(name);
     assert!(
