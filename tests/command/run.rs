@@ -48,9 +48,14 @@ fn the_command_gets_its_arguments_and_its_exit_code_is_passed_on() {
     assert_eq!(scratch.run(&after_dashes), said);
 }
 
+fn object_beside_the_command() -> PathBuf {
+    let object = built("opentelemetry-injector").with_file_name(OBJECT);
+    object.canonicalize().unwrap()
+}
+
 #[test]
 fn the_object_beside_the_command_is_preloaded() {
-    let object = built(OBJECT).canonicalize().unwrap();
+    let object = object_beside_the_command();
     assert_eq!(shell(&[], &print("LD_PRELOAD")), object.to_str().unwrap());
     let maps = shell(&[], "exec cat /proc/self/maps");
     assert!(maps.contains(object.to_str().unwrap()));
@@ -126,7 +131,7 @@ fn what_the_user_preloads_is_kept_behind_ours() {
     let users = scratch.path().canonicalize().unwrap().join("users.so");
     install_object(&users);
     let users = users.to_str().unwrap();
-    let ours = built(OBJECT).canonicalize().unwrap();
+    let ours = object_beside_the_command();
     let ours = ours.to_str().unwrap();
     let with = |value: &str| {
         let arguments = ["run", "sh", "-c", &print("LD_PRELOAD")];
@@ -269,9 +274,30 @@ fn what_cannot_be_started_exits_as_under_env() {
              Permission denied (os error 13)\n"
         )
     );
-    // A script without an interpreter line goes to the shell (execvp(3)).
+}
+
+/// As execvp(3) does it: by a path and by a name, with the arguments and the environment.
+#[test]
+fn a_script_without_an_interpreter_goes_to_the_shell() {
+    let scratch = Scratch::new();
+    let script = scratch.path().join("script");
+    let text = scratch.write(
+        "text",
+        "echo \"$0 $* $OPENTELEMETRY_INJECTOR_ENGINE\"; exit 3\n",
+    );
+    copy_program(&text, &script);
     fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(scratch.run(&["run", "./script"]), outcome(3, "", ""));
+    let path = script.to_str().unwrap();
+    let folders = format!("/nowhere:{}:/usr/bin:/bin", scratch.path().display());
+    for (name, told) in [("./script", "./script"), (path, path), ("script", path)] {
+        for way in [&["run"][..], &["trace", "--output", "/dev/null"]] {
+            let arguments = [way, &["--engine", "direct", name, "-x", "a b"]].concat();
+            let mut command = scratch.command(&built("opentelemetry-injector"), &arguments);
+            command.env("PATH", &folders);
+            let said = format!("{told} -x a b direct\n");
+            assert_eq!(ran(command), outcome(3, &said, ""), "{arguments:?}");
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::install::object_check::{self, ObjectFault};
 use crate::machine::default_agents;
 use crate::machine::preload_object::{self, FILE_NAME, LD_PRELOAD, ObjectError};
+use crate::machine::programs;
 use crate::output::shell_word;
 use clap::builder::PossibleValuesParser;
 use opentelemetry_injector_policy::Reason;
@@ -70,6 +71,42 @@ impl Launch {
         }
         Ok(command)
     }
+}
+
+/// Starts a command in one of the ways of [`Command`]. A script whose first line names no interpreter goes to the shell,
+/// as execvp(3) does it with glibc; neither musl's nor posix_spawnp(3) do.
+///
+/// # Errors
+/// It was not started.
+pub fn start<T>(
+    command: &mut Command,
+    way: impl Fn(&mut Command) -> io::Result<T>,
+) -> Result<T, LaunchError> {
+    let started = way(command).or_else(|error| match error.raw_os_error() {
+        Some(libc::ENOEXEC) => way(&mut by_shell(command)),
+        _ => Err(error),
+    });
+    started.map_err(|error| LaunchError::Exec(command.get_program().into(), error))
+}
+
+/// The shell with a command's program as its script.
+fn by_shell(command: &Command) -> Command {
+    let program = Path::new(command.get_program());
+    let folders = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    let mut places = env::split_paths(&folders).map(|folder| folder.join(program));
+    let is_path = program.as_os_str().as_bytes().contains(&b'/');
+    let found = places.find(|path| !is_path && programs::is_executable(path));
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .arg(found.as_deref().unwrap_or(program))
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
 }
 
 /// The path of a configuration that processes can use, as it holds in every working directory.

@@ -5,6 +5,7 @@ pub mod launch;
 use crate::complain;
 use crate::run::launch::{Launch, LaunchError};
 use opentelemetry_injector_policy::config::overrides::DEBUG;
+use std::convert::Infallible;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -45,8 +46,9 @@ Examples:
 pub fn run(arguments: &Arguments) -> ExitCode {
     let problem = match prepare(arguments) {
         Ok(mut command) => {
-            let error = command.exec();
-            LaunchError::Exec(command.get_program().into(), error)
+            let Err(problem) =
+                launch::start(&mut command, |command| Err::<Infallible, _>(command.exec()));
+            problem
         }
         Err(problem) => problem,
     };

@@ -29,7 +29,7 @@ mod untraced;
 
 use crate::complain;
 use crate::machine::default_agents;
-use crate::run::launch::{Launch, LaunchError};
+use crate::run::launch::{self, Launch, LaunchError};
 use crate::trace::callers::Callers;
 use crate::trace::channel::Channel;
 use crate::trace::filters::Filters;
@@ -163,10 +163,7 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let mut channel = channel.map_err(TraceError::Channel)?;
     command.env(overrides::TRACE, channel.path());
     let session = Session::new().map_err(TraceError::Session)?;
-    let child = command.spawn().map_err(|error| {
-        let program = command.get_program().to_owned();
-        TraceError::Launch(LaunchError::Exec(program, error))
-    })?;
+    let child = launch::start(&mut command, Command::spawn).map_err(TraceError::Launch)?;
     // In the time that the program takes to start.
     let _ = channel.make_room();
     let configured = configured(&command);
