@@ -3,6 +3,7 @@
 use opentelemetry_injector_policy::matching::texts;
 use opentelemetry_injector_policy::process::file_name;
 use std::ops::Range;
+use std::{mem, ptr};
 
 /// Where the secret is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,28 +17,81 @@ enum Place {
 }
 
 /// Programs, and their option.
-const OPTIONS: [(&str, &str, Place); 6] = [
-    (
-        "7z 7za 7zr 7zz mariadb mariadb-admin mariadb-binlog mariadb-check mariadb-dump mariadb-import mariadb-show \
-         mariadb-slap mysql mysqladmin mysqlbinlog mysqlcheck mysqldump mysqlimport mysqlpump mysqlsh mysqlshow \
-         mysqlslap",
-        "-p",
-        Place::Rest,
-    ),
-    (
-        "mongo mongodump mongoexport mongofiles mongoimport mongorestore mongosh mongostat mongotop",
-        "-p",
-        Place::RestOrNext,
-    ),
-    ("sshpass", "-p", Place::RestOrAnyNext),
-    ("redis-cli valkey-cli", "-a", Place::RestOrAnyNext),
-    (
-        "ldapadd ldapdelete ldapmodify ldappasswd ldapsearch ldapwhoami",
-        "-w",
-        Place::RestOrAnyNext,
-    ),
-    ("bcp sqlcmd unzip zip", "-P", Place::RestOrAnyNext),
+struct Known {
+    /// The programs' names, with blanks between them.
+    names: &'static str,
+    /// The option's letter.
+    letter: char,
+    /// Letters of options without a value: any of them may stand before the letter, in the same word.
+    flags: &'static str,
+    place: Place,
+    /// Letters of options with a value, if the program's options end where the command begins that it starts.
+    before_command: Option<&'static str>,
+}
+
+static KNOWN: [Known; 6] = [
+    Known {
+        names: "7z 7za 7zr 7zz mariadb mariadb-admin mariadb-binlog mariadb-check mariadb-dump mariadb-import \
+                mariadb-show mariadb-slap mysql mysqladmin mysqlbinlog mysqlcheck mysqldump mysqlimport mysqlpump mysqlsh \
+                mysqlshow mysqlslap",
+        letter: 'p',
+        flags: "ABCEFGHIKLNQRUVXYabcdfijnoqstvx",
+        place: Place::Rest,
+        before_command: None,
+    },
+    Known {
+        names: "mongo mongodump mongoexport mongofiles mongoimport mongorestore mongosh mongostat mongotop",
+        letter: 'p',
+        flags: "",
+        place: Place::RestOrNext,
+        before_command: None,
+    },
+    Known {
+        names: "sshpass",
+        letter: 'p',
+        flags: "v",
+        place: Place::RestOrAnyNext,
+        before_command: Some("Pdf"),
+    },
+    Known {
+        names: "redis-cli valkey-cli",
+        letter: 'a',
+        flags: "",
+        place: Place::RestOrAnyNext,
+        before_command: None,
+    },
+    Known {
+        names: "ldapadd ldapdelete ldapmodify ldappasswd ldapsearch ldapwhoami",
+        letter: 'w',
+        flags: "ACILMNQZcnrvx",
+        place: Place::RestOrAnyNext,
+        before_command: None,
+    },
+    Known {
+        names: "bcp sqlcmd unzip zip",
+        letter: 'P',
+        flags: "0123456789ACDFJLMNSTUVXZacejklmnopqrtuvyz",
+        place: Place::RestOrAnyNext,
+        before_command: None,
+    },
 ];
+
+impl Known {
+    /// Where a word that has the option goes on behind it.
+    fn behind_option(&self, word: &str) -> Option<usize> {
+        let letters = word.strip_prefix('-')?;
+        let rest = letters.trim_start_matches(|letter| self.flags.contains(letter));
+        let rest = rest.strip_prefix(self.letter)?;
+        Some(word.len() - rest.len())
+    }
+
+    /// Whether a word is an option whose value is the next word.
+    fn is_value_next(&self, word: &str) -> bool {
+        let letter = word.strip_prefix('-').unwrap_or_default();
+        let has_value = |letters: &str| letters.split("").any(|one| one == letter);
+        letter.len() == 1 && self.before_command.is_some_and(has_value)
+    }
+}
 
 /// What stands between commands, for a shell.
 const BETWEEN_COMMANDS: [char; 7] = [';', '|', '&', '\n', '(', ')', '`'];
@@ -49,25 +103,29 @@ const DEPTH: usize = 4;
 #[derive(Default)]
 pub struct Words {
     /// The options of the programs that were named. Each is given once.
-    options: Vec<(&'static str, Place)>,
+    options: Vec<&'static Known>,
     /// What the word before makes of this one.
     expected: Option<Place>,
+    /// Whether this one is the value of another option.
+    is_value: bool,
 }
 
 impl Words {
     /// The part of the next word that is secret.
     pub fn next(&mut self, word: &str) -> Option<Range<usize>> {
         let expected = self.expected.take();
+        let is_value = mem::take(&mut self.is_value);
         let is_option = word.starts_with('-');
         if expected.is_some_and(|place| place == Place::RestOrAnyNext || !is_option) {
             return (!word.is_empty() && !is_ports(word)).then_some(0..word.len());
         }
-        let given = |(option, _): &(&str, Place)| word.starts_with(option);
-        if let Some(index) = self.options.iter().position(given) {
-            let (option, place) = self.options[index];
-            if word.len() > option.len() {
+        let mut given = self.options.iter().enumerate();
+        let given = given.find_map(|(index, known)| Some((index, known.behind_option(word)?)));
+        if let Some((index, behind)) = given {
+            let place = self.options[index].place;
+            if word.len() > behind {
                 self.options.swap_remove(index);
-                return Some(option.len()..word.len());
+                return Some(behind..word.len());
             }
             if place != Place::Rest {
                 self.options.swap_remove(index);
@@ -75,14 +133,23 @@ impl Words {
             }
             return None;
         }
+        if is_option {
+            self.is_value = self.options.iter().any(|known| known.is_value_next(word));
+        } else if !is_value {
+            self.options.retain(|known| known.before_command.is_none());
+        }
+        self.add_options_of(word);
+        None
+    }
+
+    fn add_options_of(&mut self, word: &str) {
         let name = str::from_utf8(file_name(word.as_bytes())).unwrap_or_default();
-        for (names, option, place) in OPTIONS {
-            let is_new = !self.options.contains(&(option, place));
-            if is_new && texts::words(names).any(|one| one == name) {
-                self.options.push((option, place));
+        for known in &KNOWN {
+            let is_new = !self.options.iter().any(|one| ptr::eq(*one, known));
+            if is_new && texts::words(known.names).any(|one| one == name) {
+                self.options.push(known);
             }
         }
-        None
     }
 }
 
@@ -204,6 +271,19 @@ mod tests {
             ("sshpass -p X ssh host -p 22", vec!["X"]),
             ("sshpass -p -X ssh host", vec!["-X"]),
             ("sshpass -pX ssh host", vec!["X"]),
+            ("sshpass -vpX ssh -p 22 host", vec!["X"]),
+            ("sshpass -P prompt -p X ssh host", vec!["X"]),
+            ("sshpass -e scp -p FILE host:", vec![]),
+            ("sshpass -f FILE ssh -p 22 host", vec![]),
+            ("sshpass -f FILE mysql -pX", vec!["X"]),
+            ("mysql -NBpX -e 'select 1'", vec!["X"]),
+            ("mysql -NBe 'select 1' -pX", vec!["X"]),
+            ("mysql -uapp db", vec![]),
+            ("mysqldump -qp db", vec![]),
+            ("ldapsearch -LLLxw X -b dc=a", vec!["X"]),
+            ("ldapsearch -xwX", vec!["X"]),
+            ("unzip -oqP X a.zip", vec!["X"]),
+            ("zip -9rPX a.zip a", vec!["X"]),
             ("sudo redis-cli -h host -a \"X Y\" ping", vec!["X Y"]),
             ("ldapsearch -x -w X -b dc=a", vec!["X"]),
             ("mongosh -p --host a", vec![]),
