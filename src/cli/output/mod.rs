@@ -1,6 +1,7 @@
 //! What every subcommand prints its data by: colours where a person looks, JSON for machines, and
 //! nothing said of a reader who has seen enough.
 
+pub mod first_few;
 pub mod names;
 pub mod shell_word;
 

@@ -1,13 +1,11 @@
 //! Settings that programs have changed themselves, at a time when that was too late, or in the way.
 
+use crate::output::first_few::first_few;
 use crate::trace::changes::{Change, Event};
 use crate::trace::findings::Finding;
 use crate::trace::recording::{Program, Recording};
 use opentelemetry_injector_policy::settings::PREFIX;
 use std::collections::{BTreeMap, HashMap};
-
-/// How many programs are named that have made the same change.
-const SHOWN: usize = 3;
 
 /// What a program has done to a setting, and when.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,15 +91,10 @@ fn doing(
 }
 
 fn finding(recording: &Recording, name: &str, doing: Doing, doers: &Doers) -> Finding {
-    let programs = doers.programs.iter().take(SHOWN);
-    let programs: Vec<_> = programs
-        .map(|index| Program::told(&recording.programs[*index]))
-        .collect();
-    let more = match doers.programs.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more times"),
-    };
-    let by = format!("by the program itself: {}{more}", programs.join(", "));
+    let programs = doers.programs.iter();
+    let programs = programs.map(|index| Program::told(&recording.programs[*index]));
+    let programs = first_few(programs, "more times");
+    let by = format!("by the program itself: {programs}");
     let value = match doers.values.as_slice() {
         [value] => format!("\"{value}\""),
         [.., last] => format!("several values, last \"{last}\","),

@@ -1,5 +1,6 @@
 //! What is told of a session when it is over.
 
+use crate::output::first_few::first_few;
 use crate::output::{Style, printable, wrap};
 use crate::trace::callers::Callers;
 use crate::trace::changes::{Change, Event};
@@ -205,17 +206,13 @@ impl<'s> Report<'s> {
 
     /// Who has made these changes, and when.
     fn programs(&self, changes: &[&Change]) -> String {
-        let shown = changes.iter().take(SHOWN).map(|change| {
+        let told = changes.iter().map(|change| {
             let program = &self.recording.programs[change.program];
             let seconds = change.time.saturating_sub(self.recording.start()) as f64 / 1e9;
             let name = printable(program.name());
             format!("{name} ({}, +{seconds:.3} s)", program.process)
         });
-        let more = match changes.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more times"),
-        };
-        shown.collect::<Vec<_>>().join(", ") + &more
+        first_few(told, "more times")
     }
 
     fn write_notes(&self, text: &mut String, width: usize, style: Style) {
@@ -322,17 +319,10 @@ impl<'s> Report<'s> {
     fn running_told(&self) -> String {
         let programs = &self.recording.programs;
         let of = |process: &u32| programs.iter().rfind(|program| program.process == *process);
-        let told: Vec<_> = self
-            .running
-            .iter()
-            .filter_map(of)
-            .map(Program::told)
-            .collect();
-        let more = match told.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("{}{more}", told[..told.len().min(SHOWN)].join(", "))
+        first_few(
+            self.running.iter().filter_map(of).map(Program::told),
+            "more",
+        )
     }
 }
 
@@ -351,12 +341,10 @@ fn untraced_told(untraced: &[Untraced]) -> impl Iterator<Item = String> {
         }
     }
     told.into_iter().map(|(name, why, processes)| {
-        let more = match processes.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let shown = processes[..processes.len().min(SHOWN)].join(", ");
-        format!("{name} ({shown}{more}) took no part: {why}")
+        format!(
+            "{name} ({}) took no part: {why}",
+            first_few(processes, "more")
+        )
     })
 }
 
