@@ -300,6 +300,42 @@ fn a_script_without_an_interpreter_goes_to_the_shell() {
     }
 }
 
+/// The shell gets the file that was meant, and no other.
+#[test]
+fn only_the_script_that_was_named_goes_to_the_shell() {
+    let scratch = Scratch::new();
+    let script = |name: &str, text: &str, mode| {
+        let path = scratch.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        copy_program(&scratch.write("text", text), &path);
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    };
+    script("folder/script", "echo right\n", 0o755);
+    script("script", "echo wrong\n", 0o755);
+    script("not/script", "echo wrong\n", 0o644);
+    script("elf", "\u{7f}ELF\u{2}", 0o755);
+    let folder = |name: &str| scratch.path().join(name).display().to_string();
+    for way in ["run", "trace"] {
+        let run = |name: &str| {
+            let mut command = scratch.command(&built("opentelemetry-injector"), &[way, name]);
+            command.env("PATH", format!("{}:{}", folder("not"), folder("folder")));
+            ran(command)
+        };
+        let told = run("script");
+        assert_eq!(
+            (told.code, told.stdout.as_str()),
+            (0, "right\n"),
+            "{told:?}"
+        );
+        // Under `run`, glibc's own execvp(3) gives it to the shell.
+        if way == "trace" {
+            let told = run("./elf");
+            assert_eq!((told.code, told.stdout.as_str()), (126, ""), "{told:?}");
+            assert!(told.stderr.contains("Exec format error"), "{told:?}");
+        }
+    }
+}
+
 #[test]
 fn wrong_usage_exits_with_2() {
     let scratch = Scratch::new();

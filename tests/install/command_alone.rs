@@ -40,7 +40,11 @@ fn commands() -> Vec<PathBuf> {
 
 #[test]
 fn it_is_linked_statically() {
-    for command in commands() {
+    let commands = commands();
+    if commands.is_empty() {
+        skip!("no command is linked statically here");
+    }
+    for command in commands {
         let data = fs::read(&command).unwrap();
         let elf = ElfFile64::<Endianness>::parse(data.as_slice()).unwrap();
         let segments = elf
@@ -99,19 +103,23 @@ fn it_runs_without_a_libc() {
         Ok(machine) => machine,
         Err(why) => skip!("{why}"),
     };
-    for folder in [
-        "lib",
-        "lib64",
-        "usr/lib/x86_64-linux-gnu",
-        "usr/lib/aarch64-linux-gnu",
-    ] {
-        let _ = fs::remove_dir_all(machine.path(folder));
+    for folder in ["lib", "lib32", "lib64", "usr/lib32", "usr/lib64"] {
+        if machine.path(folder).exists() {
+            fs::remove_dir_all(machine.path(folder)).unwrap();
+        }
     }
+    for folder in fs::read_dir(machine.path("usr/lib")).unwrap() {
+        let path = folder.unwrap().path();
+        if path.file_name().unwrap() != "opentelemetry" {
+            fs::remove_dir_all(path).unwrap();
+        }
+    }
+    assert_ne!(machine.run("", &["/bin/cat", "/etc/passwd"]).code, 0);
     let version = machine.injector(&["--version"]);
     assert!(
         version.stdout.starts_with("opentelemetry-injector "),
         "{version:?}"
     );
-    let explained = machine.injector(&["explain", "--", "/bin/cat"]);
-    assert!(!explained.stdout.is_empty(), "{explained:?}");
+    let status = machine.injector(&["status"]);
+    assert!(status.stdout.contains("/etc/ld.so.preload"), "{status:?}");
 }

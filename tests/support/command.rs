@@ -90,13 +90,22 @@ pub fn ran(mut command: Command) -> Outcome {
 /// A file that `cargo build` made in the profile of this test, which lies in its folder `deps`. Another command can be
 /// tested in place of that one: `scripts/test` names the release build's.
 pub fn built(name: &str) -> PathBuf {
-    if name == "opentelemetry-injector"
-        && let Some(path) = env::var_os("TESTED_COMMAND")
-    {
-        return path.into();
-    }
-    let test = env::current_exe().unwrap();
-    let path = test.parent().unwrap().with_file_name(name);
+    let tested = env::var_os("TESTED_COMMAND").filter(|_| name == "opentelemetry-injector");
+    let path = tested.map_or_else(
+        || {
+            env::current_exe()
+                .unwrap()
+                .parent()
+                .unwrap()
+                .with_file_name(name)
+        },
+        PathBuf::from,
+    );
+    assert!(
+        path.is_absolute(),
+        "{}: tests change their folder",
+        path.display()
+    );
     assert!(
         path.exists(),
         "{} is missing: run `cargo build` first",

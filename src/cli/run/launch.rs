@@ -10,7 +10,10 @@ use opentelemetry_injector_policy::Reason;
 use opentelemetry_injector_policy::config::Engine;
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, ENGINE};
 use opentelemetry_injector_policy::matching::texts;
+use rustix::fs::{self, Access, AtFlags};
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{self, Path, PathBuf};
 use std::process::Command;
@@ -74,7 +77,8 @@ impl Launch {
 }
 
 /// Starts a command in one of the ways of [`Command`]. A script whose first line names no interpreter goes to the shell,
-/// as execvp(3) does it with glibc; neither musl's nor posix_spawnp(3) do.
+/// as execvp(3) does it with glibc; neither musl's nor posix_spawnp(3) do. Then the command's program, arguments and
+/// environment count, and nothing else that it may have been given.
 ///
 /// # Errors
 /// It was not started.
@@ -82,24 +86,46 @@ pub fn start<T>(
     command: &mut Command,
     way: impl Fn(&mut Command) -> io::Result<T>,
 ) -> Result<T, LaunchError> {
-    let started = way(command).or_else(|error| match error.raw_os_error() {
-        Some(libc::ENOEXEC) => way(&mut by_shell(command)),
-        _ => Err(error),
+    let started = way(command).or_else(|error| {
+        let is_no_program = error.raw_os_error() == Some(libc::ENOEXEC);
+        match script(command.get_program()).filter(|_| is_no_program) {
+            Some(script) => way(&mut by_shell(&script, command)),
+            None => Err(error),
+        }
     });
     started.map_err(|error| LaunchError::Exec(command.get_program().into(), error))
 }
 
-/// The shell with a command's program as its script.
-fn by_shell(command: &Command) -> Command {
-    let program = Path::new(command.get_program());
-    let folders = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
-    let mut places = env::split_paths(&folders).map(|folder| folder.join(program));
-    let is_path = program.as_os_str().as_bytes().contains(&b'/');
-    let found = places.find(|path| !is_path && programs::is_executable(path));
+/// The file that a program's name stands for, unless it is a program of another machine's.
+fn script(program: &OsStr) -> Option<PathBuf> {
+    let path = if program.as_bytes().contains(&b'/') {
+        program.into()
+    } else {
+        let folders = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+        let mut places = env::split_paths(&folders).map(|folder| folder.join(program));
+        places.find(|path| {
+            programs::is_executable(path)
+                && fs::accessat(fs::CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+        })?
+    };
+    let mut start = [0; ELF.len()];
+    let read = File::open(&path).and_then(|mut file| file.read(&mut start));
+    (read.is_ok() && start != ELF).then_some(path)
+}
+
+/// Where execvp(3) looks if there is no PATH, in glibc (confstr(3), `_CS_PATH`) and in musl (src/process/execvp.c).
+const DEFAULT_PATH: &str = if cfg!(target_env = "musl") {
+    "/usr/local/bin:/bin:/usr/bin"
+} else {
+    "/bin:/usr/bin"
+};
+
+/// What a program begins with (elf(5)).
+const ELF: [u8; 4] = *b"\x7fELF";
+
+fn by_shell(script: &Path, command: &Command) -> Command {
     let mut shell = Command::new("/bin/sh");
-    shell
-        .arg(found.as_deref().unwrap_or(program))
-        .args(command.get_args());
+    shell.arg(script).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => shell.env(name, value),

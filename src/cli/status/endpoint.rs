@@ -6,8 +6,12 @@ use opentelemetry_injector_policy::{Configuration, Runtime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::process::Command;
 use std::time::Duration;
+use ureq::config::Config;
 use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 /// How long each step may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -115,13 +119,13 @@ fn look(endpoint: &Endpoint) -> Result<String, String> {
     };
     let default_port = if scheme == "https" { 443 } else { 80 };
     let port = uri.port_u16().unwrap_or(default_port);
-    connect(host.trim_matches(['[', ']']), port)?;
+    let address = connect(host.trim_matches(['[', ']']), port)?;
     let is_grpc = endpoint.is_grpc || port == GRPC_PORT;
     if is_grpc && scheme == "http" {
         return Ok("accepts connections (gRPC)".into());
     }
     let url = endpoint.url.trim_end_matches('/');
-    match ask(&format!("{url}{}", endpoint.path)) {
+    match ask(&format!("{url}{}", endpoint.path), address) {
         // An HTTP/1.1 request is none to a server of gRPC: what counts is that there was TLS.
         Err(ureq::Error::Protocol(_) | ureq::Error::Io(_)) if is_grpc => {
             Ok("accepts TLS connections (gRPC)".into())
@@ -131,33 +135,71 @@ fn look(endpoint: &Endpoint) -> Result<String, String> {
     }
 }
 
-fn connect(host: &str, port: u16) -> Result<(), String> {
-    let addresses = (host, port).to_socket_addrs();
-    let addresses = addresses.map_err(|error| format!("the name {host} is not known: {error}"))?;
+/// The address that answers.
+fn connect(host: &str, port: u16) -> Result<SocketAddr, String> {
+    let addresses = (host, port).to_socket_addrs().map(Iterator::collect);
+    let addresses: Vec<_> = addresses
+        .or_else(|error| known_to_the_system(host, port).ok_or(error))
+        .map_err(|error| format!("the name {host} is not known: {error}"))?;
     let mut last = io::Error::other("the name has no address");
-    for address in addresses.collect::<Vec<SocketAddr>>() {
+    for address in addresses {
         match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(address),
             Err(error) => last = error,
         }
     }
     Err(format!("no connection: {last}"))
 }
 
+/// The addresses of a name as applications find them: a command that is linked with musl does not look where
+/// nsswitch.conf(5) says, and does not search domains for a name with a dot in it.
+fn known_to_the_system(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+    let told = Command::new("getent")
+        .args(["ahosts", "--", host])
+        .output()
+        .ok()?;
+    let told = String::from_utf8(told.stdout).ok()?;
+    let words = told
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    let mut addresses: Vec<_> = words
+        .filter_map(|word| Some(SocketAddr::new(word.parse().ok()?, port)))
+        .collect();
+    addresses.dedup();
+    (!addresses.is_empty()).then_some(addresses)
+}
+
 /// The status of an answer to an export request without any data.
-fn ask(url: &str) -> Result<u16, ureq::Error> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
+fn ask(url: &str, address: SocketAddr) -> Result<u16, ureq::Error> {
+    let config = ureq::Agent::config_builder()
         .tls_config(tls::config())
         .proxy(None)
         .timeout_global(Some(PATIENCE))
         .http_status_as_error(false)
-        .build()
-        .into();
+        .build();
+    let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Known(address));
     let answer = agent
         .post(url)
         .content_type("application/x-protobuf")
         .send_empty()?;
     Ok(answer.status().as_u16())
+}
+
+/// The address of the one name that is asked for.
+#[derive(Debug)]
+struct Known(SocketAddr);
+
+impl Resolver for Known {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        addresses.push(self.0);
+        Ok(addresses)
+    }
 }
 
 fn judge_status(status: u16, scheme: &str) -> Result<String, String> {
@@ -170,5 +212,23 @@ fn judge_status(status: u16, scheme: &str) -> Result<String, String> {
         )),
         404 => Err(format!("{answer}: it takes no traces at this path")),
         _ => Err(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_knows_names_and_no_others() {
+        if Command::new("getent").arg("--version").output().is_err() {
+            println!("skipped: no getent");
+            return;
+        }
+        let addresses = known_to_the_system("localhost", 4318).unwrap();
+        let is_own = |address: &SocketAddr| address.ip().is_loopback() && address.port() == 4318;
+        assert!(addresses.iter().all(is_own), "{addresses:?}");
+        assert_eq!(known_to_the_system("no-such-name.invalid", 4318), None);
+        assert_eq!(known_to_the_system("--help", 4318), None);
     }
 }

@@ -199,7 +199,7 @@ global_asm!(
     "cmp w9, #{every_call}",
     "b.eq 71f",
     // libc's own code, behind Gum's trampoline, answers names that are not watched: by what they begin
-    // with, before anything is saved.
+    // with, before anything is saved. (Names that getenv is asked for have passed the near filter instead.)
     "cbz x0, 73f",
     "ldrb w10, [x0]",
     "cbz w10, 73f",
@@ -338,7 +338,7 @@ global_asm!(
     "mov sp, x0",
     "mov x0, #1",
     "b 2b",
-    // The near filter, which is copied to where it runs: see `machine_code::near_filter`.
+    // The near filter, which is copied to where it runs: see `machine_code::NearFilter`.
     ".pushsection .rodata",
     ".p2align 3",
     ".hidden opentelemetry_injector_near_filter",

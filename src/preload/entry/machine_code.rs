@@ -41,7 +41,7 @@ unsafe extern "C" {
 }
 
 /// A filter that lies right before the code of a function like `getenv`. Names that begin like no watched one
-/// ([`filter`](super::filter)) run on into that code: nothing is saved, and the most of them take no jump. All others go
+/// ([`filter`](super::filter)) run on into that code: nothing is saved, and most of them jump nowhere. All others go
 /// to the entry.
 pub struct NearFilter {
     /// Its bytes, which may lie anywhere: three words (the slots, and where the beginnings and the entry are) and code.

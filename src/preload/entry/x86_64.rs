@@ -199,7 +199,7 @@ global_asm!(
     "cmp byte ptr [rip + {detour}], {every_call}",
     "je 70f",
     // libc's own code, behind Gum's trampoline, answers names that are not watched: by what they begin
-    // with, before anything is saved.
+    // with, before anything is saved. (Names that getenv is asked for have passed the near filter instead.)
     "test rdi, rdi",
     "je 72f",
     "cmp byte ptr [rdi], 0",
@@ -357,7 +357,7 @@ global_asm!(
     "mov rsp, rdi",
     "mov eax, 1",
     "jmp 2b",
-    // The near filter, which is copied to where it runs: see `machine_code::near_filter`.
+    // The near filter, which is copied to where it runs: see `machine_code::NearFilter`.
     ".pushsection .rodata",
     ".p2align 3",
     ".hidden opentelemetry_injector_near_filter",
