@@ -314,6 +314,8 @@ fn only_the_script_that_was_named_goes_to_the_shell() {
     script("script", "echo wrong\n", 0o755);
     script("not/script", "echo wrong\n", 0o644);
     script("elf", "\u{7f}ELF\u{2}", 0o755);
+    support::succeed(std::process::Command::new("mkfifo").arg(scratch.path().join("fifo")));
+    fs::set_permissions(scratch.path().join("fifo"), Permissions::from_mode(0o755)).unwrap();
     let folder = |name: &str| scratch.path().join(name).display().to_string();
     for way in ["run", "trace"] {
         let run = |name: &str| {
@@ -327,6 +329,8 @@ fn only_the_script_that_was_named_goes_to_the_shell() {
             (0, "right\n"),
             "{told:?}"
         );
+        // It is not opened: nobody writes to it.
+        assert_eq!(run("./fifo").code, 126);
         // Under `run`, glibc's own execvp(3) gives it to the shell.
         if way == "trace" {
             let told = run("./elf");

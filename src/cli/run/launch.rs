@@ -87,8 +87,11 @@ pub fn start<T>(
     way: impl Fn(&mut Command) -> io::Result<T>,
 ) -> Result<T, LaunchError> {
     let started = way(command).or_else(|error| {
-        let is_no_program = error.raw_os_error() == Some(libc::ENOEXEC);
-        match script(command.get_program()).filter(|_| is_no_program) {
+        let script = match error.raw_os_error() {
+            Some(libc::ENOEXEC) => script(command.get_program()),
+            _ => None,
+        };
+        match script {
             Some(script) => way(&mut by_shell(&script, command)),
             None => Err(error),
         }
@@ -96,7 +99,8 @@ pub fn start<T>(
     started.map_err(|error| LaunchError::Exec(command.get_program().into(), error))
 }
 
-/// The file that a program's name stands for, unless it is a program of another machine's.
+/// The file that a program's name stands for, unless it is a program of another machine's. The kernel has looked at it
+/// before, so it is a regular file.
 fn script(program: &OsStr) -> Option<PathBuf> {
     let path = if program.as_bytes().contains(&b'/') {
         program.into()
