@@ -3,9 +3,9 @@
 use crate::install::object_check::{self, ObjectFault};
 use crate::machine::default_agents;
 use crate::machine::preload_object::{self, FILE_NAME, LD_PRELOAD, ObjectError};
-use crate::machine::programs;
 use crate::output::shell_word;
 use clap::builder::PossibleValuesParser;
+use object::elf::ELFMAG;
 use opentelemetry_injector_policy::Reason;
 use opentelemetry_injector_policy::config::Engine;
 use opentelemetry_injector_policy::config::overrides::{CONFIGURATION, ENGINE};
@@ -108,13 +108,12 @@ fn script(program: &OsStr) -> Option<PathBuf> {
         let folders = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
         let mut places = env::split_paths(&folders).map(|folder| folder.join(program));
         places.find(|path| {
-            programs::is_executable(path)
-                && fs::accessat(fs::CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+            path.is_file() && fs::accessat(fs::CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
         })?
     };
-    let mut start = [0; ELF.len()];
+    let mut start = [0; ELFMAG.len()];
     let read = File::open(&path).and_then(|mut file| file.read(&mut start));
-    (read.is_ok() && start != ELF).then_some(path)
+    (read.is_ok() && start != ELFMAG).then_some(path)
 }
 
 /// Where execvp(3) looks if there is no PATH, in glibc (confstr(3), `_CS_PATH`) and in musl (src/process/execvp.c).
@@ -123,9 +122,6 @@ const DEFAULT_PATH: &str = if cfg!(target_env = "musl") {
 } else {
     "/bin:/usr/bin"
 };
-
-/// What a program begins with (elf(5)).
-const ELF: [u8; 4] = *b"\x7fELF";
 
 fn by_shell(script: &Path, command: &Command) -> Command {
     let mut shell = Command::new("/bin/sh");

@@ -11,7 +11,7 @@ use crate::session;
 use crate::sys::environment;
 use core::ffi::{CStr, c_char};
 use core::mem;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use opentelemetry_injector_policy::formats::trace_channel::Function;
 use opentelemetry_injector_policy::runtimes::variable;
 
@@ -23,15 +23,9 @@ pub static ORIGINAL: AtomicUsize = AtomicUsize::new(0);
 /// Whether every call is told in the log.
 static TRACING: AtomicBool = AtomicBool::new(false);
 
-/// Tells the entry which calls it must pass on. 0 (direct engine): the entry answers names that are not watched,
-/// and passes on the others. [`BY_ORIGINAL`] (Gum) and [`EVERY_CALL`] (traces): see there.
-pub static DETOUR: AtomicU8 = AtomicU8::new(0);
-
-/// In [`DETOUR`]: names that are not watched are answered at [`ORIGINAL`].
-const BY_ORIGINAL: u8 = 1;
-
-/// In [`DETOUR`]: every call takes [`answer_with_detour`].
-pub const EVERY_CALL: u8 = 2;
+/// Whether every call takes [`answer_with_detour`] (traces). Otherwise only names that begin like a watched one are
+/// passed on: by the entry with the direct engine, by the filter in front of the trampoline with Gum.
+pub static DETOUR: AtomicBool = AtomicBool::new(false);
 
 /// [`Function`] as the entry in machine code passes it.
 pub const GETENV: usize = Function::Getenv as usize;
@@ -41,31 +35,28 @@ pub const SECURE_GETENV: usize = Function::SecureGetenv as usize;
 /// Sets where libc's own `getenv` is to be had.
 pub fn call_original_at(trampoline: usize) {
     ORIGINAL.store(trampoline, Ordering::Release);
-    DETOUR.fetch_max(BY_ORIGINAL, Ordering::Release);
 }
 
 /// Takes [`call_original_at`] back: the hooks could not be put in place, and another engine is to be tried.
 pub fn call_no_original() {
-    // A trace's calls go on being told.
-    let _ = DETOUR.compare_exchange(BY_ORIGINAL, 0, Ordering::Release, Ordering::Relaxed);
     ORIGINAL.store(0, Ordering::Release);
 }
 
 /// Turns hook tracing on; before the hook is in place.
 pub fn trace_calls() {
     TRACING.store(true, Ordering::Release);
-    DETOUR.store(EVERY_CALL, Ordering::Release);
+    DETOUR.store(true, Ordering::Release);
 }
 
 /// Lets every call go through [`answer_with_detour`], which tells the trace session; before the hook
 /// is in place.
 pub fn tell_session() {
-    DETOUR.store(EVERY_CALL, Ordering::Release);
+    DETOUR.store(true, Ordering::Release);
 }
 
 /// Whether every call takes [`answer_with_detour`].
 pub fn is_every_call_told() -> bool {
-    DETOUR.load(Ordering::Relaxed) == EVERY_CALL
+    DETOUR.load(Ordering::Relaxed)
 }
 
 /// Answers a name that begins like a watched one; `original` is what libc answers, `caller` the

@@ -61,11 +61,11 @@ pub fn hook(
     // SAFETY: src/gum/lib.rs defines the function with this signature (both objects come from one build).
     let relocate = unsafe { mem::transmute::<usize, Relocate>(relocate) };
     let code = Code::new(&hooks, relocate)?;
-    let getenv = hooks.getenv.near_patch(code.getenv())?;
-    // There is no trampoline to another hook of secure_getenv.
+    let getenv = hooks.getenv.near_patch(code.place(0))?;
+    // There is no trampoline to another hook of secure_getenv. Without AT_SECURE, it answers as getenv does.
     let secure_getenv = hooks.secure_getenv.as_ref().map(|target| {
         target.check(hooks.libc)?;
-        target.near_patch(code.stub(1))
+        target.near_patch(code.place(1))
     });
     // For good from here on: if the patches are refused, who knows whether all that was written could be taken back.
     hooks::call_original_at(mem::ManuallyDrop::new(code).trampoline());
@@ -120,10 +120,10 @@ impl Code {
         Ok(code)
     }
 
-    /// Where `getenv` is to jump to.
-    fn getenv(&self) -> usize {
+    /// Where a function is to jump to, by its number: to its entry only if every call is to be told.
+    fn place(&self, index: usize) -> usize {
         if hooks::is_every_call_told() {
-            self.stub(0)
+            self.stub(index)
         } else {
             self.start + self.filter
         }
