@@ -9,6 +9,7 @@ use crate::complain;
 use serde_json::Value;
 use std::env;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::iter;
 use std::os::fd::AsFd;
 use unicode_width::UnicodeWidthStr;
 
@@ -121,7 +122,7 @@ fn width_of(terminal: impl AsFd) -> Option<usize> {
 
 /// Text from elsewhere as it can be shown: of known width, and without a say over the terminal.
 pub fn printable(text: &str) -> String {
-    let mut printable = String::new();
+    let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\t' => printable.push_str("    "),
@@ -153,7 +154,7 @@ pub fn table(
             if column + 1 < row.len() {
                 let padding = widths[column] - cell.width() + GAP;
                 text.push_str(&styled(column, cell));
-                text.push_str(&" ".repeat(padding));
+                text.extend(iter::repeat_n(' ', padding));
                 used += widths[column] + GAP;
             } else {
                 let left = width.map_or(usize::MAX, |width| width.saturating_sub(used));
@@ -172,7 +173,7 @@ pub fn wrap(text: &str, indent: usize, width: usize) -> String {
     for (index, word) in text.split(' ').enumerate() {
         if index > 0 && used + 1 + word.width() > width {
             wrapped.push('\n');
-            wrapped.push_str(&" ".repeat(indent));
+            wrapped.extend(iter::repeat_n(' ', indent));
             used = indent;
         } else if index > 0 {
             wrapped.push(' ');

@@ -5,7 +5,7 @@ use crate::trace::perf_maps::{self, PerfMaps};
 use crate::trace::recording::{Call, Module, Recording};
 use crate::trace::symbols::{Function, SymbolFile};
 use opentelemetry_injector_policy::process::file_name;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -107,6 +107,9 @@ const FEW: u64 = 250_000;
 /// A caller in one program: the program's index, and the return address.
 type Key = (usize, u64);
 
+/// A caller in a mapping of a file.
+type Place<'r> = (Key, &'r Module);
+
 /// Whether a mapped file is but memory, in which runtimes (.NET) write their code.
 fn is_memory(path: &Path) -> bool {
     path.starts_with("/dev/zero") || path.as_os_str().as_encoded_bytes().starts_with(b"/memfd:")
@@ -118,8 +121,10 @@ pub struct Callers {
     files: HashMap<PathBuf, SymbolFile>,
     maps: PerfMaps,
     found: HashMap<Key, Caller>,
-    /// How many of the recording's calls were looked at ahead.
+    /// How many of the recording's calls were looked at.
     seen: usize,
+    /// Those of their callers that were not found ahead.
+    missing: HashSet<Key>,
     /// Whether lines are looked for, which takes time: debug information has to be unpacked.
     with_lines: bool,
 }
@@ -148,71 +153,87 @@ impl Callers {
 
     /// The caller in a program, by its index, at a return address.
     pub fn at(&mut self, recording: &Recording, key: Key) -> Caller {
-        if let Some(caller) = self.found.get(&key) {
-            return caller.clone();
+        if !self.found.contains_key(&key) {
+            self.find_all(recording, [key]);
         }
-        let caller = match module_of(recording, key) {
-            Some(module) => self.in_file(module, key.1),
-            None => self.in_no_file(recording, key),
-        };
-        self.found.insert(key, caller.clone());
-        caller
+        self.found[&key].clone()
     }
 
-    /// Finds the callers of all new calls.
+    /// Finds the callers of all new calls: together, because the symbols of their files are read each time.
     pub fn find(&mut self, recording: &Recording) {
-        for key in self.new_ones(recording) {
-            self.at(recording, key);
+        self.see(recording);
+        let missing = core::mem::take(&mut self.missing);
+        self.find_all(recording, missing);
+    }
+
+    fn find_all(&mut self, recording: &Recording, keys: impl IntoIterator<Item = Key>) {
+        let (in_files, others) = by_file(recording, keys);
+        for (path, places) in in_files {
+            self.in_file(path, &places);
+        }
+        for key in others {
+            let caller = self.in_no_file(recording, key);
+            self.found.insert(key, caller);
         }
     }
 
-    /// Finds those of them that are in files while the program runs: what has made other code may name it only in the
-    /// end. Lines take too long then, and so do files with very many symbols; of others, one new one is read.
+    /// Finds those of them that are in files while the program runs: a file may be gone in the end, and what has made
+    /// other code may name it only then. Lines take too long, and so do files with very many symbols; of others, one new
+    /// one is read.
     pub fn find_ahead(&mut self, recording: &Recording) {
         if self.with_lines {
             return;
         }
+        self.see(recording);
         let mut has_read = false;
-        for key in self.new_ones(recording) {
-            if self.found.contains_key(&key) {
-                continue;
-            }
-            let Some(module) = module_of(recording, key) else {
-                continue;
-            };
-            let is_new = !self.files.contains_key(&module.path);
-            if is_new && (has_read || !is_among_roots(&module.path)) {
+        let (in_files, _) = by_file(recording, self.missing.iter().copied());
+        for (path, places) in in_files {
+            let is_new = !self.files.contains_key(path);
+            if is_new && (has_read || !is_among_roots(path)) {
                 continue;
             }
             has_read |= is_new;
-            if self.file(&module.path).count() <= FEW {
-                let caller = self.in_file(module, key.1);
-                self.found.insert(key, caller);
+            if self.file(path).count() <= FEW {
+                self.in_file(path, &places);
             }
+        }
+        self.missing.retain(|key| !self.found.contains_key(key));
+    }
+
+    /// Looks at the calls that were told since this was done last.
+    fn see(&mut self, recording: &Recording) {
+        let seen = core::mem::replace(&mut self.seen, recording.calls.len());
+        for call in recording.calls.get(seen..).unwrap_or_default() {
+            let addresses = recording.addresses(call).iter();
+            let keys = addresses.map(|address| (call.program, *address));
+            let unknown = keys.filter(|key| !self.found.contains_key(key));
+            self.missing.extend(unknown);
         }
     }
 
-    /// The callers of the calls that were told since this was asked last.
-    fn new_ones<'r>(&mut self, recording: &'r Recording) -> impl Iterator<Item = Key> + use<'r> {
-        let seen = core::mem::replace(&mut self.seen, recording.calls.len());
-        let new = recording.calls.get(seen..).unwrap_or_default();
-        new.iter().flat_map(|call| {
-            let addresses = recording.addresses(call).iter();
-            addresses.map(|address| (call.program, *address))
-        })
-    }
-
-    fn in_file(&mut self, module: &Module, back: u64) -> Caller {
-        let Caller { address, .. } = nowhere(back);
+    fn in_file(&mut self, path: &Path, places: &[Place<'_>]) {
         let with_lines = self.with_lines;
-        let file = self.file(&module.path);
-        let address = file.address(module.offset, address - module.start);
-        let line = with_lines.then(|| file.line(address));
-        Caller {
-            module: Some(module.path.to_string_lossy().into_owned()),
-            address,
-            function: file.function(address),
-            line: line.flatten(),
+        let file = self.file(path);
+        let addresses = places.iter().map(|(key, module)| {
+            let Caller { address, .. } = nowhere(key.1);
+            file.address(module.offset, address - module.start)
+        });
+        let addresses: Vec<_> = addresses.collect();
+        let functions = file.functions(&addresses).into_iter();
+        let lines = addresses.iter().map(|address| {
+            let line = with_lines.then(|| file.line(*address));
+            line.flatten()
+        });
+        let lines: Vec<_> = lines.collect();
+        let found = addresses.into_iter().zip(functions).zip(lines);
+        for ((key, _), ((address, function), line)) in places.iter().zip(found) {
+            let caller = Caller {
+                module: Some(path.to_string_lossy().into_owned()),
+                address,
+                function,
+                line,
+            };
+            self.found.insert(*key, caller);
         }
     }
 
@@ -242,6 +263,24 @@ impl Callers {
 fn is_among_roots(path: &Path) -> bool {
     let device = |path: &Path| path.metadata().map(|about| about.dev()).ok();
     device(path) == device(Path::new("/"))
+}
+
+/// Callers by their files; and those that are in none.
+fn by_file(
+    recording: &Recording,
+    keys: impl IntoIterator<Item = Key>,
+) -> (HashMap<&Path, Vec<Place<'_>>>, Vec<Key>) {
+    let (mut in_files, mut others) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+    for key in keys {
+        match module_of(recording, key) {
+            Some(module) => {
+                let places = in_files.entry(&*module.path).or_default();
+                places.push((key, module));
+            }
+            None => others.push(key),
+        }
+    }
+    (in_files, others)
 }
 
 /// The mapping of a file that a caller is in.

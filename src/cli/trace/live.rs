@@ -44,6 +44,7 @@ impl Live {
         is_over: bool,
     ) -> String {
         let mut lines = String::new();
+        self.callers.find(recording);
         while let Some(call) = recording.calls.get(self.told) {
             if !recording.has_text(call) && !is_over {
                 break;

@@ -190,6 +190,7 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let mut counts = channel.counts().map_err(TraceError::Channel)?;
     counts.dropped += ended.recording.lost;
     channel.give_back();
+    callers.find(&ended.recording);
     let untraced = untracing.list(
         &ended.recording,
         ended.first,

@@ -1,5 +1,6 @@
 //! The symbol tables of an ELF file (elf(5)). A large program has a hundred thousand symbols and megabytes of
-//! names, of which a trace needs a few: the symbols are read once, piece by piece, and only the names that are found.
+//! names, of which a trace needs a few: the symbols are read once, piece by piece, and what is kept of each only tells
+//! whether it is worth to be looked at again.
 
 use crate::machine::program_file;
 use object::elf::{
@@ -8,7 +9,6 @@ use object::elf::{
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache};
 use std::cell::OnceCell;
-use std::cmp::Reverse;
 use std::ffi::CStr;
 use std::fs::File;
 use std::ops::Range;
@@ -23,21 +23,18 @@ const SYMBOL: usize = 24;
 const PAGE_MASK: u64 = 0xfff;
 
 /// How much is read at a time, in bytes: whole symbols.
-const PIECE: usize = SYMBOL << 12;
+const PIECE: usize = SYMBOL << 11;
 
 /// How many symbols of a table are read: four times as many as the largest browsers have. A damaged file may claim any
 /// number.
 const MOST: u64 = 8 << 20;
 
-/// For how many of them there is room at first.
-const USUAL: usize = 1 << 20;
+/// For how many addresses functions are looked for at a time.
+const TOGETHER: usize = 64;
 
-/// How many functions before an address are looked at, the nearest first.
-const NEAR: usize = 1000;
-
-/// How many functions of one place are known, and how many long ones: the rest of them has no names. Files have some
-/// dozens, and hundreds.
-const TOGETHER: usize = 1 << 16;
+/// How many functions are looked at for them, and are not told if there are more: a damaged file may have any number at
+/// one place. Files have some thousands near so many addresses.
+const LOOKS: usize = 1 << 18;
 
 /// The longest name that is read, in bytes.
 const LONGEST_NAME: usize = 64 << 10;
@@ -83,7 +80,7 @@ pub struct SymbolTable {
     /// `.dynsym`.
     is_exports: bool,
     /// What was read of it.
-    starts: OnceCell<Starts>,
+    places: OnceCell<Vec<Place>>,
 }
 
 /// The headers and the symbol tables of a file of this machine's byte order; `None` where it is no ELF
@@ -134,7 +131,7 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
                         symbols: symbols.start..symbols.end.min(most),
                         names,
                         is_exports: kind == SHT_DYNSYM,
-                        starts: OnceCell::new(),
+                        places: OnceCell::new(),
                     });
                 }
             }
@@ -163,23 +160,30 @@ fn leave_out_copies(tables: &mut Vec<SymbolTable>) {
 }
 
 impl SymbolTable {
-    /// The function that an address lies in: where that begins, and its name. Of several, the one that begins last.
-    pub fn function(&self, address: u64) -> Option<(u64, String)> {
-        let starts = self.starts.get_or_init(|| self.read());
-        let is_inside = |function: &Symbol| function.range().contains(&address);
-        let near = starts.before(address).into_iter();
-        let mut near = near.take(NEAR).filter_map(|index| self.symbol(index));
-        let near = near.find(is_inside);
-        let long = starts.long.iter().rev().copied().filter(is_inside);
-        let later = |best: Symbol, next: Symbol| if next.start > best.start { next } else { best };
-        let function = near.into_iter().chain(long).reduce(later)?;
-        Some((function.start, self.name(function.name)?))
+    /// The functions that addresses lie in: where each begins, and its name. Of several, the one that begins last.
+    pub fn functions(&self, addresses: &[u64]) -> Vec<Option<(u64, String)>> {
+        let found = addresses
+            .chunks(TOGETHER)
+            .flat_map(|addresses| self.search(addresses));
+        let named = |function: Symbol| Some((function.start, self.name(function.name)?));
+        found.map(|function| named(function?)).collect()
     }
 
-    /// Where all functions begin. What cannot be read is left out.
-    fn read(&self) -> Starts {
-        let mut starts = Starts::for_about(usize::try_from(self.count()).unwrap_or(USUAL));
-        let mut bytes = vec![0; PIECE];
+    fn search(&self, addresses: &[u64]) -> Vec<Option<Symbol>> {
+        let mut search = Search::new(addresses);
+        let places = self.places.get_or_init(|| self.read());
+        let near = places.iter().zip(0..);
+        let near = near.filter(|(place, _)| search.near.contains(**place));
+        let near: Vec<u32> = near.map(|(_, index)| index).take(LOOKS).collect();
+        let functions = near.into_iter().filter_map(|index| self.function(index));
+        functions.for_each(|function| search.look_at(&function));
+        search.found()
+    }
+
+    /// Where the symbols' functions begin. What cannot be read is left out.
+    fn read(&self) -> Vec<Place> {
+        let mut places = Vec::with_capacity(usize::try_from(self.count()).unwrap_or(0));
+        let mut bytes = [0; PIECE];
         let mut at = self.symbols.start;
         while at < self.symbols.end {
             let rest = usize::try_from(self.symbols.end - at).unwrap_or(PIECE);
@@ -188,12 +192,10 @@ impl SymbolTable {
                 break;
             }
             let (symbols, _) = piece.as_chunks();
-            for symbol in symbols {
-                starts.add(Symbol::of_function(symbol));
-            }
+            places.extend(symbols.iter().map(Place::of_function));
             at += piece.len() as u64;
         }
-        starts
+        places
     }
 
     /// The number of symbols.
@@ -201,7 +203,8 @@ impl SymbolTable {
         (self.symbols.end - self.symbols.start) / SYMBOL as u64
     }
 
-    fn symbol(&self, index: u32) -> Option<Symbol> {
+    /// The symbol at an index, if it is a function's.
+    fn function(&self, index: u32) -> Option<Symbol> {
         let mut bytes = [0; SYMBOL];
         let at = self.symbols.start + u64::from(index) * SYMBOL as u64;
         self.file.read_exact_at(&mut bytes, at).ok()?;
@@ -228,82 +231,106 @@ impl SymbolTable {
     }
 }
 
-/// Functions by where they begin, in little memory: to put them in order would take longer than a session needs for all
-/// that it looks up, and the memory is taken and given back while a program is waited for.
-struct Starts {
-    /// One for each symbol; of what is no function, none leads to it.
-    all: Vec<Start>,
-    /// The last function of each place: its index.
-    last: Vec<u32>,
-    /// The functions that may reach beyond the next place.
-    long: Vec<Symbol>,
-}
+/// Where a function begins: the place, of a few thousand bytes, or that the function is longer than a place. Places that
+/// are far away from each other have the same number.
+#[derive(Clone, Copy)]
+struct Place(u16);
 
-struct Start {
-    /// The lower half of the address.
-    address: u32,
-    /// The function before in the same place.
-    before: u32,
-}
-
-impl Starts {
+impl Place {
     /// The base-two logarithm of a place's length in bytes.
     const SHIFT: u32 = 14;
 
-    /// The number of places; those that are far away from each other share one.
-    const PLACES: usize = 1 << 12;
+    /// The number of places.
+    const COUNT: u64 = 0xfffe;
 
-    /// No function.
-    const NONE: u32 = u32::MAX;
+    /// That of all longer functions.
+    const LONG: Self = Self(0xfffe);
 
-    fn for_about(count: usize) -> Self {
-        Self {
-            all: Vec::with_capacity(count.min(USUAL)),
-            last: vec![Self::NONE; Self::PLACES],
-            long: Vec::new(),
-        }
+    /// That of what is no function.
+    const NONE: Self = Self(0xffff);
+
+    /// Without a branch: whether a symbol is a function's is hard to guess for a processor.
+    fn of_function(symbol: &[u8; SYMBOL]) -> Self {
+        let (start, length) = Symbol::extent(symbol);
+        let is_long = length > 1 << Self::SHIFT;
+        let place = if is_long { Self::LONG } else { Self::of(start) };
+        let is_function = Symbol::is_function(symbol);
+        if is_function { place } else { Self::NONE }
     }
 
-    /// Adds the next symbol, which may be no function.
-    fn add(&mut self, function: Option<Symbol>) {
-        let mut start = Start {
-            address: 0,
-            before: Self::NONE,
-        };
-        let index = u32::try_from(self.all.len()).unwrap_or(Self::NONE);
-        match function {
-            Some(function) if function.length <= 1 << Self::SHIFT => {
-                let last = &mut self.last[Self::place(function.start)];
-                start.address = function.start as u32;
-                start.before = core::mem::replace(last, index);
-            }
-            Some(function) if self.long.len() < TOGETHER => self.long.push(function),
-            _ => {}
-        }
-        self.all.push(start);
+    fn of(address: u64) -> Self {
+        Self(((address >> Self::SHIFT) % Self::COUNT) as u16)
+    }
+}
+
+/// Some places: a bit for each.
+struct Places([u64; 1 << 10]);
+
+impl Places {
+    fn insert(&mut self, Place(place): Place) {
+        self.0[usize::from(place / 64)] |= 1 << (place % 64);
     }
 
-    /// The functions that begin not far before an address, the nearest first; of those that are equally near, the last.
-    fn before(&self, address: u64) -> Vec<u32> {
-        let places = [address, address.wrapping_sub(1 << Self::SHIFT)];
-        let near = places.into_iter().flat_map(|place| self.of_place(place));
-        let near = near.filter_map(|(index, start)| {
-            let behind = (address as u32).wrapping_sub(start.address);
-            (behind <= 1 << Self::SHIFT).then_some((behind, Reverse(index)))
+    fn contains(&self, Place(place): Place) -> bool {
+        self.0[usize::from(place / 64)] >> (place % 64) & 1 == 1
+    }
+}
+
+/// A search for the functions that addresses lie in.
+struct Search {
+    /// In the order of the addresses.
+    wanted: Vec<Wanted>,
+    /// Where functions begin that may reach as far as one of them.
+    near: Places,
+}
+
+struct Wanted {
+    address: u64,
+    /// Among the addresses that were given.
+    index: usize,
+    function: Option<Symbol>,
+}
+
+impl Search {
+    fn new(addresses: &[u64]) -> Self {
+        let wanted = addresses.iter().enumerate().map(|(index, address)| Wanted {
+            address: *address,
+            index,
+            function: None,
         });
-        let mut near: Vec<_> = near.collect();
-        near.sort_unstable();
-        near.into_iter().map(|(_, Reverse(index))| index).collect()
+        let mut wanted: Vec<_> = wanted.collect();
+        wanted.sort_by_key(|wanted| wanted.address);
+        let mut near = Places([0; 1 << 10]);
+        near.insert(Place::LONG);
+        for address in addresses {
+            near.insert(Place::of(*address));
+            near.insert(Place::of(address.wrapping_sub(1 << Place::SHIFT)));
+        }
+        Self { wanted, near }
     }
 
-    fn of_place(&self, address: u64) -> impl Iterator<Item = (u32, &Start)> {
-        let get = |index: u32| Some((index, self.all.get(index as usize)?));
-        let last = get(self.last[Self::place(address)]);
-        core::iter::successors(last, move |(_, start)| get(start.before)).take(TOGETHER)
+    /// Takes a function for the addresses that lie in it, if none that was seen before begins behind it.
+    fn look_at(&mut self, function: &Symbol) {
+        let range = function.range();
+        let first = self
+            .wanted
+            .partition_point(|wanted| wanted.address < range.start);
+        let inside = self.wanted[first..].iter_mut();
+        for wanted in inside.take_while(|wanted| wanted.address < range.end) {
+            if wanted
+                .function
+                .is_none_or(|best| best.start <= function.start)
+            {
+                wanted.function = Some(*function);
+            }
+        }
     }
 
-    fn place(address: u64) -> usize {
-        (address >> Self::SHIFT) as usize % Self::PLACES
+    /// The functions, as the addresses were given.
+    fn found(mut self) -> Vec<Option<Symbol>> {
+        self.wanted.sort_by_key(|wanted| wanted.index);
+        let found = self.wanted.into_iter();
+        found.map(|wanted| wanted.function).collect()
     }
 }
 
@@ -317,27 +344,40 @@ struct Symbol {
 }
 
 impl Symbol {
+    /// The types of functions, a bit for each.
+    const FUNCTIONS: u16 = 1 << STT_FUNC | 1 << RESOLVER;
+
     /// A function that the file defines: st_name, st_info, st_other, st_shndx, st_value, st_size.
     fn of_function(bytes: &[u8; SYMBOL]) -> Option<Self> {
-        let (first, value_and_size) = bytes.split_first_chunk()?;
-        let (value, size) = value_and_size.split_first_chunk()?;
-        // Both architectures are little-endian.
-        let first = u64::from_le_bytes(*first);
-        let (kind, section) = (first >> 32 & 0xf, first >> 48);
-        if !matches!(kind as u8, STT_FUNC | RESOLVER) || section == 0 {
-            return None;
-        }
-        Some(Self {
-            start: u64::from_le_bytes(*value),
-            length: u64::from_le_bytes(*size.first_chunk()?),
-            name: first as u32,
+        let (start, length) = Self::extent(bytes);
+        Self::is_function(bytes).then_some(Self {
+            start,
+            length,
+            name: word(bytes, 0) as u32,
         })
+    }
+
+    fn is_function(bytes: &[u8; SYMBOL]) -> bool {
+        let first = word(bytes, 0);
+        let (kind, section) = (first >> 32 & 0xf, first >> 48);
+        (Self::FUNCTIONS >> kind & 1 == 1) & (section != 0)
+    }
+
+    /// Where a symbol begins, and its length.
+    fn extent(bytes: &[u8; SYMBOL]) -> (u64, u64) {
+        (word(bytes, 1), word(bytes, 2))
     }
 
     /// Its addresses; one without a length has one.
     fn range(&self) -> Range<u64> {
         self.start..self.start.saturating_add(self.length.max(1))
     }
+}
+
+/// One of a symbol's three words. Both architectures are little-endian.
+fn word(bytes: &[u8; SYMBOL], index: usize) -> u64 {
+    let (words, _) = bytes.as_chunks();
+    u64::from_le_bytes(words[index])
 }
 
 #[cfg(test)]
@@ -369,18 +409,34 @@ mod tests {
             symbols: 0..end,
             names: end..end + names.len() as u64,
             is_exports: false,
-            starts: OnceCell::new(),
+            places: OnceCell::new(),
         }
     }
 
     #[test]
     fn many_functions_in_one_place_are_looked_at_up_to_a_number() {
-        let mut all = vec![(0x1000, 0x100)];
-        all.resize(NEAR, (0x1080, 1));
-        assert_eq!(table(&all).function(0x1090).unwrap().1, "0");
-        all.push((0x1080, 1));
-        assert_eq!(table(&all).function(0x1090), None);
-        assert_eq!(table(&all).function(0x1080).unwrap().1, NEAR.to_string());
+        let mut all = vec![(0x1080, 1); LOOKS];
+        all[LOOKS - 1] = (0x1000, 0x100);
+        let name = |all: &[_]| {
+            table(all).functions(&[0x1090])[0]
+                .take()
+                .map(|found| found.1)
+        };
+        assert_eq!(name(&all), Some((LOOKS - 1).to_string()));
+        all.insert(0, (0x1080, 1));
+        assert_eq!(name(&all), None);
+    }
+
+    #[test]
+    fn many_addresses_are_told_in_their_order() {
+        let all: Vec<_> = (0..3000)
+            .map(|index| (0x1000 + index * 0x100, 0x80))
+            .collect();
+        let addresses: Vec<_> = all.iter().rev().map(|(start, _)| start + 1).collect();
+        let found = table(&all).functions(&addresses).into_iter();
+        let names: Vec<_> = found.map(|found| found.unwrap().1).collect();
+        let expected: Vec<_> = (0..3000).rev().map(|index| index.to_string()).collect();
+        assert_eq!(names, expected);
     }
 
     #[test]
@@ -409,13 +465,13 @@ mod tests {
         let (_, tables) = read(&path).unwrap();
         let longest = tables.iter().map(SymbolTable::count).max();
         assert_eq!(longest, Some(MOST));
-        assert!(tables.iter().all(|table| table.function(1).is_none()));
+        assert!(tables.iter().all(|table| table.functions(&[1]) == [None]));
     }
 
     #[test]
     fn a_function_is_found_wherever_it_begins() {
-        const PLACE: u64 = 1 << Starts::SHIFT;
-        const FAR: u64 = PLACE * Starts::PLACES as u64;
+        const PLACE: u64 = 1 << Place::SHIFT;
+        const FAR: u64 = PLACE * Place::COUNT;
         const HALF: u64 = 1 << 32;
         let table = table(&[
             (0x1000, 0x100),
@@ -433,7 +489,7 @@ mod tests {
             (0x1000, 0x100),
             (20 * PLACE, HALF * 2),
         ]);
-        for (address, name) in [
+        let all = [
             (0xfff, None),
             (0x1000, Some(7)),
             (0x10ff, Some(7)),
@@ -453,13 +509,17 @@ mod tests {
             (HALF + 0x1000, Some(5)),
             (20 * PLACE + HALF * 2, None),
             (u64::MAX, None),
-        ] {
-            let found = table.function(address).map(|(_, name)| name);
-            assert_eq!(
-                found,
-                name.map(|name: u32| name.to_string()),
-                "{address:#x}"
-            );
+        ];
+        let addresses = all.map(|(address, _)| address);
+        let names = all.map(|(_, name): (_, Option<u32>)| name.map(|name| name.to_string()));
+        let found = table.functions(&addresses).into_iter();
+        let found: Vec<_> = found.map(|found| Some(found?.1)).collect();
+        assert_eq!(found, names);
+        // Each alone, and in another order.
+        for (address, name) in addresses.iter().zip(&names).rev() {
+            let found = table.functions(&[*address, 0xfff, *address]).into_iter();
+            let found: Vec<_> = found.map(|found| Some(found?.1)).collect();
+            assert_eq!(found, [name.clone(), None, name.clone()], "{address:#x}");
         }
     }
 }

@@ -60,17 +60,25 @@ impl SymbolFile {
         self.tables.iter().map(SymbolTable::count).sum()
     }
 
-    /// The function that an address of the file lies in.
-    pub fn function(&self, address: u64) -> Option<Function> {
-        let found = self
-            .tables
-            .iter()
-            .filter_map(|table| table.function(address));
-        let (start, name) = found.max_by_key(|(start, _)| *start)?;
-        Some(Function {
-            name: demangled(&name),
-            offset: address - start,
-        })
+    /// The functions that addresses of the file lie in.
+    pub fn functions(&self, addresses: &[u64]) -> Vec<Option<Function>> {
+        let start = |found: &Option<(u64, String)>| found.as_ref().map(|(start, _)| *start);
+        let mut all = vec![None; addresses.len()];
+        for table in &self.tables {
+            for (best, next) in all.iter_mut().zip(table.functions(addresses)) {
+                if start(&next) >= start(best) {
+                    *best = next;
+                }
+            }
+        }
+        let function = |(address, found): (&u64, Option<(u64, String)>)| {
+            let (start, name) = found?;
+            Some(Function {
+                name: demangled(&name),
+                offset: address - start,
+            })
+        };
+        addresses.iter().zip(all).map(function).collect()
     }
 
     /// File and line, where debug information tells. It may have to be unpacked first.
@@ -160,7 +168,7 @@ mod tests {
         let path = Path::new(words[5]);
         let file = SymbolFile::read(path);
         let getenv = file.address(number(words[2]), memory - start);
-        let found = [1, getenv, getenv + 3].map(|address| file.function(address));
+        let found = file.functions(&[1, getenv, getenv + 3]);
         let function = |offset| {
             Some(Function {
                 name: "getenv".into(),
@@ -169,6 +177,9 @@ mod tests {
         };
         assert_eq!(found, [None, function(0), function(3)]);
         let nothing = SymbolFile::read(Path::new("/nonexistent"));
-        assert_eq!((nothing.function(1), nothing.address(0, 2)), (None, 2));
+        assert_eq!(
+            (nothing.functions(&[1]), nothing.address(0, 2)),
+            (vec![None], 2)
+        );
     }
 }

@@ -78,6 +78,17 @@ pub struct Untracing {
     own: OnceCell<Own>,
 }
 
+/// Whose children are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Threads {
+    /// Those of each process's first thread. When a thread has been looked at, the kernel keeps its names in /proc until
+    /// it ends; if it is one of many that end together, the command may wait up to 3 ms for the process behind it
+    /// (Linux 6.18, fs/proc/base.c, `proc_flush_pid`). A program that ends soon would feel that.
+    First,
+    /// Those of all threads.
+    All,
+}
+
 /// What this command is itself.
 #[derive(Default)]
 struct Own {
@@ -99,13 +110,18 @@ impl Untracing {
     pub fn look(&mut self, first: u32) {
         let mut share = core::mem::take(&mut self.share);
         let distance = (self.distance * 2).clamp(SHORTEST, LONGEST);
-        if share.run(distance, || self.look_now(first)) {
+        let threads = if distance < LONGEST {
+            Threads::First
+        } else {
+            Threads::All
+        };
+        if share.run(distance, || self.look_now(first, threads)) {
             self.distance = distance;
         }
         self.share = share;
     }
 
-    fn look_now(&mut self, first: u32) {
+    fn look_now(&mut self, first: u32, threads: Threads) {
         let own = self.own.get_or_init(Own::read);
         let mut processes = vec![(first, PathBuf::new())];
         while let Some((process, parents)) = processes.pop() {
@@ -122,7 +138,7 @@ impl Untracing {
                     }
                 }
             }
-            let children = children(process).into_iter();
+            let children = children(process, threads).into_iter();
             processes.extend(children.map(|child| (child, executable.clone())));
         }
     }
@@ -370,11 +386,17 @@ fn namespaces(process: &str) -> [Option<PathBuf>; 2] {
 }
 
 /// A process's children: each thread has its own (proc(5)).
-fn children(process: u32) -> Vec<u32> {
-    let threads = fs::read_dir(format!("/proc/{process}/task"));
-    let threads = threads.into_iter().flatten().flatten();
-    let children = threads.map(|thread| {
-        let children = fs::read_to_string(thread.path().join("children"));
+fn children(process: u32, threads: Threads) -> Vec<u32> {
+    let task = PathBuf::from(format!("/proc/{process}/task"));
+    let threads = match threads {
+        Threads::First => vec![task.join(process.to_string())],
+        Threads::All => {
+            let threads = fs::read_dir(task).into_iter().flatten().flatten();
+            threads.map(|thread| thread.path()).collect()
+        }
+    };
+    let children = threads.iter().map(|thread| {
+        let children = fs::read_to_string(thread.join("children"));
         children.unwrap_or_default()
     });
     let children: Vec<_> = children.collect();
@@ -387,6 +409,17 @@ mod tests {
     use super::*;
     use crate::trace::recording::fixture;
     use std::process::{Command, Stdio};
+
+    #[test]
+    fn threads_behind_the_first_are_looked_at_when_all_are() {
+        // A test runs in a thread of its own.
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let is_seen = |threads| children(std::process::id(), threads).contains(&child.id());
+        let seen = [Threads::First, Threads::All].map(is_seen);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(seen, [false, true]);
+    }
 
     #[test]
     fn descendants_that_lack_the_variables_are_seen() {
@@ -414,7 +447,7 @@ mod tests {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let sleeping = children(child.id());
+        let sleeping = children(child.id(), Threads::All);
         for process in sleeping {
             let process = rustix::process::Pid::from_raw(process as i32).unwrap();
             let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
