@@ -500,9 +500,14 @@ fn is_landing_pad(instruction: u32) -> bool {
 
 /// Whether mprotect(2) without PROT_BTI would end the check of landing pads in libc's pages: where the
 /// processor has it (HWCAP2_BTI in Linux' asm/hwcap.h).
+///
+/// Not in an emulated process, to which no kernel has mapped an object (qemu-user before 8.2). qemu-user before 8.1
+/// ignores `ic ivau` (target/arm/helper.c), so it would go on with what it has translated of a function before, and sees
+/// a change only where the program itself writes.
 pub fn loses_landing_pads_by_mprotect(start: &AtStart) -> bool {
     const HWCAP2_BTI: usize = 1 << 17;
-    start.auxiliary().features & HWCAP2_BTI != 0
+    let auxiliary = start.auxiliary();
+    auxiliary.features & HWCAP2_BTI != 0 && auxiliary.kernels_object != 0
 }
 
 /// Makes the processor run what was written to `length` bytes from `start` on: data goes to memory,
