@@ -107,8 +107,8 @@ const FEW: u64 = 250_000;
 /// A caller in one program: the program's index, and the return address.
 type Key = (usize, u64);
 
-/// A caller in a mapping of a file.
-type Place<'r> = (Key, &'r Module);
+/// A caller, and the mapping of a file that it is in.
+type InFile<'r> = (Key, &'r Module);
 
 /// Whether a mapped file is but memory, in which runtimes (.NET) write their code.
 fn is_memory(path: &Path) -> bool {
@@ -121,10 +121,10 @@ pub struct Callers {
     files: HashMap<PathBuf, SymbolFile>,
     maps: PerfMaps,
     found: HashMap<Key, Caller>,
-    /// How many of the recording's calls were looked at.
+    /// How many of the recording's calls were looked at ahead.
     seen: usize,
-    /// Those of their callers that were not found ahead.
-    missing: HashSet<Key>,
+    /// Those of their callers whose files were not read then, because another one was.
+    retry: Vec<Key>,
     /// Whether lines are looked for, which takes time: debug information has to be unpacked.
     with_lines: bool,
 }
@@ -145,31 +145,29 @@ impl Callers {
 
     /// The functions of a call's stack, the caller first; where no stack was recorded, that alone.
     pub fn stack(&mut self, recording: &Recording, call: &Call) -> Vec<Caller> {
-        let addresses = recording.addresses(call).iter();
-        addresses
-            .map(|address| self.at(recording, (call.program, *address)))
-            .collect()
+        let keys = keys(recording, call);
+        keys.map(|key| self.at(recording, key)).collect()
     }
 
     /// The caller in a program, by its index, at a return address.
     pub fn at(&mut self, recording: &Recording, key: Key) -> Caller {
         if !self.found.contains_key(&key) {
-            self.find_all(recording, [key]);
+            self.find_at(recording, [key]);
         }
         self.found[&key].clone()
     }
 
-    /// Finds the callers of all new calls: together, because the symbols of their files are read each time.
-    pub fn find(&mut self, recording: &Recording) {
-        self.see(recording);
-        let missing = core::mem::take(&mut self.missing);
-        self.find_all(recording, missing);
+    /// Finds all functions of the stacks of some calls, which takes less time than one after the other.
+    pub fn find<'c>(&mut self, recording: &Recording, calls: impl IntoIterator<Item = &'c Call>) {
+        let keys = calls.into_iter().flat_map(|call| keys(recording, call));
+        self.find_at(recording, keys);
     }
 
-    fn find_all(&mut self, recording: &Recording, keys: impl IntoIterator<Item = Key>) {
-        let (in_files, others) = by_file(recording, keys);
-        for (path, places) in in_files {
-            self.in_file(path, &places);
+    /// Finds the callers at some return addresses.
+    pub fn find_at(&mut self, recording: &Recording, keys: impl IntoIterator<Item = Key>) {
+        let (in_files, others) = self.by_file(recording, keys);
+        for (path, callers) in in_files {
+            self.in_file(path, &callers);
         }
         for key in others {
             let caller = self.in_no_file(recording, key);
@@ -177,44 +175,71 @@ impl Callers {
         }
     }
 
-    /// Finds those of them that are in files while the program runs: a file may be gone in the end, and what has made
-    /// other code may name it only then. Lines take too long, and so do files with very many symbols; of others, one new
-    /// one is read.
+    /// Finds the callers of all new calls.
+    pub fn find_new(&mut self, recording: &Recording) {
+        let keys = self.new_ones(recording);
+        self.find_at(recording, keys);
+    }
+
+    /// Finds the callers of new calls that are in files, while the program still runs. Code that a runtime generates is
+    /// left for the end, because its names may be written only then. So are lines, which take too long, and files with
+    /// very many symbols. Of the other files, one new one is read.
     pub fn find_ahead(&mut self, recording: &Recording) {
         if self.with_lines {
             return;
         }
-        self.see(recording);
         let mut has_read = false;
-        let (in_files, _) = by_file(recording, self.missing.iter().copied());
-        for (path, places) in in_files {
+        let keys = self.new_ones(recording);
+        let (in_files, _) = self.by_file(recording, keys);
+        for (path, callers) in in_files {
             let is_new = !self.files.contains_key(path);
-            if is_new && (has_read || !is_among_roots(path)) {
+            if is_new && has_read {
+                self.retry.extend(callers.iter().map(|(key, _)| *key));
+                continue;
+            }
+            if is_new && !is_among_roots(path) {
                 continue;
             }
             has_read |= is_new;
             if self.file(path).count() <= FEW {
-                self.in_file(path, &places);
+                self.in_file(path, &callers);
             }
         }
-        self.missing.retain(|key| !self.found.contains_key(key));
     }
 
-    /// Looks at the calls that were told since this was done last.
-    fn see(&mut self, recording: &Recording) {
+    /// The callers of the calls that were told since this was asked last, and those that were put off.
+    fn new_ones<'r>(&mut self, recording: &'r Recording) -> impl Iterator<Item = Key> + use<'r> {
         let seen = core::mem::replace(&mut self.seen, recording.calls.len());
-        for call in recording.calls.get(seen..).unwrap_or_default() {
-            let addresses = recording.addresses(call).iter();
-            let keys = addresses.map(|address| (call.program, *address));
-            let unknown = keys.filter(|key| !self.found.contains_key(key));
-            self.missing.extend(unknown);
-        }
+        let new = recording.calls.get(seen..).unwrap_or_default();
+        let new = new.iter().flat_map(|call| keys(recording, call));
+        core::mem::take(&mut self.retry).into_iter().chain(new)
     }
 
-    fn in_file(&mut self, path: &Path, places: &[Place<'_>]) {
+    /// Those of the callers that are not found yet, by their files; and those that are in none.
+    fn by_file<'r>(
+        &self,
+        recording: &'r Recording,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> (HashMap<&'r Path, Vec<InFile<'r>>>, Vec<Key>) {
+        let unknown = keys.into_iter().filter(|key| !self.found.contains_key(key));
+        let unknown: HashSet<_> = unknown.collect();
+        let (mut in_files, mut others) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+        for key in unknown {
+            match module_of(recording, key) {
+                Some(module) => {
+                    let callers = in_files.entry(&*module.path).or_default();
+                    callers.push((key, module));
+                }
+                None => others.push(key),
+            }
+        }
+        (in_files, others)
+    }
+
+    fn in_file(&mut self, path: &Path, callers: &[InFile<'_>]) {
         let with_lines = self.with_lines;
         let file = self.file(path);
-        let addresses = places.iter().map(|(key, module)| {
+        let addresses = callers.iter().map(|(key, module)| {
             let Caller { address, .. } = nowhere(key.1);
             file.address(module.offset, address - module.start)
         });
@@ -226,7 +251,7 @@ impl Callers {
         });
         let lines: Vec<_> = lines.collect();
         let found = addresses.into_iter().zip(functions).zip(lines);
-        for ((key, _), ((address, function), line)) in places.iter().zip(found) {
+        for ((key, _), ((address, function), line)) in callers.iter().zip(found) {
             let caller = Caller {
                 module: Some(path.to_string_lossy().into_owned()),
                 address,
@@ -265,22 +290,10 @@ fn is_among_roots(path: &Path) -> bool {
     device(path) == device(Path::new("/"))
 }
 
-/// Callers by their files; and those that are in none.
-fn by_file(
-    recording: &Recording,
-    keys: impl IntoIterator<Item = Key>,
-) -> (HashMap<&Path, Vec<Place<'_>>>, Vec<Key>) {
-    let (mut in_files, mut others) = (HashMap::<_, Vec<_>>::new(), Vec::new());
-    for key in keys {
-        match module_of(recording, key) {
-            Some(module) => {
-                let places = in_files.entry(&*module.path).or_default();
-                places.push((key, module));
-            }
-            None => others.push(key),
-        }
-    }
-    (in_files, others)
+/// The functions of a call's stack, the caller first.
+fn keys<'r>(recording: &'r Recording, call: &'r Call) -> impl Iterator<Item = Key> + use<'r> {
+    let addresses = recording.addresses(call).iter();
+    addresses.map(|address| (call.program, *address))
 }
 
 /// The mapping of a file that a caller is in.
@@ -360,6 +373,30 @@ mod tests {
         let names: Vec<_> = names.collect();
         fs::remove_file(&map).unwrap();
         assert_eq!(names, ["made+0x0 (no file)", "passwd+0x100"]);
+    }
+
+    #[test]
+    fn of_several_new_files_one_is_read_ahead_and_the_others_later() {
+        let mut recording = fixture::of(&[(1, "A", None, false), (1, "A", None, false)]);
+        for (index, path) in ["/etc/passwd", "/etc/group"].into_iter().enumerate() {
+            let start = 0x1000 * (index as u64 + 1);
+            let module = [
+                &fixture::numbers(1, 0)[..],
+                &start.to_ne_bytes(),
+                &(start + 0x1000).to_ne_bytes(),
+                path.as_bytes(),
+            ];
+            recording.take(Kind::Module, &module.concat());
+            recording.calls[index].caller = start + 1;
+        }
+        let mut callers = Callers::default();
+        for count in [1, 2, 2] {
+            callers.find_ahead(&recording);
+            assert_eq!(
+                (callers.found.len(), callers.retry.len()),
+                (count, 2 - count)
+            );
+        }
     }
 
     #[test]

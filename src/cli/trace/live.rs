@@ -44,7 +44,7 @@ impl Live {
         is_over: bool,
     ) -> String {
         let mut lines = String::new();
-        self.callers.find(recording);
+        self.find_callers(recording, filters, first, is_over);
         while let Some(call) = recording.calls.get(self.told) {
             if !recording.has_text(call) && !is_over {
                 break;
@@ -62,6 +62,25 @@ impl Live {
             }
         }
         lines + &self.changes(recording, filters, first)
+    }
+
+    /// Finds the callers of the calls that have come and pass the filters, together.
+    fn find_callers(
+        &mut self,
+        recording: &Recording,
+        filters: &Filters,
+        first: u32,
+        is_over: bool,
+    ) {
+        let new = recording.calls.get(self.told..).unwrap_or_default();
+        let have_come = new
+            .iter()
+            .take_while(|call| recording.has_text(call) || is_over);
+        let wanted = have_come.filter(|call| {
+            let program = &recording.programs[call.program];
+            filters.accept(&recording.text(call).name, call.outcome, program, first)
+        });
+        self.callers.find(recording, wanted);
     }
 
     /// The lines for the changes that came before the next call.
@@ -160,5 +179,27 @@ mod tests {
              +0.000001 2/2 getenv(\"TOKEN\") = injected \"(hidden)\"  no file+0xf\n"
         );
         assert_eq!(live.lines(&recording, &filters, 1, true), "");
+    }
+
+    #[test]
+    fn callers_of_calls_that_are_not_shown_are_not_looked_up() {
+        // No process has a number above 2^22 (proc(5), pid_max).
+        let process = (2 << 22) + std::process::id();
+        let mut recording =
+            fixture::of(&[(process, "OTHER", None, false), (process, "A", None, false)]);
+        let later = recording.calls.pop();
+        let filters = Filters::of_names(&["A"]);
+        let mut live = Live::new(Style::plain());
+        assert_eq!(live.lines(&recording, &filters, process, false), "");
+        // The code that both come from gets its name.
+        let map = format!("/tmp/perf-{process}.map");
+        std::fs::write(&map, "f 10 made\n").unwrap();
+        recording.calls.extend(later);
+        let lines = live.lines(&recording, &filters, process, false);
+        std::fs::remove_file(&map).unwrap();
+        assert!(
+            lines.ends_with("getenv(\"A\") = miss  made+0x0 (no file)\n"),
+            "{lines}"
+        );
     }
 }

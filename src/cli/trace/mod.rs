@@ -178,7 +178,7 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
         lines.show(&mut result, look.recording, filters, look.first, false);
         if look.is_ending {
             // In the time that the program takes to end.
-            callers.find(look.recording);
+            callers.find_new(look.recording);
         } else if look.is_quiet {
             // What is found now need not be found in the end.
             finding.run(Duration::ZERO, || callers.find_ahead(look.recording));
@@ -190,7 +190,6 @@ fn try_trace(arguments: &Arguments) -> Result<u8, TraceError> {
     let mut counts = channel.counts().map_err(TraceError::Channel)?;
     counts.dropped += ended.recording.lost;
     channel.give_back();
-    callers.find(&ended.recording);
     let untraced = untracing.list(
         &ended.recording,
         ended.first,

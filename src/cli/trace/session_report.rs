@@ -63,20 +63,27 @@ impl<'s> Report<'s> {
     /// The calls that pass the filters.
     pub fn calls(&mut self) -> Vec<&'s Call> {
         let recording = self.recording;
-        let mut accepted = Vec::new();
-        for call in &recording.calls {
+        let is_accepted = |call: &&Call| {
             let program = &recording.programs[call.program];
             let name = &recording.text(call).name;
-            if self.filters.accept(name, call.outcome, program, self.first)
-                && (!self.filters.need_callers()
-                    || self
-                        .filters
-                        .accept_stack(&self.callers.stack(recording, call)))
-            {
-                accepted.push(call);
-            }
+            self.filters.accept(name, call.outcome, program, self.first)
+        };
+        let mut accepted: Vec<_> = recording.calls.iter().filter(is_accepted).collect();
+        if self.filters.need_callers() {
+            self.callers.find(recording, accepted.iter().copied());
+            accepted.retain(|call| {
+                let stack = self.callers.stack(recording, call);
+                self.filters.accept_stack(&stack)
+            });
         }
         accepted
+    }
+
+    /// The same; all functions of their stacks are found.
+    pub fn calls_with_stacks(&mut self) -> Vec<&'s Call> {
+        let calls = self.calls();
+        self.callers.find(self.recording, calls.iter().copied());
+        calls
     }
 
     /// The changes that pass the filters.

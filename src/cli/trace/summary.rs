@@ -5,7 +5,7 @@ use crate::trace::callers::{Caller, Callers};
 use crate::trace::recording::{Call, Outcome, Recording, Text};
 use crate::trace::redaction;
 use opentelemetry_injector_policy::runtimes::variable;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use unicode_width::UnicodeWidthStr;
 
 /// How many columns a caller takes at least and at most.
@@ -90,6 +90,7 @@ impl Row {
 /// The rows for these calls: what the injector has changed, what it looks at, then the rest, at the
 /// end what libc asks for itself; the most often asked for first.
 pub fn rows(recording: &Recording, calls: &[&Call], callers: &mut Callers) -> Vec<Row> {
+    find_first(recording, calls, callers);
     let mut indices: HashMap<&str, usize> = HashMap::new();
     let mut rows: Vec<Row> = Vec::new();
     // Each name's answer at the last call, and the last value that was answered.
@@ -124,6 +125,14 @@ pub fn rows(recording: &Recording, calls: &[&Call], callers: &mut Callers) -> Ve
     }
     rows.sort_by_cached_key(|row| (row.rank(), usize::MAX - row.calls(), row.name.clone()));
     rows
+}
+
+/// Finds the caller of each name's first call, together.
+fn find_first(recording: &Recording, calls: &[&Call], callers: &mut Callers) {
+    let mut names = HashSet::new();
+    let is_first = |call: &&&Call| names.insert(recording.text(call).name.as_str());
+    let first = calls.iter().filter(is_first);
+    callers.find_at(recording, first.map(|call| (call.program, call.caller)));
 }
 
 const HEADER: [&str; 6] = [

@@ -1,6 +1,6 @@
 //! The symbol tables of an ELF file (elf(5)). A large program has a hundred thousand symbols and megabytes of
-//! names, of which a trace needs a few: the symbols are read once, piece by piece, and what is kept of each only tells
-//! whether it is worth to be looked at again.
+//! names, of which a trace needs a few: the symbols are read once, piece by piece. What is kept of each only tells
+//! whether the symbol is worth reading again.
 
 use crate::machine::program_file;
 use object::elf::{
@@ -8,7 +8,7 @@ use object::elf::{
 };
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, ReadCache};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::CStr;
 use std::fs::File;
 use std::ops::Range;
@@ -29,12 +29,18 @@ const PIECE: usize = SYMBOL << 11;
 /// number.
 const MOST: u64 = 8 << 20;
 
-/// For how many addresses functions are looked for at a time.
-const TOGETHER: usize = 64;
+/// How much is read at a time again, in bytes: symbols of one place often follow each other.
+const FEW: usize = SYMBOL << 6;
 
-/// How many functions are looked at for them, and are not told if there are more: a damaged file may have any number at
-/// one place. Files have some thousands near so many addresses.
-const LOOKS: usize = 1 << 18;
+/// For how many addresses functions are looked for at a time.
+const TOGETHER: usize = 256;
+
+/// The most functions of a table that are read again in a session; further addresses get no names. Files have some
+/// hundreds at most near an address, but a damaged file may have all of them there.
+const LOOKS: usize = 1 << 24;
+
+/// The most long functions that are known of a table; further ones get no names. Files have some thousands.
+const LONG: usize = 1 << 16;
 
 /// The longest name that is read, in bytes.
 const LONGEST_NAME: usize = 64 << 10;
@@ -80,7 +86,9 @@ pub struct SymbolTable {
     /// `.dynsym`.
     is_exports: bool,
     /// What was read of it.
-    places: OnceCell<Vec<Place>>,
+    starts: OnceCell<Starts>,
+    /// How many functions may still be read again.
+    looks: Cell<usize>,
 }
 
 /// The headers and the symbol tables of a file of this machine's byte order; `None` where it is no ELF
@@ -131,7 +139,8 @@ pub fn read(path: &Path) -> Option<(Headers, Vec<SymbolTable>)> {
                         symbols: symbols.start..symbols.end.min(most),
                         names,
                         is_exports: kind == SHT_DYNSYM,
-                        places: OnceCell::new(),
+                        starts: OnceCell::new(),
+                        looks: Cell::new(LOOKS),
                     });
                 }
             }
@@ -160,29 +169,43 @@ fn leave_out_copies(tables: &mut Vec<SymbolTable>) {
 }
 
 impl SymbolTable {
-    /// The functions that addresses lie in: where each begins, and its name. Of several, the one that begins last.
+    /// The functions that addresses lie in: where each begins, and its name. Of several, the one that begins last; of
+    /// those that begin together, a short one, and the last in the table.
     pub fn functions(&self, addresses: &[u64]) -> Vec<Option<(u64, String)>> {
-        let found = addresses
-            .chunks(TOGETHER)
-            .flat_map(|addresses| self.search(addresses));
+        let mut wanted: Vec<_> = (0..addresses.len()).collect();
+        wanted.sort_by_key(|index| addresses[*index]);
+        let mut found = vec![None; addresses.len()];
+        for wanted in wanted.chunks(TOGETHER) {
+            let sorted = wanted.iter().map(|index| addresses[*index]);
+            for (index, function) in wanted.iter().zip(self.search(sorted)) {
+                found[*index] = function;
+            }
+        }
         let named = |function: Symbol| Some((function.start, self.name(function.name)?));
+        let found = found.into_iter();
         found.map(|function| named(function?)).collect()
     }
 
-    fn search(&self, addresses: &[u64]) -> Vec<Option<Symbol>> {
+    /// The functions that addresses lie in, which are in order.
+    fn search(&self, addresses: impl Iterator<Item = u64>) -> Vec<Option<Symbol>> {
         let mut search = Search::new(addresses);
-        let places = self.places.get_or_init(|| self.read());
-        let near = places.iter().zip(0..);
+        let starts = self.starts.get_or_init(|| self.read());
+        let near = starts.places.iter().zip(0_u32..);
         let near = near.filter(|(place, _)| search.near.contains(**place));
-        let near: Vec<u32> = near.map(|(_, index)| index).take(LOOKS).collect();
-        let functions = near.into_iter().filter_map(|index| self.function(index));
-        functions.for_each(|function| search.look_at(&function));
+        let near: Vec<_> = near.map(|(_, index)| index).collect();
+        let left = self.looks.get().checked_sub(near.len());
+        self.looks.set(left.unwrap_or(0));
+        if left.is_some() {
+            starts.long.iter().for_each(|long| search.look_at(long));
+            self.read_again(&near, |function| search.look_at(&function));
+        }
         search.found()
     }
 
-    /// Where the symbols' functions begin. What cannot be read is left out.
-    fn read(&self) -> Vec<Place> {
-        let mut places = Vec::with_capacity(usize::try_from(self.count()).unwrap_or(0));
+    /// Where the functions begin. What cannot be read is left out.
+    fn read(&self) -> Starts {
+        let count = usize::try_from(self.count()).unwrap_or(0);
+        let (mut places, mut long) = (Vec::with_capacity(count), Vec::new());
         let mut bytes = [0; PIECE];
         let mut at = self.symbols.start;
         while at < self.symbols.end {
@@ -192,10 +215,36 @@ impl SymbolTable {
                 break;
             }
             let (symbols, _) = piece.as_chunks();
-            places.extend(symbols.iter().map(Place::of_function));
+            for symbol in symbols {
+                let place = Place::of_function(symbol);
+                if place == Place::LONG && long.len() < LONG {
+                    long.extend(Symbol::of_function(symbol));
+                }
+                places.push(place);
+            }
             at += piece.len() as u64;
         }
-        places
+        Starts { places, long }
+    }
+
+    /// Reads the functions at some indices, which are in order.
+    fn read_again(&self, indices: &[u32], mut take: impl FnMut(Symbol)) {
+        let mut bytes = [0; FEW];
+        // Where the symbols that were read last begin in the file, and their length.
+        let (mut start, mut length) = (0, 0);
+        for index in indices {
+            let at = self.symbols.start + u64::from(*index) * SYMBOL as u64;
+            if at + SYMBOL as u64 > start + length {
+                start = at;
+                length = (self.symbols.end - at).min(FEW as u64);
+                let few = &mut bytes[..length as usize];
+                if self.file.read_exact_at(few, at).is_err() {
+                    return;
+                }
+            }
+            let symbol = bytes[(at - start) as usize..].first_chunk();
+            symbol.and_then(Symbol::of_function).map(&mut take);
+        }
     }
 
     /// The number of symbols.
@@ -203,17 +252,9 @@ impl SymbolTable {
         (self.symbols.end - self.symbols.start) / SYMBOL as u64
     }
 
-    /// The symbol at an index, if it is a function's.
-    fn function(&self, index: u32) -> Option<Symbol> {
-        let mut bytes = [0; SYMBOL];
-        let at = self.symbols.start + u64::from(index) * SYMBOL as u64;
-        self.file.read_exact_at(&mut bytes, at).ok()?;
-        Symbol::of_function(&bytes)
-    }
-
-    /// The name at a place, if it is not empty.
-    fn name(&self, place: u32) -> Option<String> {
-        let start = self.names.start.checked_add(place.into())?;
+    /// The name at an offset, if it is not empty.
+    fn name(&self, offset: u32) -> Option<String> {
+        let start = self.names.start.checked_add(offset.into())?;
         let rest = usize::try_from(self.names.end.checked_sub(start)?).ok()?;
         let mut bytes = vec![0; rest.min(256)];
         loop {
@@ -231,9 +272,17 @@ impl SymbolTable {
     }
 }
 
-/// Where a function begins: the place, of a few thousand bytes, or that the function is longer than a place. Places that
-/// are far away from each other have the same number.
-#[derive(Clone, Copy)]
+/// Where the functions of a table begin.
+struct Starts {
+    /// One for each symbol.
+    places: Vec<Place>,
+    /// The functions that are longer than a place.
+    long: Vec<Symbol>,
+}
+
+/// Where a function begins: the place, of 16 KiB, or that the function is longer than that. Places that are far away from
+/// each other have the same number.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Place(u16);
 
 impl Place {
@@ -286,26 +335,21 @@ struct Search {
 
 struct Wanted {
     address: u64,
-    /// Among the addresses that were given.
-    index: usize,
     function: Option<Symbol>,
 }
 
 impl Search {
-    fn new(addresses: &[u64]) -> Self {
-        let wanted = addresses.iter().enumerate().map(|(index, address)| Wanted {
-            address: *address,
-            index,
-            function: None,
-        });
-        let mut wanted: Vec<_> = wanted.collect();
-        wanted.sort_by_key(|wanted| wanted.address);
+    fn new(addresses: impl Iterator<Item = u64>) -> Self {
         let mut near = Places([0; 1 << 10]);
-        near.insert(Place::LONG);
-        for address in addresses {
-            near.insert(Place::of(*address));
+        let wanted = addresses.map(|address| {
+            near.insert(Place::of(address));
             near.insert(Place::of(address.wrapping_sub(1 << Place::SHIFT)));
-        }
+            Wanted {
+                address,
+                function: None,
+            }
+        });
+        let wanted = wanted.collect();
         Self { wanted, near }
     }
 
@@ -326,11 +370,10 @@ impl Search {
         }
     }
 
-    /// The functions, as the addresses were given.
-    fn found(mut self) -> Vec<Option<Symbol>> {
-        self.wanted.sort_by_key(|wanted| wanted.index);
-        let found = self.wanted.into_iter();
-        found.map(|wanted| wanted.function).collect()
+    /// The functions, in the order of the addresses.
+    fn found(self) -> Vec<Option<Symbol>> {
+        let wanted = self.wanted.into_iter();
+        wanted.map(|wanted| wanted.function).collect()
     }
 }
 
@@ -409,22 +452,30 @@ mod tests {
             symbols: 0..end,
             names: end..end + names.len() as u64,
             is_exports: false,
-            places: OnceCell::new(),
+            starts: OnceCell::new(),
+            looks: Cell::new(LOOKS),
         }
     }
 
     #[test]
-    fn many_functions_in_one_place_are_looked_at_up_to_a_number() {
-        let mut all = vec![(0x1080, 1); LOOKS];
-        all[LOOKS - 1] = (0x1000, 0x100);
-        let name = |all: &[_]| {
-            table(all).functions(&[0x1090])[0]
-                .take()
-                .map(|found| found.1)
-        };
-        assert_eq!(name(&all), Some((LOOKS - 1).to_string()));
-        all.insert(0, (0x1080, 1));
-        assert_eq!(name(&all), None);
+    fn functions_are_read_again_up_to_a_number() {
+        const COUNT: usize = 1000;
+        let mut all = vec![(0x1080, 1); COUNT];
+        all[COUNT - 1] = (0x1000, 0x100);
+        let table = table(&all);
+        let name = || table.functions(&[0x1090])[0].take().map(|found| found.1);
+        table.looks.set(2 * COUNT);
+        let last = Some((COUNT - 1).to_string());
+        assert_eq!([name(), name(), name()], [last.clone(), last, None]);
+    }
+
+    #[test]
+    fn long_functions_are_known_up_to_a_number() {
+        let mut all = vec![(0x1000, 1 << 20); LONG];
+        all.push((0x1000, 1 << 21));
+        let names = table(&all).functions(&[0x2000, 0x1000 + (1 << 20)]);
+        assert_eq!(names[0].as_ref().unwrap().1, (LONG - 1).to_string());
+        assert_eq!(names[1], None);
     }
 
     #[test]

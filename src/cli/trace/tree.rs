@@ -27,7 +27,7 @@ pub fn stacks(report: &mut Report<'_>, style: Style) -> String {
     let mut names: BTreeMap<&str, BTreeMap<Vec<String>, usize>> = BTreeMap::new();
     let recording = report.recording;
     for call in report
-        .calls()
+        .calls_with_stacks()
         .into_iter()
         .filter(|call| call.stack.is_some())
     {
@@ -71,7 +71,7 @@ struct Node {
 pub fn tree(report: &mut Report<'_>, style: Style) -> String {
     let mut root = Node::default();
     let recording = report.recording;
-    for call in report.calls() {
+    for call in report.calls_with_stacks() {
         let name = printable(&recording.text(call).name);
         let mut node = &mut root;
         node.count += 1;

@@ -18,13 +18,16 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long there is at least between the first two looks; between the next ones it is twice as long each time.
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// How long it is at least between two looks in the end.
 const LONGEST: Duration = Duration::from_millis(100);
+
+/// Within this time a program ends soon.
+const SOON: Duration = Duration::from_millis(100);
 
 /// How many programs are remembered, of all processes together.
 const MOST: usize = 10_000;
@@ -74,6 +77,8 @@ pub struct Untracing {
     /// By process and executable. `None`: nothing keeps the program from taking part.
     seen: HashMap<(u32, PathBuf), Option<Why>>,
     share: Share,
+    /// When the first look was.
+    begun: Option<Instant>,
     distance: Duration,
     own: OnceCell<Own>,
 }
@@ -81,9 +86,9 @@ pub struct Untracing {
 /// Whose children are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Threads {
-    /// Those of each process's first thread. When a thread has been looked at, the kernel keeps its names in /proc until
-    /// it ends; if it is one of many that end together, the command may wait up to 3 ms for the process behind it
-    /// (Linux 6.18, fs/proc/base.c, `proc_flush_pid`). A program that ends soon would feel that.
+    /// Those of each process's first thread. The kernel keeps an entry for each thread that was looked at, until the
+    /// thread ends (Linux 6.18, fs/proc/base.c, `proc_flush_pid`). If many threads end together, the command's wait(2)
+    /// then takes up to 3 ms, which is much for a program that ends soon.
     First,
     /// Those of all threads.
     All,
@@ -110,7 +115,8 @@ impl Untracing {
     pub fn look(&mut self, first: u32) {
         let mut share = core::mem::take(&mut self.share);
         let distance = (self.distance * 2).clamp(SHORTEST, LONGEST);
-        let threads = if distance < LONGEST {
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        let threads = if begun.elapsed() < SOON {
             Threads::First
         } else {
             Threads::All
@@ -411,14 +417,27 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
-    fn threads_behind_the_first_are_looked_at_when_all_are() {
+    fn children_of_other_threads_are_seen_unless_the_program_ends_soon() {
         // A test runs in a thread of its own.
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let is_seen = |threads| children(std::process::id(), threads).contains(&child.id());
-        let seen = [Threads::First, Threads::All].map(is_seen);
+        let mut child = Command::new("sleep").arg("60").env_clear().spawn().unwrap();
+        let mut untracing = Untracing::default();
+        let mut look = || {
+            untracing.look(std::process::id());
+            untracing
+                .seen
+                .keys()
+                .any(|(process, _)| *process == child.id())
+        };
+        let is_seen_at_first = look();
+        let begun = Instant::now();
+        let mut is_seen = false;
+        while !is_seen && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(10));
+            is_seen = look();
+        }
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(seen, [false, true]);
+        assert!(!is_seen_at_first && is_seen && begun.elapsed() > SOON / 2);
     }
 
     #[test]

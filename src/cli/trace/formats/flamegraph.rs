@@ -14,7 +14,7 @@ use std::io;
 pub fn svg(report: &mut Report<'_>) -> io::Result<Vec<u8>> {
     let recording = report.recording;
     let mut stacks: BTreeMap<String, usize> = BTreeMap::new();
-    for call in report.calls() {
+    for call in report.calls_with_stacks() {
         let stack = report.callers.stack(recording, call);
         let program = &recording.programs[call.program];
         let process = format!("{} ({})", program.name(), program.process);

@@ -18,7 +18,7 @@ pub fn lines(report: &mut Report<'_>) -> String {
         add(&mut text, &process(program, start));
     }
     let mut parts = Parts::default();
-    for call in report.calls() {
+    for call in report.calls_with_stacks() {
         parts.write_call(&mut text, report, call);
     }
     for change in report.changes() {
