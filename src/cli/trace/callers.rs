@@ -140,7 +140,7 @@ impl Callers {
 
     /// Where a call of the recording comes from.
     pub fn of(&mut self, recording: &Recording, call: &Call) -> Caller {
-        self.at(recording, (call.program, call.caller))
+        self.at(recording, key(call))
     }
 
     /// The functions of a call's stack, the caller first; where no stack was recorded, that alone.
@@ -151,20 +151,25 @@ impl Callers {
 
     /// The caller in a program, by its index, at a return address.
     pub fn at(&mut self, recording: &Recording, key: Key) -> Caller {
-        if !self.found.contains_key(&key) {
-            self.find_at(recording, [key]);
+        if let Some(caller) = self.found.get(&key) {
+            return caller.clone();
         }
+        self.find_at(recording, [key]);
         self.found[&key].clone()
     }
 
-    /// Finds all functions of the stacks of some calls, which takes less time than one after the other.
-    pub fn find<'c>(&mut self, recording: &Recording, calls: impl IntoIterator<Item = &'c Call>) {
-        let keys = calls.into_iter().flat_map(|call| keys(recording, call));
+    /// Finds where some calls come from: together, which takes less time than one after the other.
+    pub fn find_callers(&mut self, recording: &Recording, calls: &[&Call]) {
+        self.find_at(recording, calls.iter().map(|call| key(call)));
+    }
+
+    /// The same for all functions of their stacks.
+    pub fn find_stacks(&mut self, recording: &Recording, calls: &[&Call]) {
+        let keys = calls.iter().flat_map(|call| keys(recording, call));
         self.find_at(recording, keys);
     }
 
-    /// Finds the callers at some return addresses.
-    pub fn find_at(&mut self, recording: &Recording, keys: impl IntoIterator<Item = Key>) {
+    fn find_at(&mut self, recording: &Recording, keys: impl IntoIterator<Item = Key>) {
         let (in_files, others) = self.by_file(recording, keys);
         for (path, callers) in in_files {
             self.in_file(path, &callers);
@@ -244,22 +249,21 @@ impl Callers {
             file.address(module.offset, address - module.start)
         });
         let addresses: Vec<_> = addresses.collect();
-        let functions = file.functions(&addresses).into_iter();
-        let lines = addresses.iter().map(|address| {
-            let line = with_lines.then(|| file.line(*address));
-            line.flatten()
-        });
-        let lines: Vec<_> = lines.collect();
-        let found = addresses.into_iter().zip(functions).zip(lines);
-        for ((key, _), ((address, function), line)) in callers.iter().zip(found) {
+        let functions = file.functions(&addresses);
+        let found = callers.iter().zip(addresses).zip(functions);
+        let found = found.map(|(((key, module), address), function)| {
+            let line = with_lines.then(|| file.line(address)).flatten();
+            let module = Some(module.path.to_string_lossy().into_owned());
             let caller = Caller {
-                module: Some(path.to_string_lossy().into_owned()),
+                module,
                 address,
                 function,
                 line,
             };
-            self.found.insert(*key, caller);
-        }
+            (*key, caller)
+        });
+        let found: Vec<_> = found.collect();
+        self.found.extend(found);
     }
 
     fn file(&mut self, path: &Path) -> &mut SymbolFile {
@@ -290,6 +294,11 @@ fn is_among_roots(path: &Path) -> bool {
     device(path) == device(Path::new("/"))
 }
 
+/// A call's caller.
+fn key(call: &Call) -> Key {
+    (call.program, call.caller)
+}
+
 /// The functions of a call's stack, the caller first.
 fn keys<'r>(recording: &'r Recording, call: &'r Call) -> impl Iterator<Item = Key> + use<'r> {
     let addresses = recording.addresses(call).iter();
@@ -316,7 +325,6 @@ fn nowhere(address: u64) -> Caller {
 mod tests {
     use super::*;
     use crate::trace::recording::fixture;
-    use opentelemetry_injector_policy::formats::trace_channel::Kind;
     use std::fs;
 
     #[test]
@@ -344,13 +352,7 @@ mod tests {
         // No process has a number above 2^22 (proc(5), pid_max).
         let process = (1 << 22) + std::process::id();
         let mut recording = fixture::of(&[(process, "A", None, false)]);
-        let module = [
-            &fixture::numbers(process, 0)[..],
-            &0x1000_u64.to_ne_bytes(),
-            &0x2000_u64.to_ne_bytes(),
-            b"/etc/passwd",
-        ];
-        recording.take(Kind::Module, &module.concat());
+        fixture::map(&mut recording, process, 0x1000..0x2000, "/etc/passwd");
         recording.calls[0].caller = 0x11;
         let in_file = (0, 0x1101);
         let call = Call {
@@ -380,13 +382,7 @@ mod tests {
         let mut recording = fixture::of(&[(1, "A", None, false), (1, "A", None, false)]);
         for (index, path) in ["/etc/passwd", "/etc/group"].into_iter().enumerate() {
             let start = 0x1000 * (index as u64 + 1);
-            let module = [
-                &fixture::numbers(1, 0)[..],
-                &start.to_ne_bytes(),
-                &(start + 0x1000).to_ne_bytes(),
-                path.as_bytes(),
-            ];
-            recording.take(Kind::Module, &module.concat());
+            fixture::map(&mut recording, 1, start..start + 0x1000, path);
             recording.calls[index].caller = start + 1;
         }
         let mut callers = Callers::default();

@@ -1,7 +1,7 @@
 //! Which calls are told of.
 
 use crate::trace::callers::Caller;
-use crate::trace::recording::{Outcome, Program};
+use crate::trace::recording::{Call, Outcome, Program, Recording};
 use clap::ValueEnum;
 use opentelemetry_injector_policy::matching::glob;
 use opentelemetry_injector_policy::runtimes::boot;
@@ -58,7 +58,13 @@ impl Filters {
 
     /// Whether a call passes, by all but its caller. `first` is the command's own process. What the injector's boot
     /// files ask the injector never passes.
-    pub fn accept(&self, name: &str, outcome: Outcome, program: &Program, first: u32) -> bool {
+    pub fn accept_call(&self, recording: &Recording, call: &Call, first: u32) -> bool {
+        let name = &recording.text(call).name;
+        let program = &recording.programs[call.program];
+        self.accept(name, call.outcome, program, first)
+    }
+
+    fn accept(&self, name: &str, outcome: Outcome, program: &Program, first: u32) -> bool {
         let is_named = |pattern: &String| glob::matches(pattern.as_bytes(), name.as_bytes());
         let has_outcome = match self.only {
             None => true,

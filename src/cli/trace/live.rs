@@ -43,44 +43,26 @@ impl Live {
         first: u32,
         is_over: bool,
     ) -> String {
-        let mut lines = String::new();
-        self.find_callers(recording, filters, first, is_over);
-        while let Some(call) = recording.calls.get(self.told) {
-            if !recording.has_text(call) && !is_over {
-                break;
-            }
-            lines += &self.changes(recording, filters, first);
-            self.told += 1;
-            let program = &recording.programs[call.program];
-            let name = &recording.text(call).name;
-            if filters.accept(name, call.outcome, program, first) {
-                let caller = self.callers.of(recording, call);
-                if filters.accept_stack(&self.callers.stack(recording, call)) {
-                    lines += &self.program(recording, call.program);
-                    lines += &self.line(recording, call, &caller.to_string());
-                }
-            }
-        }
-        lines + &self.changes(recording, filters, first)
-    }
-
-    /// Finds the callers of the calls that have come and pass the filters, together.
-    fn find_callers(
-        &mut self,
-        recording: &Recording,
-        filters: &Filters,
-        first: u32,
-        is_over: bool,
-    ) {
         let new = recording.calls.get(self.told..).unwrap_or_default();
         let have_come = new
             .iter()
             .take_while(|call| recording.has_text(call) || is_over);
-        let wanted = have_come.filter(|call| {
-            let program = &recording.programs[call.program];
-            filters.accept(&recording.text(call).name, call.outcome, program, first)
-        });
-        self.callers.find(recording, wanted);
+        let new = have_come.map(|call| (call, filters.accept_call(recording, call, first)));
+        let new: Vec<_> = new.collect();
+        let accepted = new.iter().filter(|(_, is_accepted)| *is_accepted);
+        let accepted: Vec<_> = accepted.map(|(call, _)| *call).collect();
+        self.callers.find_stacks(recording, &accepted);
+        let mut lines = String::new();
+        for (call, is_accepted) in new {
+            lines += &self.changes(recording, filters, first);
+            self.told += 1;
+            if is_accepted && filters.accept_stack(&self.callers.stack(recording, call)) {
+                let caller = self.callers.of(recording, call);
+                lines += &self.program(recording, call.program);
+                lines += &self.line(recording, call, &caller.to_string());
+            }
+        }
+        lines + &self.changes(recording, filters, first)
     }
 
     /// The lines for the changes that came before the next call.

@@ -493,6 +493,7 @@ impl Fields<'_> {
 #[cfg(test)]
 pub mod fixture {
     use super::*;
+    use std::ops::Range;
 
     /// A recording of calls: process, name, value (none: a miss), whether it was injected.
     pub fn of(calls: &[(u32, &str, Option<&str>, bool)]) -> Recording {
@@ -526,6 +527,17 @@ pub mod fixture {
             recording.take(Kind::Call, &call.concat());
         }
         recording
+    }
+
+    /// Tells that a process has a file mapped at some addresses.
+    pub fn map(recording: &mut Recording, process: u32, addresses: Range<u64>, path: &str) {
+        let module = [
+            &numbers(process, 0)[..],
+            &addresses.start.to_ne_bytes(),
+            &addresses.end.to_ne_bytes(),
+            path.as_bytes(),
+        ];
+        recording.take(Kind::Module, &module.concat());
     }
 
     /// Gives a process a variable at its start.
@@ -565,13 +577,7 @@ mod tests {
     #[test]
     fn children_of_fork_know_their_parents_files_and_exec_forgets_them() {
         let mut recording = fixture::of(&[(10, "A", None, false)]);
-        let module = [
-            &numbers(10, 0)[..],
-            &0x1000_u64.to_ne_bytes(),
-            &0x2000_u64.to_ne_bytes(),
-            b"/lib/x.so",
-        ];
-        recording.take(Kind::Module, &module.concat());
+        fixture::map(&mut recording, 10, 0x1000..0x2000, "/lib/x.so");
         let fork = [&numbers(11, 10)[..], &9_u64.to_ne_bytes()].concat();
         recording.take(Kind::Fork, &fork);
         assert_eq!(recording.programs[1].executable, "/bin/p");
@@ -584,13 +590,7 @@ mod tests {
         let grandchild = [&numbers(12, 11)[..], &9_u64.to_ne_bytes()].concat();
         recording.take(Kind::Fork, &grandchild);
         for process in [10, 11] {
-            let late = [
-                &numbers(process, 0)[..],
-                &0x1800_u64.to_ne_bytes(),
-                &0x3000_u64.to_ne_bytes(),
-                b"/lib/late.so",
-            ];
-            recording.take(Kind::Module, &late.concat());
+            fixture::map(&mut recording, process, 0x1800..0x3000, "/lib/late.so");
         }
         let path = |program, address| {
             let module = recording.module_at(program, address);

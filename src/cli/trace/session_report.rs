@@ -63,14 +63,10 @@ impl<'s> Report<'s> {
     /// The calls that pass the filters.
     pub fn calls(&mut self) -> Vec<&'s Call> {
         let recording = self.recording;
-        let is_accepted = |call: &&Call| {
-            let program = &recording.programs[call.program];
-            let name = &recording.text(call).name;
-            self.filters.accept(name, call.outcome, program, self.first)
-        };
+        let is_accepted = |call: &&Call| self.filters.accept_call(recording, call, self.first);
         let mut accepted: Vec<_> = recording.calls.iter().filter(is_accepted).collect();
         if self.filters.need_callers() {
-            self.callers.find(recording, accepted.iter().copied());
+            self.callers.find_stacks(recording, &accepted);
             accepted.retain(|call| {
                 let stack = self.callers.stack(recording, call);
                 self.filters.accept_stack(&stack)
@@ -82,7 +78,7 @@ impl<'s> Report<'s> {
     /// The same; all functions of their stacks are found.
     pub fn calls_with_stacks(&mut self) -> Vec<&'s Call> {
         let calls = self.calls();
-        self.callers.find(self.recording, calls.iter().copied());
+        self.callers.find_stacks(self.recording, &calls);
         calls
     }
 

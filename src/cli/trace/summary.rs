@@ -5,7 +5,7 @@ use crate::trace::callers::{Caller, Callers};
 use crate::trace::recording::{Call, Outcome, Recording, Text};
 use crate::trace::redaction;
 use opentelemetry_injector_policy::runtimes::variable;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use unicode_width::UnicodeWidthStr;
 
 /// How many columns a caller takes at least and at most.
@@ -90,49 +90,65 @@ impl Row {
 /// The rows for these calls: what the injector has changed, what it looks at, then the rest, at the
 /// end what libc asks for itself; the most often asked for first.
 pub fn rows(recording: &Recording, calls: &[&Call], callers: &mut Callers) -> Vec<Row> {
-    find_first(recording, calls, callers);
-    let mut indices: HashMap<&str, usize> = HashMap::new();
-    let mut rows: Vec<Row> = Vec::new();
-    // Each name's answer at the last call, and the last value that was answered.
-    let mut answers: Vec<[Option<&str>; 2]> = Vec::new();
-    for call in calls {
-        let Text { name, value } = recording.text(call);
-        let answer = (call.outcome != Outcome::Miss).then_some(value.as_str());
-        let index = *indices.entry(name).or_insert_with(|| {
-            rows.push(Row {
-                name: name.clone(),
-                outcomes: [0; 3],
-                processes: BTreeSet::new(),
-                caller: callers.of(recording, call),
-                value: None,
-                has_changed: false,
-            });
-            answers.push([answer; 2]);
-            rows.len() - 1
-        });
-        let row = &mut rows[index];
-        row.outcomes[call.outcome as usize] += 1;
-        row.processes
-            .insert(recording.programs[call.program].process);
-        let [last, value] = &mut answers[index];
-        row.has_changed |= *last != answer;
-        *last = answer;
-        *value = answer.or(*value);
-    }
-    // Looking for secrets takes time: once for each name, not for each call.
-    for (row, [_, value]) in rows.iter_mut().zip(answers) {
-        row.value = value.map(|value| redaction::shown(&row.name, value));
-    }
+    let totals = totals(recording, calls);
+    let first: Vec<_> = totals.iter().map(|total| total.first).collect();
+    callers.find_callers(recording, &first);
+    let rows = totals.into_iter().map(|total| {
+        let name = &recording.text(total.first).name;
+        Row {
+            name: name.clone(),
+            outcomes: total.outcomes,
+            processes: total.processes,
+            caller: callers.of(recording, total.first),
+            // Looking for secrets takes time: once for each name, not for each call.
+            value: total.value.map(|value| redaction::shown(name, value)),
+            has_changed: total.has_changed,
+        }
+    });
+    let mut rows: Vec<_> = rows.collect();
     rows.sort_by_cached_key(|row| (row.rank(), usize::MAX - row.calls(), row.name.clone()));
     rows
 }
 
-/// Finds the caller of each name's first call, together.
-fn find_first(recording: &Recording, calls: &[&Call], callers: &mut Callers) {
-    let mut names = HashSet::new();
-    let is_first = |call: &&&Call| names.insert(recording.text(call).name.as_str());
-    let first = calls.iter().filter(is_first);
-    callers.find_at(recording, first.map(|call| (call.program, call.caller)));
+/// What the calls of one name come to.
+struct Total<'r> {
+    first: &'r Call,
+    outcomes: [usize; 3],
+    processes: BTreeSet<u32>,
+    /// The answer of the last call.
+    last: Option<&'r str>,
+    /// The last value that was answered.
+    value: Option<&'r str>,
+    has_changed: bool,
+}
+
+fn totals<'r>(recording: &'r Recording, calls: &[&'r Call]) -> Vec<Total<'r>> {
+    let mut indices: HashMap<&str, usize> = HashMap::new();
+    let mut totals: Vec<Total<'_>> = Vec::new();
+    for call in calls {
+        let Text { name, value } = recording.text(call);
+        let answer = (call.outcome != Outcome::Miss).then_some(value.as_str());
+        let index = *indices.entry(name).or_insert_with(|| {
+            totals.push(Total {
+                first: call,
+                outcomes: [0; 3],
+                processes: BTreeSet::new(),
+                last: answer,
+                value: None,
+                has_changed: false,
+            });
+            totals.len() - 1
+        });
+        let total = &mut totals[index];
+        total.outcomes[call.outcome as usize] += 1;
+        total
+            .processes
+            .insert(recording.programs[call.program].process);
+        total.has_changed |= total.last != answer;
+        total.last = answer;
+        total.value = answer.or(total.value);
+    }
+    totals
 }
 
 const HEADER: [&str; 6] = [

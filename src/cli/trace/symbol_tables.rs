@@ -313,9 +313,13 @@ impl Place {
 }
 
 /// Some places: a bit for each.
-struct Places([u64; 1 << 10]);
+struct Places([u64; Self::WORDS]);
 
 impl Places {
+    const WORDS: usize = (Place::NONE.0 as usize + 1) / 64;
+
+    const EMPTY: Self = Self([0; Self::WORDS]);
+
     fn insert(&mut self, Place(place): Place) {
         self.0[usize::from(place / 64)] |= 1 << (place % 64);
     }
@@ -340,7 +344,7 @@ struct Wanted {
 
 impl Search {
     fn new(addresses: impl Iterator<Item = u64>) -> Self {
-        let mut near = Places([0; 1 << 10]);
+        let mut near = Places::EMPTY;
         let wanted = addresses.map(|address| {
             near.insert(Place::of(address));
             near.insert(Place::of(address.wrapping_sub(1 << Place::SHIFT)));

@@ -26,7 +26,7 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// How long it is at least between two looks in the end.
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// Within this time a program ends soon.
+/// A program that ends within this time ends soon.
 const SOON: Duration = Duration::from_millis(100);
 
 /// How many programs are remembered, of all processes together.

@@ -30,7 +30,9 @@ pub fn text(report: &mut Report<'_>) -> String {
     }
     // What is the same in the calls of a name from a place, which are many.
     let mut parts: HashMap<(u64, usize, u64, Outcome, Function), String> = HashMap::new();
-    for call in report.calls_with_stacks() {
+    let calls = report.calls();
+    report.callers.find_callers(recording, &calls);
+    for call in calls {
         let (outcome, function) = (call.outcome, call.function);
         let key = (call.text, call.program, call.caller, outcome, function);
         let part = parts.entry(key).or_insert_with(|| {
